@@ -1,0 +1,52 @@
+/**
+ * The only place that asks for the time or waits. Everything else is handed a `Clock`, so that a test
+ * lives a simulated day in a second and a demonstration can run faster than the wall.
+ */
+import { performance } from 'node:perf_hooks';
+import { setTimeout as wait } from 'node:timers/promises';
+
+export interface Clock {
+  /** UTC, milliseconds since the epoch. It can step, in both directions. */
+  now(): number;
+  /** Milliseconds since some fixed instant. Never steps: durations are differences of this. */
+  monotonic(): number;
+  /**
+   * Resolves when `ms` of monotonic time have passed.
+   * @throws the signal's reason as soon as `signal` is aborted.
+   */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** Longest delay that a Node timer takes; longer ones would fire at once. */
+const longestTimer = 2 ** 31 - 1;
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  async sleep(ms, signal) {
+    const end = performance.now() + ms;
+    for (;;) {
+      signal?.throwIfAborted();
+      const left = end - performance.now();
+      if (left <= 0) return;
+      try {
+        await wait(Math.min(Math.ceil(left), longestTimer), undefined, signal ? { signal } : undefined);
+      } catch (error) {
+        // node:timers rejects with an AbortError of its own; callers want the reason they gave.
+        signal?.throwIfAborted();
+        throw error;
+      }
+    }
+  },
+};
+
+/** A clock that shows `start` now and from here on runs `speed` times as fast as `base`. */
+export function scaledClock(base: Clock, speed: number, start: number = base.now()): Clock {
+  const origin = base.monotonic();
+  const elapsed = () => (base.monotonic() - origin) * speed;
+  return {
+    now: () => start + elapsed(),
+    monotonic: elapsed,
+    sleep: (ms, signal) => base.sleep(ms / speed, signal),
+  };
+}

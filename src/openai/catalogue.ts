@@ -1,0 +1,240 @@
+/**
+ * The catalogue: every endpoint of the Usage and Costs API that is exported, as data. The client, the metrics,
+ * the reference in docs/ and the simulated organization all read it, so a new endpoint is one new entry here.
+ * Source: OpenAI's published OpenAPI document 2.3.0 and observed responses; where they differ, what was observed.
+ */
+
+/** Bucket widths of the API. */
+export type Width = '1m' | '1h' | '1d';
+
+/** Seconds in a bucket of each width. */
+export const widthSeconds: Readonly<Record<Width, number>> = { '1m': 60, '1h': 3_600, '1d': 86_400 };
+
+/**
+ * - `flow`: adds up over time and over groups; becomes a counter, too.
+ * - `level`: a stock at an instant; never summed over time, never filled with 0.
+ * - `money`: a decimal amount that can fall; kept as text until it is summed exactly.
+ * - `quantity`: how much a cost line billed, in a unit that the row names.
+ */
+export type FieldKind = 'flow' | 'level' | 'money' | 'quantity';
+
+export interface Field {
+  /** The path in a row joined by `_`: the field's part of the metric name. */
+  readonly name: string;
+  /** Where a row holds the value. */
+  readonly path: readonly string[];
+  readonly kind: FieldKind;
+  /** What one unit of the value is, in words, for HELP. */
+  readonly unit: string;
+  /** A row always has it. The others can be missing, and missing is not zero. */
+  readonly required: boolean;
+  /** A further label that splits the value, because sums across it would be wrong: the currency, the unit. */
+  readonly unitLabel?: { readonly name: string; readonly path: readonly string[] };
+  /** A word on what the value includes, for HELP. */
+  readonly note?: string;
+}
+
+export type FilterName =
+  | 'project_ids'
+  | 'user_ids'
+  | 'api_key_ids'
+  | 'models'
+  | 'batch'
+  | 'sources'
+  | 'sizes'
+  | 'vector_store_ids'
+  | 'context_levels';
+
+/** The `limit` parameter, in buckets. */
+export interface PageLimit {
+  /** What the API takes when none is given. */
+  readonly byDefault: number;
+  /** More than this is answered with 400. */
+  readonly maximum: number;
+  /** What a page really holds at the most. */
+  readonly perPage: number;
+}
+
+export interface Endpoint {
+  /** Value of the `api` label and the middle of the metric names. */
+  readonly api: string;
+  /** Below the base URL. */
+  readonly path: string;
+  /** `object` of a row. Some differ from the path; the endpoint is taken from the request, never from the row. */
+  readonly rowObject: string;
+  readonly title: string;
+  readonly fields: readonly Field[];
+  /** Values that `group_by` accepts; any other is answered with 400. */
+  readonly dimensions: readonly string[];
+  readonly filters: readonly FilterName[];
+  readonly limits: Readonly<Partial<Record<Width, PageLimit>>>;
+  /** The API's word on how late its data is, for HELP. */
+  readonly delay: string;
+}
+
+function flow(name: string, unit: string, required: boolean, note?: string): Field {
+  return { name, path: [name], kind: 'flow', unit, required, ...(note === undefined ? {} : { note }) };
+}
+
+const requests = flow('num_model_requests', 'requests', true, 'Requests to the model.');
+
+const usageLimits: Endpoint['limits'] = {
+  '1m': { byDefault: 60, maximum: 1_440, perPage: 1_440 },
+  '1h': { byDefault: 24, maximum: 168, perPage: 168 },
+  '1d': { byDefault: 7, maximum: 31, perPage: 31 },
+};
+
+const usageDelay = 'OpenAI reports it 5 to 15 minutes late and restates it now and then.';
+
+const byModel = ['project_id', 'user_id', 'api_key_id', 'model'] as const;
+const filtersByModel = ['project_ids', 'user_ids', 'api_key_ids', 'models'] as const;
+
+function usage(
+  api: string,
+  title: string,
+  about: Pick<Endpoint, 'fields' | 'dimensions' | 'filters'> & { readonly row?: string },
+): Endpoint {
+  const { row = api, ...rest } = about;
+  return {
+    api,
+    path: `/organization/usage/${api}`,
+    rowObject: `organization.usage.${row}.result`,
+    title,
+    ...rest,
+    limits: usageLimits,
+    delay: usageDelay,
+  };
+}
+
+export const endpoints: readonly Endpoint[] = [
+  usage('completions', 'Completions', {
+    fields: [
+      flow('input_tokens', 'tokens', true, 'All input: uncached, cached and cache-write together.'),
+      flow('output_tokens', 'tokens', true, 'All output: text, audio and image together.'),
+      requests,
+      flow('input_cached_tokens', 'tokens', false, 'Part of input_tokens that was read from the cache.'),
+      flow('input_cache_write_tokens', 'tokens', false, 'Part of input_tokens that was written to the cache.'),
+      flow(
+        'input_uncached_tokens',
+        'tokens',
+        false,
+        'Part of input_tokens that was neither read from nor written to the cache.',
+      ),
+      flow('input_text_tokens', 'tokens', false, 'Uncached text input.'),
+      flow('output_text_tokens', 'tokens', false, 'Part of output_tokens that is text.'),
+      flow('input_cached_text_tokens', 'tokens', false, 'Cached text input.'),
+      flow('input_audio_tokens', 'tokens', false, 'Uncached audio input.'),
+      flow('input_cached_audio_tokens', 'tokens', false, 'Cached audio input.'),
+      flow('output_audio_tokens', 'tokens', false, 'Part of output_tokens that is audio.'),
+      flow('input_image_tokens', 'tokens', false, 'Uncached image input.'),
+      flow('input_cached_image_tokens', 'tokens', false, 'Cached image input.'),
+      flow('output_image_tokens', 'tokens', false, 'Part of output_tokens that is images.'),
+    ],
+    dimensions: [...byModel, 'batch', 'service_tier'],
+    filters: [...filtersByModel, 'batch'],
+  }),
+  usage('embeddings', 'Embeddings', {
+    fields: [flow('input_tokens', 'tokens', true), requests],
+    dimensions: byModel,
+    filters: filtersByModel,
+  }),
+  usage('moderations', 'Moderations', {
+    fields: [flow('input_tokens', 'tokens', true), requests],
+    dimensions: byModel,
+    filters: filtersByModel,
+  }),
+  usage('images', 'Images', {
+    fields: [flow('images', 'images', true), requests],
+    dimensions: [...byModel, 'size', 'source'],
+    filters: [...filtersByModel, 'sources', 'sizes'],
+  }),
+  usage('audio_speeches', 'Audio speeches', {
+    fields: [flow('characters', 'characters', true), requests],
+    dimensions: byModel,
+    filters: filtersByModel,
+  }),
+  usage('audio_transcriptions', 'Audio transcriptions', {
+    fields: [flow('seconds', 'seconds of audio', true), requests],
+    dimensions: byModel,
+    filters: filtersByModel,
+  }),
+  usage('vector_stores', 'Vector stores', {
+    fields: [
+      {
+        name: 'usage_bytes',
+        path: ['usage_bytes'],
+        kind: 'level',
+        unit: 'bytes',
+        required: true,
+        note: 'A level, not a flow.',
+      },
+    ],
+    dimensions: ['project_id'],
+    filters: ['project_ids'],
+  }),
+  usage('code_interpreter_sessions', 'Code interpreter sessions', {
+    fields: [flow('num_sessions', 'sessions', true)],
+    dimensions: ['project_id'],
+    filters: ['project_ids'],
+  }),
+  usage('file_search_calls', 'File search calls', {
+    row: 'file_searches',
+    fields: [flow('num_requests', 'calls', true)],
+    dimensions: ['project_id', 'user_id', 'api_key_id', 'vector_store_id'],
+    filters: ['project_ids', 'user_ids', 'api_key_ids', 'vector_store_ids'],
+  }),
+  usage('web_search_calls', 'Web search calls', {
+    row: 'web_searches',
+    fields: [requests, flow('num_requests', 'calls', true)],
+    dimensions: [...byModel, 'context_level'],
+    filters: [...filtersByModel, 'context_levels'],
+  }),
+  {
+    api: 'costs',
+    path: '/organization/costs',
+    rowObject: 'organization.costs.result',
+    title: 'Costs',
+    fields: [
+      {
+        name: 'amount_value',
+        path: ['amount', 'value'],
+        kind: 'money',
+        unit: 'units of the currency',
+        required: false,
+        unitLabel: { name: 'currency', path: ['amount', 'currency'] },
+        note: 'Matches the invoice; does not reconcile exactly with usage.',
+      },
+      {
+        name: 'quantity',
+        path: ['quantity'],
+        kind: 'quantity',
+        unit: 'the unit in quantity_unit',
+        required: false,
+        unitLabel: { name: 'quantity_unit', path: ['quantity_unit'] },
+        note: 'What the line item billed.',
+      },
+    ],
+    dimensions: ['project_id', 'line_item', 'api_key_id'],
+    filters: ['project_ids', 'api_key_ids'],
+    limits: { '1d': { byDefault: 7, maximum: 180, perPage: 31 } },
+    delay: 'OpenAI reports it 10 minutes to hours late; a day is final about 24 hours after its end.',
+  },
+];
+
+const byApi: ReadonlyMap<string, Endpoint> = new Map(endpoints.map((endpoint) => [endpoint.api, endpoint]));
+
+/** The endpoint whose `api` label is `api`. */
+export function endpointOf(api: string): Endpoint | undefined {
+  return byApi.get(api);
+}
+
+/** Every dimension of any endpoint, in the order of first mention. */
+export const allDimensions: readonly string[] = [...new Set(endpoints.flatMap((endpoint) => endpoint.dimensions))];
+
+/** The label of an amount or quantity beside its dimensions, by field; empty where the endpoint needs none. */
+export function unitLabelsOf(endpoint: Endpoint): readonly string[] {
+  return endpoint.fields.flatMap((field) => (field.unitLabel ? [field.unitLabel.name] : []));
+}
+
+/** Start of `group_by=api_key_id` on costs, in seconds; earlier starts are answered with 400. */
+export const costsByKeySince = 1_764_979_200;
