@@ -1,0 +1,77 @@
+/**
+ * One gzip stream out of parts that were compressed at different times, so that a changed family costs its own
+ * compression alone. Whole gzip files put one after another would be simpler, but browsers show only the first
+ * of them and curl fails; so the parts are raw deflate blocks within one stream (RFC 1951, RFC 1952).
+ */
+import { promisify } from 'node:util';
+import { constants, crc32, deflateRaw } from 'node:zlib';
+
+const deflate = promisify(deflateRaw);
+
+/** A compressed part: raw deflate that ends on a byte and is not the stream's last block. */
+export interface Piece {
+  readonly bytes: Buffer;
+  /** Length of the text in bytes, and its CRC-32. */
+  readonly length: number;
+  readonly crc: number;
+}
+
+/** Compresses off the event loop. Each piece stands alone: it refers to no text of the pieces before it. */
+export async function compressPiece(text: Buffer, level: number = 6): Promise<Piece> {
+  const bytes = await deflate(text, { level, finishFlush: constants.Z_SYNC_FLUSH });
+  return { bytes, length: text.length, crc: crc32(text) };
+}
+
+/** What begins a stream: no name, no time, so that equal pages are equal bytes. */
+export const gzipHeader: Buffer = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
+
+/** What ends a stream: an empty last block, the CRC-32 and the length (modulo 2^32) of the whole text. */
+export function gzipTrailer(crc: number, length: number): Buffer {
+  const trailer = Buffer.alloc(10);
+  trailer.writeUInt16LE(0x0003, 0);
+  trailer.writeUInt32LE(crc >>> 0, 2);
+  trailer.writeUInt32LE(length % 2 ** 32, 6);
+  return trailer;
+}
+
+/** Length and CRC-32 of texts put one after another. */
+export function joinPieces(pieces: readonly Pick<Piece, 'length' | 'crc'>[]): Pick<Piece, 'length' | 'crc'> {
+  let length = 0;
+  let crc = 0;
+  for (const piece of pieces) {
+    crc = combineCrc(crc, piece.crc, piece.length);
+    length += piece.length;
+  }
+  return { length, crc };
+}
+
+/** The CRC's polynomial, lowest power in the highest bit, as everywhere below. */
+const polynomial = 0xedb88320;
+const one = 0x80000000;
+
+/** a · b modulo the polynomial, over bits. */
+function times(a: number, b: number): number {
+  let product = 0;
+  let shifted = b;
+  for (let bit = one; bit !== 0; bit >>>= 1) {
+    if ((a & bit) !== 0) product ^= shifted;
+    shifted = (shifted & 1) !== 0 ? (shifted >>> 1) ^ polynomial : shifted >>> 1;
+  }
+  return product >>> 0;
+}
+
+/** x to the power of 8 · `bytes`: what appending so many bytes does to a CRC. */
+function shiftBy(bytes: number): number {
+  let power = one;
+  let square = one >>> 8;
+  for (let left = bytes; left > 0; left = Math.floor(left / 2)) {
+    if (left % 2 === 1) power = times(power, square);
+    square = times(square, square);
+  }
+  return power;
+}
+
+/** The CRC-32 of two texts in a row from theirs: appending multiplies the first by a power of x. */
+export function combineCrc(first: number, second: number, secondLength: number): number {
+  return (times(shiftBy(secondLength), first) ^ second) >>> 0;
+}
