@@ -1,0 +1,406 @@
+/**
+ * One GET, to a decoded value or to a named error: keeps to the budget, tries again what is worth it, and bounds
+ * time and bytes. It knows nothing of what is asked.
+ */
+import { createGunzip, type Gunzip } from 'node:zlib';
+import type { Dispatcher } from 'undici';
+import type { Clock } from '../clock.ts';
+import type { Budget, Priority } from './budget.ts';
+import {
+  ApiError,
+  type ApiErrorDetails,
+  causeWithout,
+  codeOf,
+  describe,
+  presentable,
+  reasonOfStatus,
+} from './errors.ts';
+import type { KeySource } from './key.ts';
+import { backoff, isRetryable, parseRetryAfter } from './retry.ts';
+
+export interface GetRequest {
+  readonly api: string;
+  /** Below the base URL, beginning with a slash. */
+  readonly path: string;
+  readonly query: readonly (readonly [string, string])[];
+  readonly priority: Priority;
+  /** Monotonic milliseconds: no attempt goes on, and no wait begins, past it. */
+  readonly deadline: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface Answer<T> {
+  readonly value: T;
+  /** Of the body, decompressed. */
+  readonly bytes: number;
+  /** UTC milliseconds just before the first attempt was sent. */
+  readonly startedAt: number;
+  /** Monotonic milliseconds of the last byte. */
+  readonly endedAt: number;
+}
+
+export interface Client {
+  /**
+   * Asks until there is an answer, within the deadline.
+   * @throws {ApiError} named by its reason; what `decode` throws becomes `malformed`, unless it is an ApiError
+   * @throws the signal's reason once it is aborted
+   */
+  get<T>(request: GetRequest, decode: (body: Buffer) => T | Promise<T>): Promise<Answer<T>>;
+}
+
+export interface ClientObserver {
+  /** One attempt has ended: with this status, or `none`; it took so many seconds. */
+  attempt(api: string, code: string, seconds: number): void;
+  /** Another attempt is going to be made. */
+  retry(api: string): void;
+}
+
+export interface ClientOptions {
+  readonly baseUrl: URL;
+  readonly key: KeySource;
+  readonly dispatcher: Dispatcher;
+  readonly budget: Budget;
+  readonly clock: Clock;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly organization?: string | undefined;
+  /** Of one attempt, its body included. */
+  readonly timeoutMs: number;
+  readonly userAgent: string;
+  readonly observer: ClientObserver;
+}
+
+/** Bound on a decompressed body. */
+export const longestBody = 64 * 1_024 * 1_024;
+/** Of an error's body, this much is looked at. */
+const longestErrorBody = 64 * 1_024;
+
+type Target = Pick<GetRequest, 'api' | 'path'>;
+
+interface Received {
+  readonly body: Buffer;
+  readonly endedAt: number;
+}
+
+/** How an attempt failed, and whether another may do better. */
+interface Failure {
+  readonly error: ApiError;
+  readonly again: boolean;
+  /** Monotonic milliseconds: the API wants nothing before it. */
+  readonly notBefore?: number | undefined;
+}
+
+class AttemptFailed extends Error {
+  readonly failure: Failure;
+  constructor(failure: Failure) {
+    super(failure.error.message);
+    this.failure = failure;
+  }
+}
+
+export function createClient(options: ClientOptions): Client {
+  const { baseUrl, key, dispatcher, budget, clock, random, organization, timeoutMs, userAgent, observer } = options;
+  const prefix = baseUrl.pathname.replace(/\/+$/, '');
+
+  function failed(
+    { api, path }: Target,
+    { cause, detail, code, requestId, ...rest }: Omit<ApiErrorDetails, 'api' | 'path'>,
+  ): ApiError {
+    const secret = key.current();
+    return new ApiError({
+      api,
+      path,
+      ...rest,
+      detail: presentable(detail, secret),
+      code: code === undefined ? undefined : presentable(code, secret, 100),
+      requestId: requestId === undefined ? undefined : presentable(requestId, secret, 100),
+      ...(cause === undefined ? {} : { cause: causeWithout(secret, cause) }),
+    });
+  }
+
+  /** Waits for the budget, until the deadline at the longest. */
+  async function permission(request: GetRequest, before: ApiError | undefined): Promise<() => void> {
+    const { priority, deadline, signal } = request;
+    const refuse = () => {
+      const heldFor = budget.heldUntil() - clock.monotonic();
+      if (heldFor > 0) {
+        return failed(request, {
+          reason: 'rate_limited',
+          detail: `the API asked to send nothing for another ${Math.ceil(heldFor / 1_000)} s`,
+          retryAfterMs: heldFor,
+          cause: before,
+        });
+      }
+      return failed(request, {
+        reason: 'timeout',
+        detail: 'the deadline passed before the request limit let it be sent',
+        cause: before,
+      });
+    };
+    if (deadline <= clock.monotonic() || budget.heldUntil() >= deadline) throw refuse();
+
+    const tooLate = Symbol('too late');
+    const waiting = new AbortController();
+    const onAbort = () => waiting.abort(signal?.reason);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const timer = new AbortController();
+    clock.sleep(deadline - clock.monotonic(), timer.signal).then(
+      () => waiting.abort(tooLate),
+      () => {},
+    );
+    try {
+      signal?.throwIfAborted();
+      return await budget.acquire(priority, waiting.signal);
+    } catch (error) {
+      throw error === tooLate ? refuse() : error;
+    } finally {
+      timer.abort();
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** One attempt. @throws AttemptFailed, or the signal's reason */
+  async function attempt(request: GetRequest, secret: string): Promise<Received> {
+    const { api, deadline, signal } = request;
+    const begin = clock.monotonic();
+    const allowed = Math.min(timeoutMs, deadline - begin);
+    const seconds = Math.round(allowed) / 1_000;
+    let code = 'none';
+
+    const cancel = new AbortController();
+    const onAbort = () => cancel.abort(signal?.reason);
+    signal?.addEventListener('abort', onAbort, { once: true });
+    const timer = new AbortController();
+    let timedOut = false;
+    clock.sleep(allowed, timer.signal).then(
+      () => {
+        timedOut = true;
+        cancel.abort();
+      },
+      () => {},
+    );
+
+    try {
+      signal?.throwIfAborted();
+      const response = await dispatcher.request({
+        origin: baseUrl.origin,
+        path: `${prefix}${request.path}${queryString(request.query)}`,
+        method: 'GET',
+        headers: {
+          authorization: `Bearer ${secret}`,
+          accept: 'application/json',
+          'accept-encoding': 'gzip',
+          'user-agent': userAgent,
+          ...(organization === undefined ? {} : { 'openai-organization': organization }),
+        },
+        signal: cancel.signal,
+      });
+      code = String(response.statusCode);
+      if (response.statusCode >= 200 && response.statusCode < 300) {
+        const body = await readBody(response, longestBody, cancel.signal);
+        return { body, endedAt: clock.monotonic() };
+      }
+      throw new AttemptFailed(await refusal(request, response, cancel.signal));
+    } catch (error) {
+      signal?.throwIfAborted();
+      if (error instanceof AttemptFailed) throw error;
+      if (timedOut) {
+        const part = code === 'none' ? 'no answer' : 'no complete answer';
+        const late = failed(request, { reason: 'timeout', detail: `${part} within ${seconds} s` });
+        throw new AttemptFailed({ error: late, again: true });
+      }
+      throw new AttemptFailed(broken(request, error, code));
+    } finally {
+      timer.abort();
+      signal?.removeEventListener('abort', onAbort);
+      observer.attempt(api, code, (clock.monotonic() - begin) / 1_000);
+    }
+  }
+
+  /** What an answer other than a success means. */
+  async function refusal(target: Target, response: Dispatcher.ResponseData, signal: AbortSignal): Promise<Failure> {
+    const status = response.statusCode;
+    const again = isRetryable(status);
+    const retryAfterMs = again ? parseRetryAfter(headerOf(response.headers, 'retry-after'), clock.now()) : undefined;
+    const notBefore = retryAfterMs === undefined ? undefined : clock.monotonic() + retryAfterMs;
+    // Before the body is read, so that nobody sends meanwhile.
+    if (notBefore !== undefined) budget.holdUntil(notBefore);
+    const contentType = headerOf(response.headers, 'content-type')?.split(';')[0];
+    const { message, code } = apiErrorIn(await readStart(response, longestErrorBody, signal));
+    const error = failed(target, {
+      reason: reasonOfStatus(status),
+      status,
+      code,
+      detail:
+        message ??
+        (status < 400
+          ? 'redirected; redirects are not followed'
+          : `an answer in ${contentType ?? 'no known form'}, without a message of the API`),
+      requestId: headerOf(response.headers, 'x-request-id'),
+      retryAfterMs,
+    });
+    return { error, again, notBefore };
+  }
+
+  /** What it means that a request or the body of a success broke off. */
+  function broken(target: Target, cause: unknown, code: string): Failure {
+    const status = code === 'none' ? undefined : Number(code);
+    const fault = codeOf(cause) ?? '';
+    const named = (reason: ApiErrorDetails['reason'], detail: string) =>
+      failed(target, { reason, detail, status, cause });
+    if (cause instanceof BodyRefused) return { error: named(cause.reason, cause.message), again: false };
+    if (fault === 'UND_ERR_HEADERS_OVERFLOW') return { error: named('too_large', describe(cause)), again: false };
+    if (fault === 'UND_ERR_HEADERS_TIMEOUT' || fault === 'UND_ERR_BODY_TIMEOUT') {
+      return { error: named('timeout', describe(cause)), again: true };
+    }
+    if (fault === 'Z_DATA_ERROR') return { error: named('malformed', `not gzip: ${describe(cause)}`), again: false };
+    const cut = status === undefined ? '' : 'the body was cut short: ';
+    // Faults of the program itself or its end, not of the network: another try would end the same way.
+    const again = !['UND_ERR_INVALID_ARG', 'UND_ERR_DESTROYED', 'UND_ERR_CLOSED'].includes(fault);
+    return { error: named('network', `${cut}${describe(cause)}`), again };
+  }
+
+  async function get<T>(request: GetRequest, decode: (body: Buffer) => T | Promise<T>): Promise<Answer<T>> {
+    const { api, deadline, signal } = request;
+    let keyWasRefused = false;
+    let startedAt: number | undefined;
+    let before: ApiError | undefined;
+
+    for (let failures = 0; ; ) {
+      signal?.throwIfAborted();
+      const release = await permission(request, before);
+      if (before !== undefined) observer.retry(api);
+      startedAt ??= clock.now();
+      const secret = key.current();
+      let received: Received;
+      try {
+        received = await attempt(request, secret);
+      } catch (error) {
+        if (!(error instanceof AttemptFailed)) throw error;
+        release();
+        const { failure } = error;
+        before = failure.error;
+        if (failure.error.reason === 'auth' && !keyWasRefused) {
+          keyWasRefused = true;
+          // Another request may have found the new key already.
+          if (key.current() !== secret || (await key.refused())) continue;
+        }
+        const wait = failure.notBefore === undefined ? 0 : failure.notBefore - clock.monotonic();
+        const pause = wait > 0 ? wait : backoff(failures, random);
+        failures += 1;
+        if (!failure.again || clock.monotonic() + pause >= deadline) throw failure.error;
+        await clock.sleep(pause, signal);
+        continue;
+      } finally {
+        release();
+      }
+      const { body, endedAt } = received;
+      try {
+        return { value: await decode(body), bytes: body.length, startedAt, endedAt };
+      } catch (cause) {
+        if (cause instanceof ApiError) throw cause;
+        throw failed(request, { reason: 'malformed', status: 200, detail: describe(cause), cause });
+      }
+    }
+  }
+
+  return { get };
+}
+
+function queryString(query: GetRequest['query']): string {
+  if (query.length === 0) return '';
+  return `?${query.map((pair) => pair.map(encodeURIComponent).join('=')).join('&')}`;
+}
+
+/** A body that cannot be taken, whatever the connection does. */
+class BodyRefused extends Error {
+  readonly reason: 'too_large' | 'malformed';
+  constructor(reason: 'too_large' | 'malformed', message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+/** The body, decompressed. @throws if it is longer than `longest`, cut short or no gzip */
+async function readBody(response: Dispatcher.ResponseData, longest: number, signal: AbortSignal): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  for await (const chunk of decompressed(response, signal)) {
+    length += chunk.length;
+    // Leaving the loop destroys the stream: the rest of a bomb is neither fetched nor unpacked.
+    if (length > longest) throw new BodyRefused('too_large', `the body is longer than ${longest / 1_024 / 1_024} MiB`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, length);
+}
+
+/** The first `longest` bytes of a body, as far as they can be had; for errors, where the status says enough. */
+async function readStart(response: Dispatcher.ResponseData, longest: number, signal: AbortSignal): Promise<string> {
+  const chunks: Buffer[] = [];
+  let length = 0;
+  try {
+    for await (const chunk of decompressed(response, signal)) {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length >= longest) break;
+    }
+  } catch {
+    // A status with half a message is still that status.
+  }
+  return Buffer.concat(chunks).toString('utf8', 0, longest);
+}
+
+async function* decompressed(response: Dispatcher.ResponseData, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const { body } = response;
+  // A body destroyed early reports that as an error, which nobody waits for any more.
+  body.on('error', () => {});
+  const encoding = headerOf(response.headers, 'content-encoding')?.trim().toLowerCase() ?? 'identity';
+  let unpack: Gunzip | undefined;
+  if (encoding === 'gzip' || encoding === 'x-gzip') unpack = createGunzip({ chunkSize: 65_536 });
+  else if (encoding !== 'identity' && encoding !== '') {
+    body.destroy();
+    throw new BodyRefused('malformed', `the body is encoded in a way that was not asked for: ${encoding.slice(0, 40)}`);
+  }
+  try {
+    if (unpack === undefined) {
+      yield* body;
+      return;
+    }
+    const gunzip = unpack;
+    body.on('error', (error) => gunzip.destroy(error));
+    signal.addEventListener('abort', () => gunzip.destroy(new Error('given up')), { once: true });
+    body.pipe(gunzip);
+    yield* gunzip;
+  } finally {
+    unpack?.destroy();
+    body.destroy();
+  }
+}
+
+function headerOf(headers: Dispatcher.ResponseData['headers'], name: string): string | undefined {
+  const value = headers[name];
+  return typeof value === 'string' ? value : value?.[0];
+}
+
+/** `{ "error": { "message", "code" } }`, as far as the body is that; a gateway may answer anything. */
+function apiErrorIn(body: string): { message?: string; code?: string } {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(body);
+  } catch {
+    return {};
+  }
+  const error = member(parsed, 'error');
+  if (typeof error === 'string') return { message: error };
+  const message = member(error, 'message');
+  const code = member(error, 'code');
+  return {
+    ...(typeof message === 'string' && message !== '' ? { message } : {}),
+    ...(typeof code === 'string' && code !== '' ? { code } : {}),
+  };
+}
+
+function member(value: unknown, name: string): unknown {
+  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
+  return Reflect.get(value, name);
+}

@@ -1,0 +1,174 @@
+/**
+ * The one error that asking the API can end with: its reason is the value of the `reason` label, and its message
+ * says what was asked, what came back and what to do. Nothing that it says or holds can contain the key.
+ */
+
+export const reasons = [
+  'auth',
+  'permission',
+  'rate_limited',
+  'timeout',
+  'server',
+  'rejected',
+  'network',
+  'malformed',
+  'too_large',
+] as const;
+
+export type Reason = (typeof reasons)[number];
+
+/** Where an admin key is made. */
+export const adminKeysUrl = 'https://platform.openai.com/settings/organization/admin-keys';
+
+/** The reason of an answer with a status that is not a success. */
+export function reasonOfStatus(status: number): Reason {
+  if (status === 401) return 'auth';
+  if (status === 403) return 'permission';
+  if (status === 408) return 'timeout';
+  if (status === 429) return 'rate_limited';
+  if (status === 409 || status >= 500) return 'server';
+  return 'rejected';
+}
+
+export interface ApiErrorDetails {
+  readonly reason: Reason;
+  readonly api: string;
+  /** Below the base URL, without the query. */
+  readonly path: string;
+  /** What went wrong, in a few words: the API's own, where it has some. */
+  readonly detail: string;
+  readonly status?: number | undefined;
+  /** The API's `error.code`, such as `reporting_lookback_exceeded`. */
+  readonly code?: string | undefined;
+  readonly requestId?: string | undefined;
+  /** How long nothing may be sent, from when this error arose. */
+  readonly retryAfterMs?: number | undefined;
+  readonly cause?: unknown;
+}
+
+export class ApiError extends Error {
+  override readonly name = 'ApiError';
+  readonly reason: Reason;
+  readonly api: string;
+  readonly method = 'GET';
+  readonly path: string;
+  readonly detail: string;
+  readonly status: number | undefined;
+  readonly code: string | undefined;
+  readonly requestId: string | undefined;
+  readonly retryAfterMs: number | undefined;
+
+  /** The texts in `details` must have been through `presentable`, the cause through `causeWithout`. */
+  constructor(details: ApiErrorDetails) {
+    const { cause } = details;
+    super(messageOf(details), cause === undefined ? undefined : { cause });
+    this.reason = details.reason;
+    this.api = details.api;
+    this.path = details.path;
+    this.detail = details.detail;
+    this.status = details.status;
+    this.code = details.code;
+    this.requestId = details.requestId;
+    this.retryAfterMs = details.retryAfterMs;
+  }
+}
+
+function messageOf(details: ApiErrorDetails): string {
+  const facts = [`GET ${details.path}`];
+  if (details.status !== undefined) facts.push(`status ${details.status}`);
+  if (details.requestId !== undefined) facts.push(`request ${details.requestId}`);
+  const advice = adviceOn(details);
+  return `${facts.join(', ')}: ${sentence(details.detail)}${advice === '' ? '' : ` ${advice}`}`;
+}
+
+function sentence(text: string): string {
+  return /[.!?…]$/u.test(text) ? text : `${text}.`;
+}
+
+function adviceOn({ reason, path, status, detail }: ApiErrorDetails): string {
+  switch (reason) {
+    case 'auth':
+      return `The key was refused: check that it is a current admin key with the scope ${scopeOf(path)}, or create one at ${adminKeysUrl}.`;
+    case 'permission':
+      return `The key lacks the scope ${missingScope(detail) ?? scopeOf(path)}: create an admin key that has it at ${adminKeysUrl}.`;
+    case 'rate_limited':
+      return 'If this stays, send less: --openai.max-requests-per-minute, --poll.interval.';
+    case 'timeout':
+      return 'If this stays, raise --openai.timeout.';
+    case 'server':
+      return 'See https://status.openai.com if this stays.';
+    case 'network':
+      return 'Check name resolution, firewall, certificates and HTTPS_PROXY.';
+    case 'malformed':
+      return 'Check that --openai.base-url leads to the API.';
+    case 'too_large':
+      return 'Group by less: --poll.group-by.';
+    case 'rejected':
+      if (status === 404 || (status !== undefined && status < 400)) return 'Check --openai.base-url.';
+      return '';
+  }
+}
+
+/** The API words it `Missing scopes: api.usage.read.` */
+function missingScope(detail: string): string | undefined {
+  return /missing scopes?: *([a-z_]+(?:\.[a-z_]+)+(?:, *[a-z_]+(?:\.[a-z_]+)+)*)/i.exec(detail)?.[1];
+}
+
+function scopeOf(path: string): string {
+  return /\/organization\/(?:usage\/|costs\b)/.test(path) ? 'api.usage.read' : 'api.management.read';
+}
+
+/** A cursor was refused. Costs hand out such cursors now and then. */
+export function isInvalidPageToken(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 400 && /page token is invalid/i.test(error.detail);
+}
+
+/**
+ * Text of others, fit for a log line: one line, at most `longest` characters, without `secret` and without
+ * anything that looks like a key.
+ */
+export function presentable(text: string, secret: string, longest = 300): string {
+  // Redacted before it is cut, so that no half of a key is left at the end.
+  const redacted = (secret === '' ? text : text.replaceAll(secret, '[key]'))
+    .replace(/\bsk-[\w*.-]*[\w*-]/g, 'sk-…')
+    .replace(/\bBearer\s+\S+/gi, 'Bearer …')
+    .replace(/:\/\/[^\s/@]*@/g, '://…@');
+  const line = redacted.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\s]+/gu, ' ').trim();
+  if (line.length <= longest) return line;
+  // A cut between the halves of a surrogate pair takes the first half along.
+  return `${line.slice(0, longest - 1).replace(/[\ud800-\udbff]$/, '')}…`;
+}
+
+/**
+ * A cause that can be logged whole: names, codes and messages of the chain, and nothing else that the errors of a
+ * transport carry along, such as headers.
+ */
+export function causeWithout(secret: string, error: unknown, depth = 0): Error {
+  const inner = error instanceof Error && error.cause !== undefined && depth < 3 ? error.cause : undefined;
+  const cause = inner === undefined ? undefined : { cause: causeWithout(secret, inner, depth + 1) };
+  const clean = new Error(presentable(describe(error), secret), cause);
+  if (error instanceof Error) {
+    clean.name = presentable(error.name, secret, 60);
+    // Its first lines would repeat the message, so the stack is that of the original, without them.
+    const frames = error.stack?.split('\n').filter((line) => /^ {4}at /.test(line)) ?? [];
+    clean.stack = [
+      `${clean.name}: ${clean.message}`,
+      ...frames.map((frame) => `    ${presentable(frame, secret)}`),
+    ].join('\n');
+  }
+  return clean;
+}
+
+/** Name, code and message of anything thrown; an error of several addresses has them in a list. */
+export function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = codeOf(error);
+  const several = error instanceof AggregateError ? error.errors.slice(0, 3).map(describe).join('; ') : '';
+  const message = error.message || several || error.name;
+  return code === undefined || message.includes(code) ? message : `${message} (${code})`;
+}
+
+/** `code` of an error of Node or of a library, such as ECONNREFUSED. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
+}

@@ -1,0 +1,80 @@
+/**
+ * The admin key: given once, or kept in a file that is read again when the key is refused, so that it can be
+ * rotated under a running process. No error says what the key is.
+ */
+import { readFile } from 'node:fs/promises';
+import { codeOf } from './errors.ts';
+
+export interface KeySource {
+  current(): string;
+  /** The key was refused: read its file again. True if it is another one now. */
+  refused(): Promise<boolean>;
+}
+
+const longestKey = 4_096;
+
+/**
+ * The key in `text`, without the white space around it.
+ * @param from what the text is, for the message
+ * @throws if it could not be sent as a header
+ */
+export function keyIn(text: string, from: string): string {
+  const key = text.trim();
+  if (key === '') throw new Error(`${from} holds no key: it is empty`);
+  if (key.length > longestKey) throw new Error(`${from} holds no key: it is longer than ${longestKey} characters`);
+  if (/\s/.test(key)) throw new Error(`${from} holds no key: there is white space inside it`);
+  if (!/^[\x21-\x7e]+$/.test(key)) {
+    throw new Error(`${from} holds no key: there are characters in it that a header cannot carry`);
+  }
+  return key;
+}
+
+/** A key that does not change. @throws as `keyIn` */
+export function fixedKey(key: string): KeySource {
+  const current = keyIn(key, 'The key');
+  return { current: () => current, refused: async () => false };
+}
+
+/** The key in the file at `path`, which is read at once. @throws if there is no readable file with a key in it */
+export async function keyFile(path: string): Promise<KeySource> {
+  const read = async () => {
+    let text: string;
+    try {
+      text = await readFile(path, 'utf8');
+    } catch (error) {
+      throw new Error(`The key file ${path} cannot be read: ${whyUnreadable(codeOf(error))}`, { cause: error });
+    }
+    return keyIn(text, `The key file ${path}`);
+  };
+
+  let current = await read();
+  return {
+    current: () => current,
+    async refused() {
+      let key: string;
+      try {
+        key = await read();
+      } catch {
+        // Half written or gone for a moment: the refusal itself is what gets reported.
+        return false;
+      }
+      const changed = key !== current;
+      current = key;
+      return changed;
+    },
+  };
+}
+
+function whyUnreadable(code: string | undefined): string {
+  switch (code) {
+    case 'ENOENT':
+      return 'there is no such file';
+    case 'EACCES':
+    case 'EPERM':
+      return 'permission denied';
+    case 'EISDIR':
+      return 'it is a directory';
+    default:
+      return code ?? 'unknown error';
+  }
+}
