@@ -1,0 +1,253 @@
+/**
+ * Every setting, in one table. Flags, environment variables, `--help` and docs/settings.md all follow from it, so
+ * they cannot disagree; a new setting is one new entry, and one use of its value in settings.ts.
+ */
+import { allDimensions, endpoints } from '../openai/catalogue.ts';
+import { type Anchor, anchor } from './anchor.ts';
+import { baseUrl } from './base-url.ts';
+import { type ListenAddress, listenAddress } from './listen-address.ts';
+import { telemetryPath } from './telemetry-path.ts';
+import { choice, decimal, duration, type FromText, headerValue, list, namesOf, onOff, path, whole } from './values.ts';
+
+/** What the program can be told to do, besides --help and --version. */
+export const commands = ['serve', 'check', 'demo', 'health'] as const;
+export type Command = (typeof commands)[number];
+
+export interface Flag<T> {
+  /** Without the dashes. */
+  readonly name: string;
+  /** `switch`: on or off, needs no value. `list`: may be given several times; the values add up. */
+  readonly kind: 'value' | 'list' | 'switch';
+  readonly fromText: FromText<T>;
+  /** The value when it is not given, and how people write it; undefined where there is none. */
+  readonly fallback: T;
+  readonly defaultText: string | undefined;
+  /** Stands for the value in `--help`. Empty for switches. */
+  readonly placeholder: string;
+  /** A few words for `--help`. */
+  readonly summary: string;
+  /** Sentences for the documentation: units, effects, bounds. */
+  readonly details: string;
+  /** A variable that other programs use for the same thing; the exporter's own one beats it. */
+  readonly alsoVariable?: string;
+  /** The commands that use it. */
+  readonly commands: readonly Command[];
+}
+
+type About = Omit<Flag<unknown>, 'fromText' | 'fallback' | 'defaultText' | 'commands'> & {
+  readonly commands?: readonly Command[];
+};
+
+/** `check` takes what `serve` takes, so that a command line can be tried as it is. */
+const polling: readonly Command[] = ['serve', 'check', 'demo'];
+const upstream: readonly Command[] = ['serve', 'check'];
+
+function flag<T>(fromText: FromText<T>, defaultText: string, about: About): Flag<T> {
+  return { commands: polling, ...about, fromText, defaultText, fallback: fromText.parse(defaultText) };
+}
+
+function optional<T>(fromText: FromText<T>, about: About): Flag<T | undefined> {
+  return { commands: polling, ...about, fromText, defaultText: undefined, fallback: undefined };
+}
+
+function filter(name: string, what: string): Flag<readonly string[] | undefined> {
+  return optional(list, {
+    name: `poll.${name}`,
+    kind: 'list',
+    placeholder: 'a,b',
+    summary: `only these ${what}`,
+    details: `Asks for the usage of these ${what} only. An api that lacks this filter is not polled, for it would answer for everybody; the log says so.`,
+  });
+}
+
+const apis = endpoints.map((endpoint) => endpoint.api);
+
+export const flags = {
+  baseUrl: flag<string>(baseUrl, 'https://api.openai.com/v1', {
+    name: 'openai.base-url',
+    kind: 'value',
+    placeholder: 'url',
+    summary: 'address of the API',
+    details:
+      'Address of the API, version included. Plain http is taken for this machine only (localhost, 127.0.0.0/8, [::1]), unless `--openai.allow-http`. `HTTPS_PROXY` and `NO_PROXY` are honoured.',
+    alsoVariable: 'OPENAI_BASE_URL',
+    commands: upstream,
+  }),
+  allowHttp: flag<boolean>(onOff, 'false', {
+    name: 'openai.allow-http',
+    kind: 'switch',
+    placeholder: '',
+    summary: 'allow plain http to other machines',
+    details: 'Allows plain http to other machines. The admin key then travels unprotected.',
+    commands: upstream,
+  }),
+  organization: optional<string>(headerValue, {
+    name: 'openai.organization',
+    kind: 'value',
+    placeholder: 'org-id',
+    summary: 'organization, if the key has several',
+    details: 'Sent as the `OpenAI-Organization` header.',
+    alsoVariable: 'OPENAI_ORG_ID',
+    commands: upstream,
+  }),
+  timeout: flag<number>(duration({ least: '1s', most: '5m' }), '30s', {
+    name: 'openai.timeout',
+    kind: 'value',
+    placeholder: 'duration',
+    summary: 'limit of one attempt',
+    details:
+      'How long one attempt of a request may take, from `1s` to `5m`. A poll with all its retries has 5 minutes.',
+  }),
+  maxRequestsPerMinute: flag<number>(whole(1, 600), '60', {
+    name: 'openai.max-requests-per-minute',
+    kind: 'value',
+    placeholder: 'n',
+    summary: 'no 60 s hold more requests',
+    details: 'No span of 60 seconds holds more requests to the API than this, from 1 to 600.',
+  }),
+  interval: flag<number>(duration({ least: '1s', most: '1h' }), '1m', {
+    name: 'poll.interval',
+    kind: 'value',
+    placeholder: 'duration',
+    summary: 'between polls of an api in use',
+    details: 'Time between two polls of an api that has usage, from `1s` to `1h`.',
+  }),
+  idleInterval: flag<number>(duration({ least: '1s', most: '1d' }), '10m', {
+    name: 'poll.idle-interval',
+    kind: 'value',
+    placeholder: 'duration',
+    summary: '… of costs, and of an idle api',
+    details:
+      'Time between two polls of costs, and of an api without usage for 24 hours; from `--poll.interval` to `1d`. Where it is not given and `--poll.interval` is longer, it is as long.',
+  }),
+  settleDelay: flag<number>(duration({ least: '1s', most: '1d' }), '15m', {
+    name: 'poll.settle-delay',
+    kind: 'value',
+    placeholder: 'duration',
+    summary: 'from end to settled',
+    details:
+      'How long after its end a bucket of usage is taken to be complete, from `1s` to `1d`. OpenAI reports usage 5 to 15 minutes late; a shorter delay shows numbers sooner and has more of them restated.',
+  }),
+  apis: flag<readonly string[]>(namesOf(apis, 'api', { none: false }), 'all', {
+    name: 'poll.apis',
+    kind: 'list',
+    placeholder: 'a,b',
+    summary: 'which apis to poll',
+    details: `Which apis to poll: \`all\`, or some of ${code(apis)}.`,
+  }),
+  groupBy: flag<readonly string[]>(namesOf(allDimensions, 'dimension', { none: true }), 'all', {
+    name: 'poll.group-by',
+    kind: 'list',
+    placeholder: 'a,b',
+    summary: 'dimensions that become labels',
+    details: `Which dimensions become labels: \`all\`, \`none\`, or some of ${code(allDimensions)}. Those that an api does not have are left out for it. Fewer dimensions, fewer series.`,
+  }),
+  projectIds: filter('project-ids', 'projects'),
+  userIds: filter('user-ids', 'users'),
+  apiKeyIds: filter('api-key-ids', 'API keys'),
+  models: filter('models', 'models'),
+  batch: optional<boolean>(onOff, {
+    name: 'poll.batch',
+    kind: 'switch',
+    placeholder: '',
+    summary: 'batch usage alone; --no-: all but it',
+    details:
+      'On: usage of the Batch API alone; off (`--no-poll.batch`): without it; not given: both. Only completions have this filter, so with it nothing else is polled.',
+  }),
+  anchor: flag<Anchor>(anchor, 'month', {
+    name: 'counters.anchor',
+    kind: 'value',
+    placeholder: 'when',
+    summary: 'they begin: month, year, MM-DD',
+    details:
+      'When the counters begin anew, in UTC: with each `month`, each `year`, or each year on a date `MM-DD`, like `04-01`. The API keeps about a year.',
+  }),
+  zeroHold: flag<number>(duration({ least: '1s', most: '1h' }), '2m', {
+    name: 'counters.zero-hold',
+    kind: 'value',
+    placeholder: 'duration',
+    summary: 'a new counter shows 0 so long',
+    details:
+      'How long a new counter shows 0 before its first value, so that Prometheus sees its first usage as a rise. At least twice the scrape interval; from `1s` to `1h`.',
+  }),
+  stateFile: optional<string>(path, {
+    name: 'state.file',
+    kind: 'value',
+    placeholder: 'path',
+    summary: 'remembers counters across restarts',
+    details:
+      'A file that keeps what the counters have shown, so that a restart lowers none of them. Its directory must be writable and outlive the process. Without it a restart after a downward restatement looks like a counter reset.',
+  }),
+  maxGroups: flag<number>(whole(1, 1_000_000), '10000', {
+    name: 'series.max-groups',
+    kind: 'value',
+    placeholder: 'n',
+    summary: 'groups of an api; rest: other',
+    details:
+      'The most groups (combinations of label values) kept for one api, from 1 to 1000000. The rest is added up in one group whose labels all read `other`.',
+  }),
+  listen: flag<ListenAddress>(listenAddress, ':9185', {
+    name: 'web.listen-address',
+    kind: 'value',
+    placeholder: 'addr',
+    summary: 'host:port or :port',
+    details:
+      'Where to listen: `:9185`, `127.0.0.1:9185`, `[::1]:9185`. Port 0 takes a free one, and the log tells which. `health` asks the exporter here; in a container set the variable rather than the flag, so that both see it.',
+    commands: ['serve', 'check', 'demo', 'health'],
+  }),
+  telemetryPath: flag<string>(telemetryPath, '/metrics', {
+    name: 'web.telemetry-path',
+    kind: 'value',
+    placeholder: 'path',
+    summary: 'where the metrics are',
+    details: 'Path of the metrics. Not `/`, which is the status page.',
+  }),
+  maxRequests: flag<number>(whole(1, 10_000), '40', {
+    name: 'web.max-requests',
+    kind: 'value',
+    placeholder: 'n',
+    summary: 'scrapes at once; more get 503',
+    details: 'The most scrapes served at once, from 1 to 10000; further ones are answered with 503 and counted.',
+  }),
+  logLevel: flag<'debug' | 'info' | 'warn' | 'error'>(choice(['debug', 'info', 'warn', 'error']), 'info', {
+    name: 'log.level',
+    kind: 'value',
+    placeholder: 'level',
+    summary: 'debug, info, warn or error',
+    details: 'The least important lines still logged: `debug`, `info`, `warn` or `error`. Logs go to stderr.',
+  }),
+  logFormat: flag<'json' | 'text'>(choice(['json', 'text']), 'json', {
+    name: 'log.format',
+    kind: 'value',
+    placeholder: 'format',
+    summary: 'json or text',
+    details: '`json`, one object a line, or `text` for people.',
+  }),
+  demoSpeed: flag<number>(decimal(1, 3_600), '1', {
+    name: 'demo.speed',
+    kind: 'value',
+    placeholder: 'n',
+    summary: "how fast the demo's clock runs",
+    details:
+      "How many times as fast as the wall the demonstration's clock runs, from 1 to 3600. At 60 an hour passes in a minute.",
+    commands: ['demo'],
+  }),
+} as const;
+
+/** In the order of the table. Values of different types, hence unknown. */
+export const allFlags: readonly Flag<unknown>[] = Object.values(flags);
+
+export function flagsOf(command: Command): readonly Flag<unknown>[] {
+  return allFlags.filter((one) => one.commands.includes(command));
+}
+
+/** `poll.group-by` → `OPENAI_EXPORTER_POLL_GROUP_BY` */
+export function variableOf({ name }: Pick<Flag<unknown>, 'name'>): string {
+  return `${variablePrefix}${name.toUpperCase().replaceAll(/[.-]/g, '_')}`;
+}
+
+export const variablePrefix = 'OPENAI_EXPORTER_';
+
+function code(words: readonly string[]): string {
+  return words.map((word) => `\`${word}\``).join(', ');
+}

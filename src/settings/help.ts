@@ -1,0 +1,55 @@
+/** What `--help` prints: the table of flags, narrow enough for a terminal and short enough for a screen. */
+import { type Command, type Flag, flagsOf } from './flags.ts';
+
+const summaries: Readonly<Record<Command, string>> = {
+  serve: 'poll the API and serve metrics (what happens without a command)',
+  check: 'ask every api once with the same settings, and say what to do',
+  demo: 'serve a simulated organization; needs no key',
+  health: 'ask a running exporter whether it serves; exit code 0 or 1',
+};
+
+/** For everything, or for one command. Ends with a line feed. */
+export function helpText(about?: Command): string {
+  return about === undefined ? helpForAll() : helpForOne(about);
+}
+
+function helpForAll(): string {
+  const seen = new Set<Flag<unknown>>();
+  const flags = (['serve', 'demo'] as const).flatMap(flagsOf).filter((flag) => !seen.has(flag) && seen.add(flag));
+  return lines([
+    'Prometheus exporter for the usage and costs of an OpenAI organization.',
+    '',
+    'Usage: openai-usage-exporter [command] [flags]',
+    ...Object.entries(summaries).map(([command, summary]) => `  ${command.padEnd(8)}${summary}`),
+    '',
+    'Examples:',
+    '  OPENAI_ADMIN_KEY=… openai-usage-exporter',
+    '  OPENAI_ADMIN_KEY_FILE=/run/secrets/key openai-usage-exporter check',
+    '  openai-usage-exporter demo --demo.speed=60 --log.format=text',
+    '',
+    'Flags (--poll.interval is also the variable OPENAI_EXPORTER_POLL_INTERVAL):',
+    ...flags.map(lineOf),
+    '  --help, --version',
+    '',
+    'Everything about them: docs/settings.md',
+  ]);
+}
+
+function helpForOne(command: Command): string {
+  return lines([
+    `openai-usage-exporter ${command}: ${summaries[command]}`,
+    '',
+    'Flags:',
+    ...flagsOf(command).map(lineOf),
+  ]);
+}
+
+function lineOf(flag: Flag<unknown>): string {
+  const written = flag.kind === 'switch' ? `--[no-]${flag.name}` : `--${flag.name}=${flag.placeholder}`;
+  const standard = flag.defaultText === undefined || flag.kind === 'switch' ? '' : ` (${flag.defaultText})`;
+  return `  ${written.padEnd(37)} ${flag.summary}${standard}`.trimEnd();
+}
+
+function lines(all: readonly string[]): string {
+  return `${all.join('\n')}\n`;
+}

@@ -1,0 +1,214 @@
+/** From the command line and the environment to one frozen object, or to all that is wrong with them at once. */
+import { endpoints, type FilterName } from '../openai/catalogue.ts';
+import type { Anchor } from './anchor.ts';
+import { readArguments } from './arguments.ts';
+import { sendsInTheClear } from './base-url.ts';
+import { allFlags, type Command, type Flag, flags } from './flags.ts';
+import type { Given, GivenByFlag } from './given.ts';
+import { type KeySetting, type ReadFile, readKey } from './key.ts';
+import type { ListenAddress } from './listen-address.ts';
+import { formatDuration } from './values.ts';
+import { type Environment, readVariables } from './variables.ts';
+
+/** The API's filters by their names there; those not in use are absent. */
+export type Filters = Readonly<Partial<Record<FilterName, readonly string[]>>>;
+
+/** Durations in milliseconds. It holds no secret. */
+export interface Settings {
+  readonly openai: {
+    /** Without a slash at its end. */
+    readonly baseUrl: string;
+    readonly organization: string | undefined;
+    readonly timeout: number;
+    readonly maxRequestsPerMinute: number;
+  };
+  readonly poll: {
+    readonly interval: number;
+    readonly idleInterval: number;
+    readonly settleDelay: number;
+    /** Some of the catalogue's, in its order. An api that lacks a filter in use is not to be polled: `polledApis`. */
+    readonly apis: readonly string[];
+    /** Some of the catalogue's dimensions, in its order; not every api has each. Empty: no groups. */
+    readonly groupBy: readonly string[];
+    readonly filters: Filters;
+  };
+  readonly counters: { readonly anchor: Anchor; readonly zeroHold: number };
+  readonly state: { readonly file: string | undefined };
+  readonly series: { readonly maxGroups: number };
+  readonly web: { readonly listen: ListenAddress; readonly telemetryPath: string; readonly maxRequests: number };
+  readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly format: 'json' | 'text' };
+  readonly demo: { readonly speed: number };
+}
+
+export type ParsedSettings =
+  | { readonly command: 'serve' | 'check'; readonly settings: Settings; readonly key: KeySetting }
+  | { readonly command: 'demo' | 'health'; readonly settings: Settings }
+  | { readonly command: 'help'; readonly about: Command | undefined }
+  | { readonly command: 'version' }
+  /** Each names its flag or variable and says what to do. To be printed on stderr; exit code 2. */
+  | { readonly errors: readonly string[] };
+
+/**
+ * @param argv without the program's own name.
+ * @param readFile reads the key file.
+ */
+export function parseSettings(argv: readonly string[], env: Environment, readFile?: ReadFile): ParsedSettings {
+  const fromArguments = readArguments(argv);
+  if (fromArguments.help) return { command: 'help', about: commandNamed(argv, fromArguments.command) };
+  if (fromArguments.version) return { command: 'version' };
+
+  const { command } = fromArguments;
+  const fromVariables = readVariables(env);
+  const errors = [...fromArguments.mistakes];
+  for (const { name, commands } of allFlags) {
+    if (command === undefined || commands.includes(command) || !fromArguments.given.has(name)) continue;
+    errors.push(`--${name}: does nothing with \`${command}\`; leave it out`);
+  }
+  const reader = createReader(new Map([...fromVariables.given, ...fromArguments.given]), command);
+  const settings = settingsFrom(reader);
+  errors.push(...reader.mistakes, ...fromVariables.mistakes);
+
+  if (command === 'serve' || command === 'check') {
+    const key = readKey(env, readFile);
+    if ('mistake' in key) errors.push(key.mistake);
+    else if (errors.length === 0) return { command, settings, ...key };
+  }
+  if (command === 'health' && reader.sound(flags.listen) && settings.web.listen.port === 0) {
+    errors.push(`${reader.sourceOf(flags.listen)}: port 0 cannot be asked; give the port that the exporter listens on`);
+  }
+  if (errors.length === 0 && (command === 'demo' || command === 'health')) return { command, settings };
+  return { errors };
+}
+
+/** The apis of `--poll.apis` that have every filter in use; any other would answer for everybody. */
+export function polledApis({ apis, filters }: Settings['poll']): readonly string[] {
+  const inUse = Object.keys(filters);
+  return endpoints
+    .filter((endpoint) => apis.includes(endpoint.api))
+    .filter((endpoint) => inUse.every((name) => endpoint.filters.some((filter) => filter === name)))
+    .map((endpoint) => endpoint.api);
+}
+
+/** Gives each flag's value, the default where it is absent or wrong, and keeps what was wrong. */
+interface Reader {
+  readonly mistakes: readonly string[];
+  read<T>(flag: Flag<T>): T;
+  /** Whether the value is the one that was meant: checks between flags need both sound. */
+  sound(flag: Flag<unknown>): boolean;
+  given(flag: Flag<unknown>): boolean;
+  sourceOf(flag: Flag<unknown>): string;
+  add(flag: Flag<unknown>, mistake: string): void;
+}
+
+function createReader(all: GivenByFlag, command: Command | undefined): Reader {
+  const mistakes: string[] = [];
+  const unsound = new Set<string>();
+  const find = ({ name, commands }: Flag<unknown>): Given | undefined =>
+    command === undefined || commands.includes(command) ? all.get(name) : undefined;
+  const reader: Reader = {
+    mistakes,
+    read(flag) {
+      const given = find(flag);
+      if (given === undefined) return flag.fallback;
+      const result = flag.fromText.safeParse(given.text);
+      if (result.success) return result.data;
+      for (const issue of result.error.issues) reader.add(flag, issue.message);
+      return flag.fallback;
+    },
+    sound: (flag) => !unsound.has(flag.name),
+    given: (flag) => find(flag) !== undefined,
+    sourceOf: (flag) => find(flag)?.source ?? `--${flag.name}`,
+    add(flag, mistake) {
+      unsound.add(flag.name);
+      mistakes.push(`${reader.sourceOf(flag)}: ${mistake}`);
+    },
+  };
+  return reader;
+}
+
+function settingsFrom(reader: Reader): Settings {
+  const baseUrl = reader.read(flags.baseUrl);
+  const allowHttp = reader.read(flags.allowHttp);
+  if (reader.sound(flags.baseUrl) && reader.sound(flags.allowHttp) && sendsInTheClear(baseUrl) && !allowHttp) {
+    reader.add(
+      flags.baseUrl,
+      'plain http would send the admin key unprotected; use https, or accept it with --openai.allow-http',
+    );
+  }
+  return deepFreeze({
+    openai: {
+      baseUrl,
+      organization: reader.read(flags.organization),
+      timeout: reader.read(flags.timeout),
+      maxRequestsPerMinute: reader.read(flags.maxRequestsPerMinute),
+    },
+    poll: pollFrom(reader),
+    counters: { anchor: reader.read(flags.anchor), zeroHold: reader.read(flags.zeroHold) },
+    state: { file: reader.read(flags.stateFile) },
+    series: { maxGroups: reader.read(flags.maxGroups) },
+    web: {
+      listen: reader.read(flags.listen),
+      telemetryPath: reader.read(flags.telemetryPath),
+      maxRequests: reader.read(flags.maxRequests),
+    },
+    log: { level: reader.read(flags.logLevel), format: reader.read(flags.logFormat) },
+    demo: { speed: reader.read(flags.demoSpeed) },
+  });
+}
+
+function pollFrom(reader: Reader): Settings['poll'] {
+  const interval = reader.read(flags.interval);
+  const idle = reader.read(flags.idleInterval);
+  if (
+    reader.given(flags.idleInterval) &&
+    reader.sound(flags.interval) &&
+    reader.sound(flags.idleInterval) &&
+    idle < interval
+  ) {
+    reader.add(flags.idleInterval, `must be at least --poll.interval, which is ${formatDuration(interval)}`);
+  }
+  const poll = {
+    interval,
+    idleInterval: Math.max(interval, idle),
+    settleDelay: reader.read(flags.settleDelay),
+    apis: reader.read(flags.apis),
+    groupBy: reader.read(flags.groupBy),
+    filters: filtersFrom(reader),
+  };
+  if (reader.sound(flags.apis) && polledApis(poll).length === 0) {
+    reader.add(
+      flags.apis,
+      `none of these has every filter in use (${Object.keys(poll.filters).join(', ')}), so nothing would be polled; use fewer filters or other apis`,
+    );
+  }
+  return poll;
+}
+
+function filtersFrom(reader: Reader): Filters {
+  const lists = [
+    ['project_ids', flags.projectIds],
+    ['user_ids', flags.userIds],
+    ['api_key_ids', flags.apiKeyIds],
+    ['models', flags.models],
+  ] as const;
+  const filters: Partial<Record<FilterName, readonly string[]>> = {};
+  for (const [name, flag] of lists) {
+    const values = reader.read(flag);
+    if (values !== undefined) filters[name] = values;
+  }
+  const batch = reader.read(flags.batch);
+  if (batch !== undefined) filters.batch = [String(batch)];
+  return filters;
+}
+
+/** The command that was asked about, if one was named. */
+function commandNamed(argv: readonly string[], command: Command | undefined): Command | undefined {
+  return command !== undefined && argv.includes(command) ? command : undefined;
+}
+
+function deepFreeze<T extends object>(value: T): Readonly<T> {
+  for (const part of Object.values(value)) {
+    if (typeof part === 'object' && part !== null && !Object.isFrozen(part)) deepFreeze(part);
+  }
+  return Object.freeze(value);
+}
