@@ -1,0 +1,160 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createBudget, type Priority, priorities } from '../../src/openai/budget.ts';
+import { createVirtualClock, settle } from '../helpers/virtual-clock.ts';
+
+function setUp(maxPerMinute: number, maxInFlight?: number) {
+  const clock = createVirtualClock();
+  const budget = createBudget({ clock, maxPerMinute, ...(maxInFlight === undefined ? {} : { maxInFlight }) });
+  const sends: { name: string; priority: Priority; at: number }[] = [];
+  const origin = clock.monotonic();
+  /** Asks, and sends for `lasting` ms once allowed. */
+  const send = async (name: string, priority: Priority, lasting = 0, signal?: AbortSignal) => {
+    const release = await budget.acquire(priority, signal);
+    sends.push({ name, priority, at: clock.monotonic() - origin });
+    await clock.sleep(lasting);
+    release();
+    release();
+  };
+  return { clock, budget, sends, send, origin };
+}
+
+describe('the budget', () => {
+  it('has at most two in flight', async () => {
+    const { clock, sends, send } = setUp(60);
+    for (const name of ['a', 'b', 'c', 'd']) void send(name, 'poll', 100);
+    await clock.advance(99);
+    expect(sends.map(({ name }) => name)).toEqual(['a', 'b']);
+    await clock.advance(1);
+    expect(sends.map(({ name }) => name)).toEqual(['a', 'b', 'c', 'd']);
+  });
+
+  it('serves polls before replay before names, each in the order asked', async () => {
+    const { clock, sends, send } = setUp(60, 1);
+    void send('first', 'names', 10);
+    void send('n1', 'names', 10);
+    void send('r1', 'replay', 10);
+    void send('p1', 'poll', 10);
+    void send('r2', 'replay', 10);
+    void send('p2', 'poll', 10);
+    await clock.advance(1_000);
+    expect(sends.map(({ name }) => name)).toEqual(['first', 'p1', 'p2', 'r1', 'r2', 'n1']);
+  });
+
+  it('leaves room for polls, whatever the lower classes want', async () => {
+    const { clock, sends, send } = setUp(30);
+    for (let i = 0; i < 40; i++) {
+      void send(`r${i}`, 'replay');
+      void send(`n${i}`, 'names');
+    }
+    await clock.advance(50_000);
+    expect(sends.filter(({ priority }) => priority === 'replay')).toHaveLength(18);
+    expect(sends.filter(({ priority }) => priority === 'names')).toHaveLength(10);
+    void send('poll', 'poll');
+    await clock.advance(0);
+    expect(sends.at(-1)).toMatchObject({ name: 'poll', at: 50_000 });
+  });
+
+  it('sends nothing before the end of a hold, and a shorter one does not cut it', async () => {
+    const { clock, budget, sends, send, origin } = setUp(60);
+    budget.holdUntil(origin + 5_000);
+    budget.holdUntil(origin + 3_000);
+    expect(budget.heldUntil()).toBe(origin + 5_000);
+    for (const priority of priorities) void send(priority, priority);
+    await clock.advance(4_999);
+    expect(sends).toEqual([]);
+    budget.holdUntil(origin + 7_000);
+    await clock.advance(2_000);
+    expect(sends).toEqual([]);
+    await clock.advance(1_000);
+    expect(sends.map(({ name, at }) => [name, at])).toEqual([
+      ['poll', 7_000],
+      ['replay', 7_000],
+      ['names', 7_000],
+    ]);
+    expect(clock.sleepers()).toBe(0);
+  });
+
+  it('lets an aborted one go at once and does not serve it', async () => {
+    const { clock, sends, send } = setUp(1);
+    const abort = new AbortController();
+    void send('a', 'poll');
+    const waiting = send('b', 'poll', 0, abort.signal);
+    void send('c', 'poll');
+    await settle();
+    const reason = new Error('enough');
+    abort.abort(reason);
+    await expect(waiting).rejects.toBe(reason);
+    await expect(send('d', 'poll', 0, abort.signal)).rejects.toBe(reason);
+    await clock.advance(61_000);
+    expect(sends.map(({ name }) => name)).toEqual(['a', 'c']);
+  });
+
+  it('keeps no timer when nobody waits', async () => {
+    const { clock, send } = setUp(1);
+    const abort = new AbortController();
+    void send('a', 'poll');
+    const waiting = send('b', 'poll', 0, abort.signal);
+    await settle();
+    expect(clock.sleepers()).toBe(1);
+    abort.abort();
+    await expect(waiting).rejects.toThrow();
+    await settle();
+    expect(clock.sleepers()).toBe(0);
+  });
+
+  it('never exceeds the limit in any minute, as seen by the other side, and serves everybody', async () => {
+    const asked = fc.record({
+      after: fc.integer({ min: 0, max: 20_000 }),
+      priority: fc.constantFrom(...priorities),
+      lasting: fc.integer({ min: 0, max: 30_000 }),
+      /** When in its time the other side sees it. */
+      seen: fc.double({ min: 0, max: 1, noNaN: true }),
+      gaveUp: fc.option(fc.integer({ min: 0, max: 60_000 })),
+    });
+    await fc.assert(
+      fc.asyncProperty(fc.integer({ min: 1, max: 12 }), fc.array(asked, { maxLength: 40 }), async (limit, all) => {
+        const { clock, budget } = setUp(limit);
+        const arrivals: number[] = [];
+        let inFlight = 0;
+        let served = 0;
+        for (const { after, priority, lasting, seen, gaveUp } of all) {
+          await clock.advance(after);
+          const abort = new AbortController();
+          if (gaveUp !== null) void clock.sleep(gaveUp).then(() => abort.abort());
+          void budget.acquire(priority, abort.signal).then(
+            async (release) => {
+              served += 1;
+              inFlight += 1;
+              expect(inFlight).toBeLessThanOrEqual(2);
+              arrivals.push(clock.monotonic() + lasting * seen);
+              await clock.sleep(lasting);
+              inFlight -= 1;
+              release();
+            },
+            () => {
+              served += 1;
+            },
+          );
+        }
+        await clock.advance(3_600_000 * 2);
+        expect(served).toBe(all.length);
+        arrivals.sort((a, b) => a - b);
+        for (const [index, arrival] of arrivals.entries()) {
+          const later = arrivals[index + limit];
+          if (later !== undefined) expect(later - arrival).toBeGreaterThan(60_000);
+        }
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('uses what it has: a full limit goes out at once, and again as soon as the minute is over', async () => {
+    const { clock, sends, send } = setUp(60);
+    for (let i = 0; i < 120; i++) void send(`p${i}`, 'poll');
+    await clock.advance(60_000);
+    expect(sends).toHaveLength(60);
+    await clock.advance(250);
+    expect(sends).toHaveLength(120);
+  });
+});

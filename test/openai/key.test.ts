@@ -1,0 +1,65 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
+import { fixedKey, keyFile } from '../../src/openai/key.ts';
+
+let folder: string;
+let path: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'key-'));
+  path = join(folder, 'key');
+});
+afterEach(() => rm(folder, { recursive: true }));
+
+describe('a fixed key', () => {
+  it('stays what it is', async () => {
+    const key = fixedKey(' sk-admin-1\n');
+    expect(key.current()).toBe('sk-admin-1');
+    expect(await key.refused()).toBe(false);
+  });
+
+  test.each([
+    ['', 'empty'],
+    [' \n\t', 'empty'],
+    ['sk-admin 1', 'white space'],
+    ['sk-admin\r\nx: y', 'white space'],
+    ['sk-admin-\u0000', 'cannot carry'],
+    ['sk-admin-ä', 'cannot carry'],
+    ['x'.repeat(5_000), 'longer than 4096'],
+  ])('%j is refused and not repeated', (text, why) => {
+    const attempt = () => fixedKey(text);
+    expect(attempt).toThrow(why);
+    expect(attempt).not.toThrow(/admin/);
+  });
+});
+
+describe('a key file', () => {
+  it('is read at once, and again when the key is refused', async () => {
+    await writeFile(path, 'sk-admin-1\r\n');
+    const key = await keyFile(path);
+    expect(key.current()).toBe('sk-admin-1');
+    expect(await key.refused()).toBe(false);
+    await writeFile(path, 'sk-admin-2\n');
+    expect(key.current()).toBe('sk-admin-1');
+    expect(await key.refused()).toBe(true);
+    expect(key.current()).toBe('sk-admin-2');
+  });
+
+  it('keeps the key while the file is gone or unusable', async () => {
+    await writeFile(path, 'sk-admin-1');
+    const key = await keyFile(path);
+    await writeFile(path, '');
+    expect(await key.refused()).toBe(false);
+    await rm(path);
+    expect(await key.refused()).toBe(false);
+    expect(key.current()).toBe('sk-admin-1');
+  });
+
+  it('says which file it is and what is wrong with it, and not what is in it', async () => {
+    await expect(keyFile(path)).rejects.toThrow(`The key file ${path} cannot be read: there is no such file`);
+    await expect(keyFile(folder)).rejects.toThrow('it is a directory');
+    await writeFile(path, 'sk-admin-1 sk-admin-2');
+    await expect(keyFile(path)).rejects.toThrow(/^The key file \S+ holds no key: there is white space inside it$/);
+  });
+});
