@@ -1,0 +1,48 @@
+/**
+ * The metric families made of the API's data: names, types and HELP, from the catalogue. One rule gives the names:
+ * path and field, unchanged, joined by `_`. The reference in docs/ is generated from the same functions.
+ */
+import type { Endpoint, Field } from '../openai/catalogue.ts';
+
+export interface Family {
+  readonly name: string;
+  readonly type: 'gauge' | 'counter';
+  readonly help: string;
+}
+
+const costsDelay = 24 * 60;
+
+/** How long after a bucket's end its numbers are final, in words. */
+function settles(endpoint: Endpoint, settleDelayMinutes: number): string {
+  return endpoint.limits['1m'] === undefined
+    ? `A day is final ${costsDelay / 60} hours after its end.`
+    : `A bucket is final ${settleDelayMinutes} minutes after its end.`;
+}
+
+function about(endpoint: Endpoint, field: Field): string {
+  return `${field.path.join('.')} of /v1${endpoint.path}, in ${field.unit}.${field.note === undefined ? '' : ` ${field.note}`}`;
+}
+
+/** The gauge of a field in the recent buckets. */
+export function recentFamily(endpoint: Endpoint, field: Field, settleDelayMinutes = 15): Family {
+  return {
+    name: `openai_usage_${endpoint.api}_${field.name}`,
+    type: 'gauge',
+    help: `${about(endpoint, field)} One bucket, of the width in bucket_width: select one width and one state. ${endpoint.delay} ${settles(endpoint, settleDelayMinutes)}`,
+  };
+}
+
+/** The counter of a flow field. */
+export function totalFamily(endpoint: Endpoint, field: Field, settleDelayMinutes = 15): Family {
+  return {
+    name: `openai_${endpoint.api}_${field.name}_total`,
+    type: 'counter',
+    help: `${about(endpoint, field)} Sum of all settled buckets since the anchor, by default the start of the month in UTC. ${endpoint.delay} ${settles(endpoint, settleDelayMinutes)}`,
+  };
+}
+
+/** HELP text as the text format asks: backslash and line feed escaped. */
+export function familyHeader(family: Family): string {
+  const help = family.help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');
+  return `# HELP ${family.name} ${help}\n# TYPE ${family.name} ${family.type}\n`;
+}

@@ -1,0 +1,183 @@
+/**
+ * Keeps one api up to date: polls what is recent at its cadence, and beside that reads the history that its
+ * counters need. Never two polls at once, never two reads of history at once; a failing api waits alone.
+ */
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import { ApiError } from '../openai/errors.ts';
+import type { Account } from '../usage/account.ts';
+import { attempt, type Outcome } from './attempt.ts';
+import type { FailureLog } from './failure-log.ts';
+import { type ReadContext, type ReadReport, readSpan } from './read.ts';
+import { type Cadence, nextPollAt } from './schedule.ts';
+import type { PollStatus } from './status.ts';
+
+/** Milliseconds that one poll, or one read of a span of history, may take. */
+const pollDeadline = 300_000;
+const historyDeadline = 1_800_000;
+
+/** Times that the history is gone through before it is left for the next turn. */
+const mostPasses = 4;
+
+/** A wait is cut into pieces this long, in milliseconds, so that a clock that steps is noticed. */
+const longestNap = 15_000;
+
+export interface PollerOptions {
+  readonly account: Account;
+  readonly status: PollStatus;
+  readonly context: ReadContext;
+  readonly cadence: Cadence;
+  readonly clock: Clock;
+  readonly report: ReadReport;
+  readonly log: Logger;
+  readonly failureLog: FailureLog;
+  /** A poll has ended. */
+  polled(outcome: Outcome): void;
+  /** What is to be shown has changed. */
+  changed(): void;
+}
+
+export interface Poller {
+  /** Polls until the signal is aborted. */
+  run(signal: AbortSignal): Promise<void>;
+  /** One poll, at once. */
+  poll(signal: AbortSignal): Promise<Outcome>;
+}
+
+export function createPoller(options: PollerOptions): Poller {
+  const { account, status, context, cadence, clock, report, log, failureLog } = options;
+  const { api } = account.endpoint;
+  const isCosts = account.endpoint.limits['1m'] === undefined;
+
+  async function readRecent(signal: AbortSignal): Promise<void> {
+    const deadline = clock.monotonic() + pollDeadline;
+    let failure: unknown;
+    for (const span of account.pollSpans(clock.now())) {
+      try {
+        await readSpan(
+          context,
+          account,
+          account.ledger,
+          span,
+          { priority: 'poll', deadline, signal, byPage: false },
+          report,
+        );
+      } catch (error) {
+        // Another width may still be readable, unless the answer would be the same.
+        if (!(error instanceof ApiError) || !isOfOneRequest(error)) throw error;
+        failure ??= error;
+      }
+    }
+    if (failure !== undefined) throw failure;
+  }
+
+  async function poll(signal: AbortSignal): Promise<Outcome> {
+    const begun = clock.now();
+    const outcome = await attempt({ api, clock, log, signal }, () => readRecent(signal));
+    const now = clock.now();
+    const { failure } = outcome;
+    status.polls++;
+    status.lastPoll = begun;
+    status.duration = outcome.duration;
+    status.up = failure === undefined;
+    if (failure === undefined) {
+      status.failures = 0;
+      status.failure = undefined;
+      status.lastSuccess = now;
+      log.debug(`${api}: polled`, { api, seconds: outcome.duration });
+    } else {
+      status.failures++;
+      status.failure = { reason: failure.reason, message: failure.error.message, at: now };
+    }
+    status.nextPoll = nextPollAt(cadence, now, isCosts || account.isIdle(now), status.failures);
+    if (failure === undefined) failureLog.succeeded(api, 'poll');
+    else failureLog.failed(api, 'poll', failure, status.nextPoll);
+    options.polled(outcome);
+    account.turn(now, clock.monotonic());
+    options.changed();
+    return outcome;
+  }
+
+  /** Reads what the history lacks. Returns whether it is all there. */
+  async function readHistory(signal: AbortSignal): Promise<Outcome & { readonly complete: boolean }> {
+    let complete = false;
+    const outcome = await attempt({ api, clock, log, signal }, async () => {
+      // While a long replay runs, more comes due; but a bucket that the API does not return stays due for ever.
+      for (let pass = 0; pass < mostPasses; pass++) {
+        const { ledger, spans } = account.history(clock.now());
+        complete = spans.length === 0;
+        if (complete) return;
+        for (const span of spans) {
+          const deadline = clock.monotonic() + historyDeadline;
+          const how = { priority: 'replay', deadline, signal, byPage: true } as const;
+          await readSpan(context, account, ledger, span, how, report);
+        }
+        options.changed();
+      }
+    });
+    return { ...outcome, complete };
+  }
+
+  async function historyLoop(signal: AbortSignal): Promise<void> {
+    let failures = 0;
+    for (;;) {
+      const { failure, complete } = await readHistory(signal);
+      const now = clock.now();
+      failures = complete ? 0 : failures + 1;
+      const next = nextPollAt(cadence, now, false, failures);
+      if (failure === undefined) failureLog.succeeded(api, 'reading of history');
+      else if (!isBeyondLookback(failure.error)) failureLog.failed(api, 'reading of history', failure, next);
+      else if (account.abandon()) {
+        log.warn(
+          `${api}: OpenAI does not let the history be read back to the anchor; the counters stay absent until the next period begins. ${failure.error.message}`,
+          { api },
+        );
+      }
+      const before = account.counters;
+      if (account.turn(now, clock.monotonic())) {
+        if (before !== account.counters) log.info(`${api}: history read, its counters are shown`, { api });
+        options.changed();
+      }
+      await sleepUntil(clock, next, signal);
+    }
+  }
+
+  async function pollLoop(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await sleepUntil(clock, status.nextPoll ?? clock.now(), signal);
+      await poll(signal);
+    }
+  }
+
+  return {
+    poll,
+    async run(signal) {
+      await poll(signal);
+      await Promise.all([pollLoop(signal), historyLoop(signal)]);
+    },
+  };
+}
+
+function isBeyondLookback(error: Error): boolean {
+  return error instanceof ApiError && error.code === 'reporting_lookback_exceeded';
+}
+
+/** Failures that say nothing about the next request: its answer may be another. */
+function isOfOneRequest(error: ApiError): boolean {
+  return (
+    error.reason === 'malformed' ||
+    error.reason === 'too_large' ||
+    error.reason === 'rejected' ||
+    error.reason === 'server'
+  );
+}
+
+/** Waits for an instant of UTC, also when the clock steps meanwhile. */
+async function sleepUntil(clock: Clock, instant: number, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    signal.throwIfAborted();
+    const left = instant - clock.now();
+    if (left <= 0) return;
+    await clock.sleep(Math.min(left, longestNap), signal);
+  }
+}

@@ -1,0 +1,90 @@
+/** Reads spans of buckets into a ledger: the bridge from what the API sends to what is known. */
+import type { Clock } from '../clock.ts';
+import type { Priority } from '../openai/budget.ts';
+import type { Client } from '../openai/client.ts';
+import type { Filters } from '../openai/query.ts';
+import { type PageSizes, readBuckets } from '../openai/read.ts';
+import type { Account } from '../usage/account.ts';
+import { type Bucket, collectBucket } from '../usage/bucket.ts';
+import type { Ledger } from '../usage/ledger.ts';
+import type { Span } from '../usage/plan.ts';
+import { settleDelayOf } from '../usage/windows.ts';
+import { createBreather } from './breather.ts';
+
+/** What a read found besides numbers. */
+export interface ReadReport {
+  buckets(count: number): void;
+  restated(up: number, down: number): void;
+  folded(rows: number): void;
+  malformed(rows: number): void;
+}
+
+export interface ReadContext {
+  readonly client: Client;
+  readonly sizes: PageSizes;
+  readonly clock: Clock;
+  readonly filters: Filters;
+  /** Milliseconds. */
+  readonly settleDelay: number;
+}
+
+export interface ReadOptions {
+  readonly priority: Priority;
+  /** Monotonic milliseconds. */
+  readonly deadline: number;
+  readonly signal: AbortSignal;
+  /** Takes each page in as it comes, rather than the whole span at once: for spans of any length. */
+  readonly byPage: boolean;
+}
+
+/**
+ * Reads one span. What came before a failure is taken in all the same.
+ * @throws {ApiError} as `readBuckets`
+ */
+export async function readSpan(
+  context: ReadContext,
+  account: Account,
+  ledger: Ledger,
+  span: Span,
+  options: ReadOptions,
+  report: ReadReport,
+): Promise<void> {
+  const { endpoint, groups, fields } = ledger;
+  const settleDelay = settleDelayOf(endpoint, context.settleDelay);
+  const breather = createBreather(context.clock);
+  let collected: Bucket[] = [];
+  const takeIn = () => {
+    const { up, down } = account.put(ledger, collected, context.clock.now());
+    report.buckets(collected.length);
+    report.restated(up, down);
+    report.folded(sum(collected, (bucket) => bucket.foldedRows));
+    report.malformed(sum(collected, (bucket) => bucket.malformedRows));
+    collected = [];
+  };
+
+  try {
+    const pages = readBuckets(context.client, context.sizes, {
+      endpoint,
+      ...span,
+      groupBy: groups.dimensions,
+      filters: context.filters,
+      priority: options.priority,
+      deadline: options.deadline,
+      signal: options.signal,
+    });
+    for await (const page of pages) {
+      for (const raw of page.buckets) {
+        const bucket = collectBucket(raw, span.width, page.readAt, settleDelay, groups, fields);
+        if (bucket !== undefined) collected.push(bucket);
+        await breather.breathe();
+      }
+      if (options.byPage) takeIn();
+    }
+  } finally {
+    if (collected.length > 0) takeIn();
+  }
+}
+
+function sum(buckets: readonly Bucket[], of: (bucket: Bucket) => number): number {
+  return buckets.reduce((total, bucket) => total + of(bucket), 0);
+}

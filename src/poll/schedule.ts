@@ -1,0 +1,30 @@
+/** When an api is polled. Pure; fixed on the UTC clock, so that two processes poll for the same buckets. */
+import { lastDue, nextDue } from '../usage/windows.ts';
+
+export interface Cadence {
+  /** Milliseconds between polls. */
+  readonly interval: number;
+  /** Milliseconds between polls of an api that nobody uses; also the longest back-off. */
+  readonly idleInterval: number;
+  /** How long after each multiple of the interval this api's turn is, in milliseconds. */
+  readonly offset: number;
+}
+
+/** Spreads the apis evenly over the interval, by their place in the catalogue. */
+export function offsetOf(index: number, count: number, interval: number): number {
+  return Math.floor((interval * index) / count);
+}
+
+/**
+ * The instant of the next poll, in milliseconds.
+ * @param now the end of the last poll
+ * @param failures polls that have failed in a row; each doubles the time to the next
+ */
+export function nextPollAt(cadence: Cadence, now: number, idle: boolean, failures: number): number {
+  const { interval, idleInterval, offset } = cadence;
+  if (failures > 1) {
+    const steps = Math.min(2 ** (failures - 1), Math.ceil(idleInterval / interval));
+    return lastDue(now, interval, offset) + Math.max(1, steps) * interval;
+  }
+  return nextDue(now, idle ? idleInterval : interval, offset);
+}

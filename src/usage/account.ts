@@ -1,0 +1,225 @@
+/**
+ * The state of one api over time: the ledger on show, the counters made of it, and the ledger that a replay is
+ * filling. Start and rollover are one mechanism: a new ledger is read from its anchor to now, and takes over when
+ * nothing is missing. Until then the old one stays on show.
+ */
+import { type Endpoint, widthSeconds } from '../openai/catalogue.ts';
+import type { Bucket } from './bucket.ts';
+import { CounterBook, type Opening } from './counters.ts';
+import { Ledger, type LedgerOptions } from './ledger.ts';
+import { historySpans, isNeeded, type PlanOptions, pollSpans, type Span } from './plan.ts';
+import type { Restatements } from './restatements.ts';
+import { type Anchor, anchorAfter, bucketAt, bucketEnd, day, settleDelayOf } from './windows.ts';
+
+/** What an earlier process has shown. */
+export interface Restored {
+  /** In seconds. */
+  readonly anchor: number;
+  /** By the field's name and the labels as text. */
+  value(field: string, labels: string): number | undefined;
+}
+
+export interface AccountOptions {
+  readonly endpoint: Endpoint;
+  readonly dimensions: readonly string[];
+  readonly maxGroups: number;
+  /** Milliseconds. */
+  readonly settleDelay: number;
+  readonly zeroHold: number;
+  readonly anchor: Anchor;
+  readonly clock: { now(): number };
+  /** Delay of this api's periodic reads after the common instant, in milliseconds. */
+  readonly offset: number;
+  readonly restored?: Restored | undefined;
+}
+
+/** What the counters of an api are doing. */
+export type CountersState = 'none' | 'replaying' | 'shown' | 'abandoned';
+
+/** Days of costs kept and read again each hour. */
+const costDays = 3;
+
+interface Replay {
+  readonly ledger: Ledger;
+  readonly opening: Opening;
+}
+
+export class Account {
+  readonly endpoint: Endpoint;
+  readonly #options: AccountOptions;
+  readonly #plan: PlanOptions;
+  readonly #hasCounters: boolean;
+  #ledger: Ledger;
+  #book: CounterBook | undefined;
+  #replay: Replay | undefined;
+  #abandoned = false;
+  #replayed = false;
+
+  /** @param now UTC in milliseconds; decides the anchor */
+  constructor(options: AccountOptions, anchor: number) {
+    this.endpoint = options.endpoint;
+    this.#options = options;
+    this.#plan = { endpoint: options.endpoint, settleDelay: options.settleDelay, offset: options.offset };
+    this.#hasCounters = options.endpoint.fields.some((field) => field.kind === 'flow');
+    this.#ledger = this.#newLedger(anchor);
+    if (this.#hasCounters) this.#replay = { ledger: this.#newLedger(anchor), opening: 'history' };
+  }
+
+  /** The ledger on show: what polls read into, and gauges are read off. */
+  get ledger(): Ledger {
+    return this.#ledger;
+  }
+
+  /** The counters on show; undefined while they are absent. */
+  get book(): CounterBook | undefined {
+    return this.#book;
+  }
+
+  get counters(): CountersState {
+    if (!this.#hasCounters) return 'none';
+    if (this.#book !== undefined) return 'shown';
+    return this.#abandoned ? 'abandoned' : 'replaying';
+  }
+
+  /** What a poll is to read now. */
+  pollSpans(now: number): readonly Span[] {
+    return pollSpans(this.#plan, held(this.#ledger), now);
+  }
+
+  /** What is to be read besides, and the ledger that it belongs to. */
+  history(now: number): { readonly ledger: Ledger; readonly spans: readonly Span[] } {
+    const replay = this.#replay;
+    const ledger = replay?.ledger ?? this.#ledger;
+    const spans = historySpans(this.#plan, held(ledger), this.#historyFrom(ledger, now), now);
+    if (replay === undefined) return { ledger, spans: this.#readsHistory ? spans : [] };
+    return {
+      ledger,
+      spans: [...spans, ...pollSpans(this.#plan, held(ledger), now).filter((span) => this.#lacks(span, ledger, now))],
+    };
+  }
+
+  /** Takes buckets in, all at once. */
+  put(ledger: Ledger, buckets: readonly Bucket[], now: number): Restatements {
+    let up = 0;
+    let down = 0;
+    for (const bucket of buckets) {
+      const changes = ledger.put(bucket);
+      up += changes.up;
+      down += changes.down;
+    }
+    const from = this.#hasCounters ? ledger.anchor : this.#historyFrom(ledger, now);
+    ledger.buckets.keep((bucket) => isNeeded(this.#plan, bucket, from, now, (part) => stoodIn(ledger, part)));
+    return { up, down };
+  }
+
+  /** The API cannot be read back to the anchor: no counters until the next period. Returns whether that is news. */
+  abandon(): boolean {
+    if (this.#replay === undefined || this.#abandoned) return false;
+    this.#abandoned = true;
+    this.#replay = undefined;
+    return true;
+  }
+
+  /**
+   * Lets a replay that has everything take over, and starts the one of the next period once the old total has
+   * been seen. Returns whether what is shown has changed.
+   */
+  turn(now: number, elapsed: number): boolean {
+    if (this.#replay !== undefined) return this.#takeOver(this.#replay, now);
+    if (this.#isOver(now, elapsed)) {
+      const anchor = anchorAfter(this.#ledger.anchor, this.#options.anchor);
+      this.#replay = { ledger: this.#newLedger(anchor), opening: 'zero' };
+    }
+    return false;
+  }
+
+  /** Whether nothing has been used for a day, as far as a full day is known. `now` in milliseconds. */
+  isIdle(now: number): boolean {
+    const newest = this.#ledger.newestUsed;
+    if (newest !== undefined && bucketEnd(newest.start, newest.width) * 1_000 > now - day) return false;
+    if (this.#book !== undefined) return true;
+    const hourNow = bucketAt(now, '1h');
+    for (let back = 0; back <= 24; back++) {
+      if (this.#ledger.buckets.get('1h', hourNow - back * widthSeconds['1h']) === undefined) return false;
+    }
+    return true;
+  }
+
+  get #readsHistory(): boolean {
+    return this.#book !== undefined || this.#isCosts;
+  }
+
+  get #isCosts(): boolean {
+    return this.endpoint.limits['1m'] === undefined;
+  }
+
+  #newLedger(anchor: number): Ledger {
+    const { endpoint, dimensions, maxGroups, clock } = this.#options;
+    const options: LedgerOptions = { endpoint, dimensions, maxGroups, anchor, clock };
+    return new Ledger(options);
+  }
+
+  #historyFrom(ledger: Ledger, now: number): number | undefined {
+    if (this.#isCosts) return bucketAt(now - costDays * day, '1d');
+    return this.#hasCounters ? ledger.anchor : undefined;
+  }
+
+  /** Whether a span of recent buckets has one that could have settled and is not there. */
+  #lacks(span: Span, ledger: Ledger, now: number): boolean {
+    const last = bucketAt(now - settleDelayOf(this.endpoint, this.#options.settleDelay), span.width);
+    return span.from < last || ledger.buckets.get(span.width, span.from) === undefined;
+  }
+
+  #takeOver(replay: Replay, now: number): boolean {
+    if (this.history(now).spans.length > 0) return false;
+    const restored = this.#restoredFor(replay.ledger);
+    const previous = this.#book;
+    this.#ledger = replay.ledger;
+    this.#replay = undefined;
+    this.#abandoned = false;
+    this.#replayed = true;
+    if (this.#hasCounters) {
+      this.#book = new CounterBook({
+        ledger: replay.ledger,
+        opening: replay.opening,
+        zeroHold: this.#options.zeroHold,
+        until: anchorAfter(replay.ledger.anchor, this.#options.anchor),
+        ...(restored === undefined ? {} : { restored }),
+        ...(previous === undefined ? {} : { previous }),
+      });
+    }
+    return true;
+  }
+
+  #restoredFor(ledger: Ledger): ((field: number, group: number) => number | undefined) | undefined {
+    const { restored } = this.#options;
+    if (restored === undefined || this.#replayed || restored.anchor !== ledger.anchor) return undefined;
+    return (field, group) => {
+      const name = ledger.fields.all[field]?.name;
+      return name === undefined ? undefined : restored.value(name, ledger.groups.text(group));
+    };
+  }
+
+  /** Whether the period on show has ended and everything of it has been shown for long enough. */
+  #isOver(now: number, elapsed: number): boolean {
+    const until = anchorAfter(this.#ledger.anchor, this.#options.anchor);
+    if (now < until * 1_000 + 2 * this.#options.settleDelay) return false;
+    const returned = (['1m', '1h', '1d'] as const).some((width) => (this.#ledger.buckets.newest(width) ?? 0) >= until);
+    if (!returned) return false;
+    if (this.#book === undefined) return true;
+    const { finalSince } = this.#book;
+    return finalSince !== undefined && elapsed >= finalSince + this.#options.zeroHold;
+  }
+}
+
+function held(ledger: Ledger): (width: Bucket['width'], start: number) => Bucket | undefined {
+  return (width, start) => ledger.buckets.get(width, start);
+}
+
+/** Whether a wider settled bucket stands for this one in the totals. */
+function stoodIn(ledger: Ledger, bucket: Bucket): boolean {
+  const start = bucket.start * 1_000;
+  if (bucket.width === '1d') return false;
+  if (ledger.settled('1d', bucketAt(start, '1d')) !== undefined) return true;
+  return bucket.width === '1m' && ledger.settled('1h', bucketAt(start, '1h')) !== undefined;
+}

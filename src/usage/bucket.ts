@@ -1,0 +1,150 @@
+/**
+ * A bucket as it is kept: rows summed by group, as columns. Immutable; what is read again replaces it whole.
+ */
+import { Big } from 'big.js';
+import type { Width } from '../openai/catalogue.ts';
+import type { RawBucket, RawLabel } from '../openai/page.ts';
+import type { FieldTable } from './fields.ts';
+import type { GroupTable } from './groups.ts';
+import { bucketEnd } from './windows.ts';
+
+export interface Bucket {
+  readonly width: Width;
+  /** In seconds. */
+  readonly start: number;
+  /** When the read that returned it began, in milliseconds. */
+  readonly readAt: number;
+  /** Read whole, and not before its end + settle delay: its numbers are final but for restatements. */
+  readonly settled: boolean;
+  /** The groups that have a row here, each once. Columns go by position in this; a column may be shorter. */
+  readonly groups: Uint32Array;
+  /** By field index; NaN, or nothing, where no row of the group has the field. */
+  readonly numbers: ReadonlyMap<number, Float64Array>;
+  /** By field index, money only: exact decimal text; null, or nothing, where no row of the group has it. */
+  readonly decimals: ReadonlyMap<number, readonly (string | null)[]>;
+  /** Whether any value is not 0. */
+  readonly used: boolean;
+  /** Rows that went into the folded group, and rows that were refused. */
+  readonly foldedRows: number;
+  readonly malformedRows: number;
+}
+
+/** Numbers are added as text, digit by digit; a JavaScript number would be a mistake, so Big refuses it. */
+const Decimal = Big();
+Decimal.strict = true;
+
+/** Exact sum of two decimal texts, as decimal text. */
+export function addDecimals(a: string, b: string): string {
+  return new Decimal(a).plus(new Decimal(b)).toFixed();
+}
+
+const nonZeroDigit = /^[^eE]*[1-9]/;
+
+/** Whether a decimal text is not zero, whatever its exponent. */
+export function isNonZeroDecimal(text: string): boolean {
+  return nonZeroDigit.test(text);
+}
+
+/**
+ * Sums the rows of a returned bucket by group. Undefined for one that is narrower than its width although it has
+ * ended: a query that is not aligned gives such, and it says nothing about the whole.
+ * @param readAt when the read began, in milliseconds
+ * @param settleDelay in milliseconds
+ */
+export function collectBucket(
+  raw: RawBucket,
+  width: Width,
+  readAt: number,
+  settleDelay: number,
+  groups: GroupTable,
+  fields: FieldTable,
+): Bucket | undefined {
+  const end = bucketEnd(raw.start, width);
+  const whole = raw.end === end;
+  const open = readAt < end * 1_000 && raw.end < end;
+  if (!whole && !open) return undefined;
+
+  if (raw.rows > groups.room) groups.admit(tuplesOf(raw));
+  const slots = new Map<number, number>();
+  const slotOf = (group: number): number => {
+    const known = slots.get(group);
+    if (known !== undefined) return known;
+    slots.set(group, slots.size);
+    return slots.size - 1;
+  };
+
+  const bases = new Uint32Array(raw.rows);
+  let row = 0;
+  let foldedRows = 0;
+  for (const labels of tuplesOf(raw)) {
+    const group = groups.intern(labels);
+    if (group === groups.folded) foldedRows++;
+    bases[row] = group;
+    row++;
+  }
+  const rowSlots = bases.map(slotOf);
+
+  /** Where a field's value in each row goes; a field with a unit has groups of its own, where it has a value. */
+  const slotsOf = (name: string, has: (row: number) => boolean): Uint32Array => {
+    const units = raw.units.get(name);
+    const label = fields.unitLabel(name);
+    if (units === undefined || label === undefined) return rowSlots;
+    return bases.map((base, row) => (has(row) ? slotOf(groups.withUnit(base, label, units[row] ?? null)) : 0));
+  };
+
+  let used = false;
+  const numbers = new Map<number, Float64Array>();
+  const decimals = new Map<number, (string | null)[]>();
+  for (const [name, column] of raw.numbers) {
+    const field = fields.index(name);
+    if (field === undefined) continue;
+    const into = slotsOf(name, (row) => !Number.isNaN(column[row]));
+    const sums = new Float64Array(slots.size).fill(Number.NaN);
+    for (let row = 0; row < raw.rows; row++) {
+      const value = column[row] ?? Number.NaN;
+      if (Number.isNaN(value)) continue;
+      const slot = into[row] ?? 0;
+      const sum = sums[slot] ?? Number.NaN;
+      sums[slot] = Number.isNaN(sum) ? value : sum + value;
+      if (value !== 0) used = true;
+    }
+    numbers.set(field, sums);
+  }
+  for (const [name, column] of raw.decimals) {
+    const field = fields.index(name);
+    if (field === undefined) continue;
+    const into = slotsOf(name, (row) => column[row] !== null);
+    const sums = new Array<string | null>(slots.size).fill(null);
+    for (let row = 0; row < raw.rows; row++) {
+      const value = column[row] ?? null;
+      if (value === null) continue;
+      const slot = into[row] ?? 0;
+      const sum = sums[slot] ?? null;
+      sums[slot] = sum === null ? value : addDecimals(sum, value);
+      if (isNonZeroDecimal(value)) used = true;
+    }
+    decimals.set(field, sums);
+  }
+
+  return {
+    width,
+    start: raw.start,
+    readAt,
+    settled: whole && readAt >= end * 1_000 + settleDelay,
+    groups: Uint32Array.from(slots.keys()),
+    numbers,
+    decimals,
+    used,
+    foldedRows,
+    malformedRows: raw.malformedRows,
+  };
+}
+
+/** The label tuple of each row. One array serves for all of them: copy what is to be kept. */
+function* tuplesOf(raw: RawBucket): Generator<readonly RawLabel[]> {
+  const labels: RawLabel[] = raw.labels.map(() => null);
+  for (let row = 0; row < raw.rows; row++) {
+    for (let index = 0; index < labels.length; index++) labels[index] = raw.labels[index]?.[row] ?? null;
+    yield labels;
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * The buckets held of one api, by width and start.
+ *
+ * What a shown number needs is never evicted: `keep` decides that by what is needed, and the size is bounded
+ * because folding bounds the groups of a bucket and `keep` the number of buckets. The cache's own limit is set
+ * beyond what these allow, so reaching it would be a defect rather than a loss that goes unseen.
+ */
+import { LRUCache } from 'lru-cache';
+import { type Width, widthSeconds } from '../openai/catalogue.ts';
+import type { Bucket } from './bucket.ts';
+
+const widths: readonly Width[] = ['1m', '1h', '1d'];
+
+/** About how many numbers a bucket holds. */
+export function sizeOf(bucket: Bucket): number {
+  const columns = bucket.numbers.size + bucket.decimals.size;
+  return 1 + bucket.groups.length * (1 + columns);
+}
+
+export class BucketCache {
+  readonly #cache: LRUCache<string, Bucket>;
+  /** Starts of the newest and oldest bucket ever held, by width: the span in which to look. */
+  readonly #newest = new Map<Width, number>();
+
+  /** @param mostNumbers numbers that all buckets together may hold */
+  constructor(mostNumbers: number, clock: { now(): number }) {
+    this.#cache = new LRUCache({ maxSize: mostNumbers, sizeCalculation: sizeOf, perf: clock });
+  }
+
+  /** Numbers held, all buckets together. */
+  get size(): number {
+    return this.#cache.calculatedSize;
+  }
+
+  get(width: Width, start: number): Bucket | undefined {
+    return this.#cache.get(`${width}/${start}`);
+  }
+
+  set(bucket: Bucket): void {
+    this.#cache.set(`${bucket.width}/${bucket.start}`, bucket);
+    this.#newest.set(bucket.width, Math.max(bucket.start, this.#newest.get(bucket.width) ?? bucket.start));
+  }
+
+  /** Start of the newest bucket of this width. */
+  newest(width: Width): number | undefined {
+    return this.#newest.get(width);
+  }
+
+  /** The buckets held that start in [from, to), oldest first. */
+  *between(width: Width, from: number, to: number): Generator<Bucket> {
+    for (let start = from; start < to; start += widthSeconds[width]) {
+      const bucket = this.get(width, start);
+      if (bucket !== undefined) yield bucket;
+    }
+  }
+
+  /** Drops every bucket that is not wanted. */
+  keep(wanted: (bucket: Bucket) => boolean): void {
+    for (const [key, bucket] of this.#cache.entries()) {
+      if (!wanted(bucket)) this.#cache.delete(key);
+    }
+    for (const width of widths) {
+      const held = [...this.#cache.values()].filter((bucket) => bucket.width === width);
+      if (held.length === 0) this.#newest.delete(width);
+      else this.#newest.set(width, Math.max(...held.map((bucket) => bucket.start)));
+    }
+  }
+}

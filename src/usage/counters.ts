@@ -1,0 +1,164 @@
+/**
+ * What the counters show: never a fall, and 0 before a first value. The totals are the truth; this is the rule by
+ * which they become samples that Prometheus's `rate` and `increase` read rightly.
+ */
+import { Grid } from './grid.ts';
+import type { Ledger } from './ledger.ts';
+import { type Columns, flowFields, Totals } from './totals.ts';
+import { hour } from './windows.ts';
+
+/**
+ * How a series begins that has settled history when the book is opened:
+ * - `history`: with its total at once. An earlier process has shown it, so 0 would look like a reset.
+ * - `zero`: at 0 first, so that its first usage is a rise. After a rollover every series is new.
+ */
+export type Opening = 'history' | 'zero';
+
+export interface BookOptions {
+  readonly ledger: Ledger;
+  readonly opening: Opening;
+  /** How long a series stays at 0 before its first value, in milliseconds. */
+  readonly zeroHold: number;
+  /** End of the period, in seconds: the next anchor. */
+  readonly until: number;
+  /** The value that an earlier process showed for a series; undefined for one that it did not know. */
+  readonly restored?: (field: number, group: number) => number | undefined;
+  /** The book before the rollover: its series are shown at 0 until they have new usage or an hour has passed. */
+  readonly previous?: CounterBook;
+}
+
+/** Series of a finished period are shown at 0 for this long unless they have new usage, in milliseconds. */
+const farewell = hour;
+
+/** Receives one sample of a counter: the labels as text, and the value. */
+export type CounterSample = (labels: string, value: number) => void;
+
+export class CounterBook {
+  readonly ledger: Ledger;
+  readonly until: number;
+  readonly #options: BookOptions;
+  readonly #totals: Totals;
+  readonly #flows: readonly number[];
+  readonly #shown = new Grid(0);
+  /** When a series was first shown, in monotonic milliseconds; NaN for one that is not. */
+  readonly #since = new Grid(Number.NaN);
+  readonly #heldBack = new Map<number, number>();
+  #previous: CounterBook | undefined;
+  #openedAt: number | undefined;
+  #finalSince: number | undefined;
+  #seen = -1;
+  #nextChange = Number.POSITIVE_INFINITY;
+
+  constructor(options: BookOptions) {
+    this.ledger = options.ledger;
+    this.until = options.until;
+    this.#options = options;
+    this.#totals = new Totals(options.ledger);
+    this.#flows = flowFields(options.ledger);
+    this.#previous = options.previous;
+  }
+
+  /**
+   * Brings what is shown up to the totals, as far as the rules allow. To be called just before it is rendered: a
+   * zero counts as shown from then on.
+   * @param now UTC in milliseconds: nothing that has not ended by then is summed
+   * @param elapsed monotonic milliseconds: a zero is held that long for a scraper, whatever the clock does
+   */
+  advance(now: number, elapsed: number): void {
+    this.#openedAt ??= elapsed;
+    if (this.#previous !== undefined && elapsed >= this.#openedAt + farewell) this.#previous = undefined;
+    if (this.ledger.version === this.#seen && elapsed < this.#nextChange) return;
+    const opening = this.#seen === -1;
+    this.#seen = this.ledger.version;
+    this.#nextChange = Number.POSITIVE_INFINITY;
+
+    const totals = this.#totals.upTo(Math.min(this.until, Math.ceil(now / 1_000)));
+    let pending = false;
+    for (const field of this.#flows) {
+      if (this.#advanceField(field, totals, opening, elapsed)) pending = true;
+    }
+    const complete = this.ledger.coveredThrough(this.until) >= this.until;
+    if (!complete || pending) this.#finalSince = undefined;
+    else this.#finalSince ??= elapsed;
+  }
+
+  /** When the passing of time alone changes what is shown, in monotonic milliseconds; Infinity for never. */
+  get nextChange(): number {
+    const farewellEnd = this.#previous === undefined ? Number.POSITIVE_INFINITY : (this.#openedAt ?? 0) + farewell;
+    return Math.min(this.#nextChange, farewellEnd);
+  }
+
+  /** Since when, in monotonic milliseconds, the period's last total has been on show, every bucket of it settled. */
+  get finalSince(): number | undefined {
+    return this.#finalSince;
+  }
+
+  /** By field index: how far what is shown is above the totals, because a counter must not fall. */
+  get heldBack(): ReadonlyMap<number, number> {
+    return this.#heldBack;
+  }
+
+  /** The value on show; undefined for a series that is not. */
+  shown(field: number, group: number): number | undefined {
+    return Number.isNaN(this.#since.get(field, group)) ? undefined : this.#shown.get(field, group);
+  }
+
+  /** The samples of a field, those of a finished period that are still to be seen at 0 included. */
+  samples(field: number, sample: CounterSample): void {
+    const { groups } = this.ledger;
+    const since = this.#since.column(field, groups.size);
+    const shown = this.#shown.column(field, groups.size);
+    for (let group = 0; group < groups.size; group++) {
+      if (!Number.isNaN(since[group])) sample(groups.text(group), shown[group] ?? 0);
+    }
+    this.#previous?.samplesOwn(field, (labels) => {
+      const group = groups.find(labels);
+      if (group === undefined || this.shown(field, group) === undefined) sample(labels, 0);
+    });
+  }
+
+  /** The samples of a field without those of the period before. */
+  samplesOwn(field: number, sample: CounterSample): void {
+    const { groups } = this.ledger;
+    for (let group = 0; group < groups.size; group++) {
+      const value = this.shown(field, group);
+      if (value !== undefined) sample(groups.text(group), value);
+    }
+  }
+
+  /** Returns whether a series of the field is still kept below its total. */
+  #advanceField(field: number, totals: Columns, opening: boolean, elapsed: number): boolean {
+    const { ledger } = this;
+    const { zeroHold, restored } = this.#options;
+    const size = ledger.groups.size;
+    const used = ledger.lastUsed.column(field, size);
+    const since = this.#since.column(field, size);
+    const shown = this.#shown.column(field, size);
+    const total = totals[field];
+    const historyAtOnce = opening && this.#options.opening === 'history' && restored === undefined;
+    let pending = false;
+    let heldBack = 0;
+    for (let group = 0; group < size; group++) {
+      if ((used[group] ?? 0) < ledger.anchor && Number.isNaN(since[group])) continue;
+      const target = total?.[group] ?? 0;
+      if (Number.isNaN(since[group])) {
+        const before = restored?.(field, group);
+        if (before !== undefined || (historyAtOnce && target > 0)) {
+          since[group] = Number.NEGATIVE_INFINITY;
+          shown[group] = before ?? 0;
+        } else since[group] = elapsed;
+      }
+      const heldUntil = (since[group] ?? elapsed) + zeroHold;
+      const value = shown[group] ?? 0;
+      if (target > value) {
+        if (elapsed >= heldUntil) shown[group] = target;
+        else {
+          pending = true;
+          this.#nextChange = Math.min(this.#nextChange, heldUntil);
+        }
+      } else heldBack += value - target;
+    }
+    if (heldBack > 0 || this.#heldBack.has(field)) this.#heldBack.set(field, heldBack);
+    return pending;
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * Which settled buckets make up a total: each instant once, by the widest bucket that has settled. Pure.
+ */
+import { type Width, widthSeconds } from '../openai/catalogue.ts';
+import type { Bucket } from './bucket.ts';
+
+/** The settled bucket of this width and start, if there is one. */
+export type SettledAt = (width: Width, start: number) => Bucket | undefined;
+
+const widestFirst: readonly Width[] = ['1d', '1h', '1m'];
+
+/** The widest settled bucket that starts here and ends by `to`. */
+function widestAt(settled: SettledAt, start: number, to: number): Bucket | undefined {
+  for (const width of widestFirst) {
+    if (start % widthSeconds[width] !== 0 || start + widthSeconds[width] > to) continue;
+    const bucket = settled(width, start);
+    if (bucket !== undefined) return bucket;
+  }
+  return undefined;
+}
+
+/**
+ * The settled buckets in [from, to), in seconds, oldest first, none overlapping another. Where something is
+ * missing, the walk goes on at the next minute.
+ */
+export function* cover(settled: SettledAt, from: number, to: number): Generator<Bucket> {
+  let start = from;
+  while (start < to) {
+    const bucket = widestAt(settled, start, to);
+    if (bucket !== undefined) yield bucket;
+    start += bucket === undefined ? widthSeconds['1m'] : widthSeconds[bucket.width];
+  }
+}
+
+/** The end of the unbroken run of settled buckets that starts at `from`; `to` at the most. In seconds. */
+export function coveredThrough(settled: SettledAt, from: number, to: number): number {
+  let start = from;
+  while (start < to) {
+    const bucket = widestAt(settled, start, to);
+    if (bucket === undefined) return start;
+    start += widthSeconds[bucket.width];
+  }
+  return start;
+}

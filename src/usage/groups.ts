@@ -1,0 +1,149 @@
+/**
+ * The groups of one api. A group is a tuple of label values; it is interned once and from then on is a small
+ * integer, so that buckets are columns of numbers and no label text is held twice.
+ *
+ * Past the bound, new tuples are folded into one group whose dimensions all read `other`: sums stay right and
+ * memory stays bounded. What was admitted stays for as long as the table: a rollover starts a new one.
+ */
+import type { RawLabel } from '../openai/page.ts';
+import { foldedValue, labelText, labelValue } from './labels.ts';
+
+const separator = '\u0000';
+const escapeMark = '\u0001';
+
+/** Distinct units that one api may bring; a further one is folded like a group. */
+const mostUnits = 64;
+
+export class GroupTable {
+  readonly dimensions: readonly string[];
+  readonly #most: number;
+  /** By id: the labels as text; the values of the dimensions; the group without its unit. */
+  readonly #texts: string[] = [];
+  readonly #values: (readonly string[])[] = [];
+  readonly #bases: number[] = [];
+  readonly #ids = new Map<string, number>();
+  /** By text: for finding a group of another table here. */
+  readonly #byText = new Map<string, number>();
+  readonly #units = new Set<string>();
+  #admitted = 0;
+  #folded: number | undefined;
+
+  /**
+   * @param dimensions label names, in the order of the values given to `intern`
+   * @param most tuples admitted before folding starts; the folded group itself is not counted
+   */
+  constructor(dimensions: readonly string[], most: number) {
+    this.dimensions = dimensions;
+    this.#most = most;
+  }
+
+  /** Number of group ids in use: ids are 0 … size - 1. */
+  get size(): number {
+    return this.#texts.length;
+  }
+
+  /** Tuples that can still be admitted. */
+  get room(): number {
+    return this.#most - this.#admitted;
+  }
+
+  /** The group that takes in what is past the bound; undefined until there is one. */
+  get folded(): number | undefined {
+    return this.#folded;
+  }
+
+  /** The labels of a group as text, without braces. */
+  text(id: number): string {
+    return this.#texts[id] ?? '';
+  }
+
+  /** The values of a group's dimensions, in the order of `dimensions`. */
+  values(id: number): readonly string[] {
+    return this.#values[id] ?? [];
+  }
+
+  /** The group of the same dimensions without a unit; a group without a unit is its own. */
+  base(id: number): number {
+    return this.#bases[id] ?? id;
+  }
+
+  /** The group whose labels have this text. */
+  find(text: string): number | undefined {
+    return this.#byText.get(text);
+  }
+
+  /** The group that rows of these labels belong to; admits their tuple, or folds it. */
+  intern(labels: readonly RawLabel[]): number {
+    const known = this.#ids.get(keyOf(labels));
+    if (known !== undefined) return known;
+    if (this.room > 0) {
+      this.#admitted++;
+      return this.#add(keyOf(labels), labels.map(labelValue));
+    }
+    this.#folded ??= this.#foldedGroup();
+    return this.#folded;
+  }
+
+  /**
+   * Admits tuples in the order of their labels as far as there is room, so that which of several newcomers are
+   * folded does not depend on the order of the rows.
+   */
+  admit(tuples: Iterable<readonly RawLabel[]>): void {
+    const newcomers = new Map<string, readonly RawLabel[]>();
+    for (const labels of tuples) {
+      const key = keyOf(labels);
+      if (!this.#ids.has(key)) newcomers.set(key, [...labels]);
+    }
+    for (const key of [...newcomers.keys()].sort()) {
+      if (this.room <= 0) return;
+      this.intern(newcomers.get(key) ?? []);
+    }
+  }
+
+  /** The group of `base`'s dimensions and a unit: the currency of an amount, the unit of a quantity. */
+  withUnit(base: number, name: string, raw: RawLabel): number {
+    const value = this.#unitValue(name, raw);
+    const key = `${base}${escapeMark}${name}${separator}${value}`;
+    return this.#ids.get(key) ?? this.#add(key, this.values(base), { base, name, value });
+  }
+
+  #foldedGroup(): number {
+    const values = this.dimensions.map(() => foldedValue);
+    return this.#ids.get(keyOf(values)) ?? this.#add(keyOf(values), values);
+  }
+
+  #add(key: string, values: readonly string[], unit?: { base: number; name: string; value: string }): number {
+    const id = this.#texts.length;
+    const text = unit
+      ? labelText([unit.name, ...this.dimensions], [unit.value, ...values])
+      : labelText(this.dimensions, values);
+    this.#ids.set(key, id);
+    this.#byText.set(text, id);
+    this.#texts.push(text);
+    this.#values.push(values);
+    this.#bases.push(unit?.base ?? id);
+    return id;
+  }
+
+  #unitValue(name: string, raw: RawLabel): string {
+    const value = labelValue(raw);
+    const key = `${name}${separator}${value}`;
+    if (!this.#units.has(key)) {
+      if (this.#units.size >= mostUnits) return foldedValue;
+      this.#units.add(key);
+    }
+    return value;
+  }
+}
+
+/** Joins label values with a separator that is escaped where a value has it, so that no two tuples share a key. */
+function keyOf(labels: readonly RawLabel[]): string {
+  let key = '';
+  for (const raw of labels) {
+    const value = labelValue(raw);
+    const special = value.includes(separator) || value.includes(escapeMark);
+    key += special ? value.replaceAll(escapeMark, `${escapeMark}e`).replaceAll(separator, `${escapeMark}s`) : value;
+    key += separator;
+  }
+  return key;
+}

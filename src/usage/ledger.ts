@@ -1,0 +1,131 @@
+/**
+ * What is known of one api: its groups, its fields, its buckets. Reading puts buckets in; gauges, counters and
+ * money are read off it. A rollover starts a new ledger, so nothing in one ever has to be taken out again.
+ */
+import { type Endpoint, type Width, widthSeconds } from '../openai/catalogue.ts';
+import { type Bucket, isNonZeroDecimal } from './bucket.ts';
+import { BucketCache } from './buckets.ts';
+import { cover, coveredThrough } from './cover.ts';
+import { FieldTable } from './fields.ts';
+import { Grid } from './grid.ts';
+import { GroupTable } from './groups.ts';
+import { type Restatements, restatements } from './restatements.ts';
+import { bucketEnd } from './windows.ts';
+
+export interface LedgerOptions {
+  readonly endpoint: Endpoint;
+  /** Dimensions asked for: those of `group_by`, in the endpoint's order. */
+  readonly dimensions: readonly string[];
+  /** Bound on groups, past which they are folded. */
+  readonly maxGroups: number;
+  /** Where the counters start, in seconds. */
+  readonly anchor: number;
+  readonly clock: { now(): number };
+}
+
+/** Buckets that `keep` can leave: a year of days, and hours and minutes of many failing days. */
+const mostBuckets = 4_000;
+
+const unchanged: Restatements = { up: 0, down: 0 };
+
+const never = Number.NEGATIVE_INFINITY;
+
+export class Ledger {
+  readonly endpoint: Endpoint;
+  readonly anchor: number;
+  readonly groups: GroupTable;
+  readonly fields: FieldTable;
+  readonly buckets: BucketCache;
+  /** Start of the newest bucket in which the field was not 0 for the group, in seconds; -Infinity for none. */
+  readonly lastUsed = new Grid(never);
+  /** Rises with every bucket put in. */
+  version = 0;
+  readonly #clock: { now(): number };
+  #newestUsed: Bucket | undefined;
+
+  constructor(options: LedgerOptions) {
+    this.endpoint = options.endpoint;
+    this.anchor = options.anchor;
+    this.#clock = options.clock;
+    this.groups = new GroupTable(options.dimensions, options.maxGroups);
+    this.fields = new FieldTable(options.endpoint);
+    const columns = this.fields.known + 64;
+    this.buckets = new BucketCache(mostBuckets * (options.maxGroups + 2) * 3 * (1 + columns), options.clock);
+  }
+
+  /** Takes a bucket in; it replaces what was there. Returns what it changed of what had settled. */
+  put(bucket: Bucket): Restatements {
+    const before = this.buckets.get(bucket.width, bucket.start);
+    if (before !== undefined && isOlder(bucket, before, this.#clock.now())) return unchanged;
+    const changes = bucket.settled ? restatements(this.#settledParts(bucket, before), bucket, this.fields) : unchanged;
+    this.buckets.set(bucket);
+    this.#note(bucket);
+    this.version++;
+    return changes;
+  }
+
+  /** The settled bucket of this width and start. */
+  readonly settled = (width: Width, start: number): Bucket | undefined => {
+    const bucket = this.buckets.get(width, start);
+    return bucket?.settled === true ? bucket : undefined;
+  };
+
+  /** End of what is settled without a gap since the anchor, in seconds; `to` at the most. */
+  coveredThrough(to: number): number {
+    return coveredThrough(this.settled, this.anchor, to);
+  }
+
+  /** Whether the field has had a value other than 0 in this group, in any bucket held. */
+  hasSeries(field: number, group: number): boolean {
+    return this.lastUsed.get(field, group) !== never;
+  }
+
+  /** The newest bucket with usage; of buckets that overlap, the narrowest. */
+  get newestUsed(): Bucket | undefined {
+    return this.#newestUsed;
+  }
+
+  /** What stood for the bucket's time before it: itself, or all of its parts if every one has settled. */
+  #settledParts(bucket: Bucket, before: Bucket | undefined): readonly Bucket[] | undefined {
+    if (before?.settled === true) return [before];
+    if (bucket.width === '1m' || this.endpoint.limits['1m'] === undefined) return undefined;
+    const end = bucketEnd(bucket.start, bucket.width);
+    const settled = (width: Width, start: number) => (width === bucket.width ? undefined : this.settled(width, start));
+    if (coveredThrough(settled, bucket.start, end) < end) return undefined;
+    return [...cover(settled, bucket.start, end)];
+  }
+
+  #note(bucket: Bucket): void {
+    if (!bucket.used) return;
+    const { groups } = bucket;
+    for (const [field, column] of bucket.numbers) {
+      const last = this.lastUsed.column(field, this.groups.size);
+      for (let slot = 0; slot < column.length; slot++) {
+        const value = column[slot] ?? Number.NaN;
+        const group = groups[slot] ?? 0;
+        if (!Number.isNaN(value) && value !== 0 && bucket.start > (last[group] ?? never)) last[group] = bucket.start;
+      }
+    }
+    for (const [field, column] of bucket.decimals) {
+      for (let slot = 0; slot < column.length; slot++) {
+        const value = column[slot] ?? null;
+        const group = groups[slot] ?? 0;
+        if (value !== null && isNonZeroDecimal(value) && bucket.start > this.lastUsed.get(field, group)) {
+          this.lastUsed.set(field, group, bucket.start);
+        }
+      }
+    }
+    const newest = this.#newestUsed;
+    // A wide bucket says less about when, so among those that start together the narrowest counts.
+    if (newest === undefined || laterOrNarrower(bucket, newest)) this.#newestUsed = bucket;
+  }
+}
+
+/** A late answer to an early question must not undo a later read; one from a clock that ran ahead can be undone. */
+function isOlder(bucket: Bucket, before: Bucket, now: number): boolean {
+  return bucket.readAt < before.readAt && before.readAt <= now;
+}
+
+function laterOrNarrower(a: Bucket, b: Bucket): boolean {
+  return a.start === b.start ? widthSeconds[a.width] <= widthSeconds[b.width] : a.start > b.start;
+}

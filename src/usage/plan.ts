@@ -1,0 +1,112 @@
+/**
+ * What to read next, from what is known and the time. Pure: after an outage of any length, after a clock step or
+ * at the first start, the same rule finds what is missing, in the widest buckets that serve.
+ */
+import { type Endpoint, type Width, widthSeconds } from '../openai/catalogue.ts';
+import type { Bucket } from './bucket.ts';
+import { bucketAt, bucketEnd, day, hour, lastDue, lookbackBuckets, polledWidths, settleDelayOf } from './windows.ts';
+
+/** Buckets to read: those of one width that start in [from, to), in seconds. */
+export interface Span {
+  readonly width: Width;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The bucket held of this width and start, settled or not. */
+export type Held = (width: Width, start: number) => Bucket | undefined;
+
+export interface PlanOptions {
+  readonly endpoint: Endpoint;
+  /** The settle delay of usage, in milliseconds. */
+  readonly settleDelay: number;
+  /** Delay of this api's periodic reads after the common instant, in milliseconds, so that not all come at once. */
+  readonly offset: number;
+}
+
+/** Whether a bucket's numbers can be relied on as final. One read in the future was read by a wrong clock. */
+function isFinal(bucket: Bucket | undefined, now: number): boolean {
+  return bucket?.settled === true && bucket.readAt <= now;
+}
+
+/** The first bucket of this width that cannot have settled by now. */
+function firstUnsettled(width: Width, now: number, settleDelay: number): number {
+  return bucketAt(now - settleDelay, width);
+}
+
+/** Start of the oldest bucket that the gauges of this width need: the newest settled one's lookback. */
+export function oldestShown(endpoint: Endpoint, width: Width, now: number, usageSettleDelay: number): number {
+  const newestSettled = firstUnsettled(width, now, settleDelayOf(endpoint, usageSettleDelay)) - widthSeconds[width];
+  return newestSettled - lookbackBuckets[width] * widthSeconds[width];
+}
+
+/** What a poll reads: from the first recent bucket that has not settled to the one in progress. */
+export function pollSpans(options: PlanOptions, held: Held, now: number): readonly Span[] {
+  return polledWidths(options.endpoint).map((width) => {
+    const to = bucketEnd(bucketAt(now, width), width);
+    let from = oldestShown(options.endpoint, width, now, options.settleDelay);
+    while (from < to - widthSeconds[width] && isFinal(held(width, from), now)) from += widthSeconds[width];
+    return { width, from, to };
+  });
+}
+
+/**
+ * What the history lacks, or is due to be read again: whole days since `from`, and the hours of the days that
+ * have not settled. Each hour: the hours of the running day and the days that ended within the last 24 h (costs:
+ * the last 3 days). Each day: all of it.
+ * @param from first day needed, in seconds; undefined where no days are needed
+ */
+export function historySpans(options: PlanOptions, held: Held, from: number | undefined, now: number): readonly Span[] {
+  const { endpoint } = options;
+  const costs = endpoint.limits['1m'] === undefined;
+  const settleDelay = settleDelayOf(endpoint, options.settleDelay);
+  const phase = options.settleDelay + options.offset;
+  const hourlyDue = lastDue(now, hour, phase);
+  const dailyDue = lastDue(now, day, phase);
+  const recent = now - (costs ? 3 * day : day);
+
+  const isDue = (width: Width, start: number): boolean => {
+    const bucket = held(width, start);
+    if (bucket === undefined || !isFinal(bucket, now)) return true;
+    const hourly = width === '1h' || bucketEnd(start, width) * 1_000 > recent;
+    return bucket.readAt < (hourly ? hourlyDue : dailyDue);
+  };
+
+  const today = firstUnsettled('1d', now, settleDelay);
+  const spans: Span[] = [];
+  if (from !== undefined) spans.push(...runs('1d', from, today, isDue));
+  if (!costs) spans.push(...runs('1h', Math.max(today, from ?? today), firstUnsettled('1h', now, settleDelay), isDue));
+  return spans;
+}
+
+/** The runs of buckets in [from, to) that are due. */
+function runs(width: Width, from: number, to: number, isDue: (width: Width, start: number) => boolean): Span[] {
+  const spans: Span[] = [];
+  let begin: number | undefined;
+  for (let start = from; start < to; start += widthSeconds[width]) {
+    if (isDue(width, start)) begin ??= start;
+    else if (begin !== undefined) {
+      spans.push({ width, from: begin, to: start });
+      begin = undefined;
+    }
+  }
+  if (begin !== undefined) spans.push({ width, from: begin, to });
+  return spans;
+}
+
+/**
+ * Whether a bucket is still of use: shown by a gauge, or part of a total, or of the day that tells whether an api
+ * is idle.
+ * @param isStoodIn whether a wider settled bucket stands for it in the totals
+ */
+export function isNeeded(
+  options: PlanOptions,
+  bucket: Bucket,
+  from: number | undefined,
+  now: number,
+  isStoodIn: (bucket: Bucket) => boolean,
+): boolean {
+  if (bucket.start >= oldestShown(options.endpoint, bucket.width, now, options.settleDelay)) return true;
+  if (bucket.width === '1h' && bucket.start * 1_000 >= now - day - hour) return true;
+  return from !== undefined && bucket.start >= from && bucket.settled && !isStoodIn(bucket);
+}

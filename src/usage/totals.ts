@@ -1,0 +1,66 @@
+/** The exact sum of what has settled since the anchor, for every field and group. */
+import type { Bucket } from './bucket.ts';
+import { cover } from './cover.ts';
+import type { Ledger } from './ledger.ts';
+
+/** By field index; by group id. A group past the end of a column has a total of 0. */
+export type Columns = readonly Float64Array[];
+
+/** Indexes of the fields that add up over time and therefore have counters. */
+export function flowFields(ledger: Ledger): readonly number[] {
+  return ledger.fields.all.flatMap((field, index) => (field.kind === 'flow' ? [index] : []));
+}
+
+/**
+ * Totals of a ledger. The sum over the days is kept until a day changes; only hours and minutes are added anew
+ * each time. Always summed in the order of time, so that the result does not depend on how it was arrived at.
+ */
+export class Totals {
+  readonly #ledger: Ledger;
+  readonly #flows: readonly number[];
+  #days: readonly Bucket[] = [];
+  #daySums: Columns = [];
+
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+    this.#flows = flowFields(ledger);
+  }
+
+  /** Sums of the settled buckets from the anchor to `to`, in seconds. */
+  upTo(to: number): Columns {
+    const covering = [...cover(this.#ledger.settled, this.#ledger.anchor, to)];
+    // Days that come before everything narrower; a day behind a gap of hours is added with the rest.
+    const narrower = covering.findIndex((bucket) => bucket.width !== '1d');
+    const days = narrower === -1 ? covering : covering.slice(0, narrower);
+    if (!sameBuckets(days, this.#days)) {
+      this.#daySums = this.#sum([], days);
+      this.#days = days;
+    }
+    return this.#sum(this.#daySums, covering.slice(days.length));
+  }
+
+  #sum(base: Columns, buckets: readonly Bucket[]): Columns {
+    const size = this.#ledger.groups.size;
+    const sums: Float64Array[] = [];
+    for (const field of this.#flows) {
+      const column = new Float64Array(size);
+      const start = base[field];
+      if (start !== undefined) column.set(start);
+      for (const bucket of buckets) {
+        const values = bucket.numbers.get(field);
+        if (values === undefined) continue;
+        for (let slot = 0; slot < values.length; slot++) {
+          const value = values[slot] ?? Number.NaN;
+          const group = bucket.groups[slot] ?? 0;
+          if (!Number.isNaN(value)) column[group] = (column[group] ?? 0) + value;
+        }
+      }
+      sums[field] = column;
+    }
+    return sums;
+  }
+}
+
+function sameBuckets(a: readonly Bucket[], b: readonly Bucket[]): boolean {
+  return a.length === b.length && a.every((bucket, index) => bucket === b[index]);
+}
