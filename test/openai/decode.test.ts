@@ -1,0 +1,374 @@
+import { readFileSync } from 'node:fs';
+import Big from 'big.js';
+import fc from 'fast-check';
+import { describe, expect, it, test } from 'vitest';
+import { type Endpoint, endpointOf, endpoints } from '../../src/openai/catalogue.ts';
+import { decimalText, decodePage, MalformedPage } from '../../src/openai/decode.ts';
+import type { RawBucket } from '../../src/openai/page.ts';
+
+function endpoint(api: string): Endpoint {
+  const found = endpointOf(api);
+  if (!found) throw new Error(api);
+  return found;
+}
+const completions = endpoint('completions');
+const costs = endpoint('costs');
+
+const recorded = (name: string) => readFileSync(new URL(`../fixtures/openai/${name}.json`, import.meta.url));
+
+/** The only bucket of a page whose bucket has these rows; a string is JSON, for what no object can say. */
+async function bucketOf(rows: readonly unknown[] | string, of = completions, groupBy: readonly string[] = []) {
+  const results = typeof rows === 'string' ? rows : JSON.stringify(rows);
+  const page = `{"object":"page","data":[{"start_time":0,"end_time":60,"results":${results}}],"has_more":false}`;
+  const { buckets } = await decodePage(Buffer.from(page), of, groupBy);
+  const [bucket] = buckets;
+  if (bucket === undefined) throw new Error('no bucket');
+  return bucket;
+}
+
+function columnsOf({ numbers }: RawBucket): Record<string, number[]> {
+  return Object.fromEntries([...numbers].map(([name, column]) => [name, [...column]]));
+}
+
+describe('recorded pages', () => {
+  it('a repeated group stays two rows', async () => {
+    const page = await decodePage(recorded('usage-repeated-group'), completions, ['project_id', 'batch', 'model']);
+    expect(page).toMatchObject({ hasMore: false, nextPage: null });
+    const [bucket] = page.buckets;
+    expect(bucket).toMatchObject({ start: 1_786_982_400, end: 1_786_986_000, rows: 3, malformedRows: 0 });
+    expect(bucket?.labels).toEqual([
+      ['proj_a', 'proj_a', ''],
+      [false, false, null],
+      ['gpt-5-2025-08-07', 'gpt-5-2025-08-07', 'ft:gpt-4o-2024-08-06:acme:tone:9aB"c'],
+    ]);
+    expect(bucket && columnsOf(bucket)).toEqual({
+      input_tokens: [59_200, 800, 7],
+      output_tokens: [1_210, 90, 3],
+      num_model_requests: [12, 1, 1],
+      input_cached_tokens: [5_760, Number.NaN, Number.NaN],
+      input_uncached_tokens: [53_440, Number.NaN, Number.NaN],
+      input_text_tokens: [53_440, Number.NaN, Number.NaN],
+    });
+  });
+
+  it('clipped and empty buckets are as the API gave them', async () => {
+    const page = await decodePage(recorded('usage-clipped-edges'), completions, []);
+    expect(page).toMatchObject({ hasMore: true, nextPage: 'page_AAAAAGeC0t0oZwTeAAAAAGeDBAA=' });
+    expect(page.buckets.map(({ start, end, rows }) => [start, end, rows])).toEqual([
+      [1_736_616_660, 1_736_640_000, 1],
+      [1_736_640_000, 1_736_726_400, 0],
+    ]);
+  });
+
+  it('costs keep their amounts as text', async () => {
+    const page = await decodePage(recorded('costs-strings'), costs, ['project_id', 'line_item', 'api_key_id']);
+    const [bucket] = page.buckets;
+    expect(bucket?.malformedRows).toBe(0);
+    expect(bucket?.decimals.get('amount_value')).toEqual([
+      '0.02579200000000000000000000000000000',
+      '0',
+      '0.00012073404268330895',
+      '-1.5',
+      null,
+    ]);
+    expect(bucket?.units.get('amount_value')).toEqual(['usd', 'usd', 'usd', 'usd', null]);
+    expect(bucket?.units.get('quantity')).toEqual(['tokens', null, null, null, null]);
+    expect(bucket && columnsOf(bucket)).toEqual({
+      quantity: [10_316, Number.NaN, Number.NaN, Number.NaN, Number.NaN],
+    });
+  });
+});
+
+describe('the page', () => {
+  test.each([
+    ['', 'not JSON'],
+    ['<html>', 'not JSON'],
+    ['{"data":[', 'not JSON'],
+    ['null', 'a page should be an object, not null'],
+    ['[]', 'a page should be an object, not an array'],
+    ['"page"', 'not a string'],
+    ['{}', 'data should be an array, not missing'],
+    ['{"data":null}', 'data should be an array, not null'],
+    ['{"data":{}}', 'data should be an array, not a object'],
+    ['{"data":[null]}', 'a bucket should be an object'],
+    ['{"data":[[]]}', 'a bucket should be an object'],
+    ['{"data":[{"end_time":1,"results":[]}]}', 'start_time should be an integer, not missing'],
+    ['{"data":[{"start_time":"0","end_time":1,"results":[]}]}', 'start_time'],
+    ['{"data":[{"start_time":0,"end_time":1.5,"results":[]}]}', 'end_time'],
+    ['{"data":[{"start_time":0,"end_time":1e300,"results":[]}]}', 'end_time'],
+    ['{"data":[{"start_time":0,"end_time":1}]}', 'results should be an array, not missing'],
+    ['{"data":[{"start_time":0,"end_time":1,"results":null}]}', 'results should be an array, not null'],
+    [`{"data":[${'{},'.repeat(10_000)}{}]}`, '10001 buckets'],
+  ])('%.60s is malformed', async (text, message) => {
+    const attempt = decodePage(Buffer.from(text), completions, []);
+    await expect(attempt).rejects.toBeInstanceOf(MalformedPage);
+    await expect(attempt).rejects.toThrow(message);
+  });
+
+  test.each([
+    ['"has_more":true,"next_page":"p"', true, 'p'],
+    ['"has_more":"true","next_page":""', false, null],
+    ['"has_more":1,"next_page":7', false, null],
+    ['"next_page":null', false, null],
+  ])('%s', async (keys, hasMore, nextPage) => {
+    const page = await decodePage(Buffer.from(`\ufeff{"data":[],${keys}}`), completions, []);
+    expect(page).toEqual({ buckets: [], hasMore, nextPage });
+  });
+});
+
+describe('a count', () => {
+  test.each([
+    ['0', 0],
+    ['1.5', 1.5],
+    ['9007199254740991', 9_007_199_254_740_991],
+    ['3e9', 3e9],
+  ])('%s is taken', async (json, value) => {
+    const bucket = await bucketOf(`[{"input_tokens":${json}}]`);
+    expect(columnsOf(bucket)).toEqual({ input_tokens: [value] });
+  });
+
+  it('that is absent or null is missing, not zero', async () => {
+    const bucket = await bucketOf([{}, { input_tokens: null }, { input_tokens: 1 }]);
+    expect(columnsOf(bucket)).toEqual({ input_tokens: [Number.NaN, Number.NaN, 1] });
+    expect(bucket).toMatchObject({ rows: 3, malformedRows: 0 });
+  });
+
+  test.each(['"5"', 'true', '{}', '[1]', '-1', '1e999', '-1e999'])('%s refuses its row alone', async (json) => {
+    const rows = `[{"input_tokens":1,"model":"a"},{"output_tokens":7,"input_tokens":${json},"num_model_requests":9,"model":"b"},{"input_tokens":3,"model":"c"}]`;
+    const bucket = await bucketOf(rows, completions, ['model']);
+    expect(bucket).toMatchObject({ rows: 2, malformedRows: 1, labels: [['a', 'c']] });
+    expect(bucket.numbers.get('input_tokens')).toEqual(Float64Array.of(1, 3));
+    expect([...(bucket.numbers.get('output_tokens') ?? [])].every(Number.isNaN)).toBe(true);
+  });
+
+  test.each(['null', '7', '"row"', '[]', 'true'])('a row that is %s is refused', async (json) => {
+    expect(await bucketOf(`[${json}]`)).toMatchObject({ rows: 0, malformedRows: 1 });
+  });
+});
+
+describe('a cost', () => {
+  test.each([
+    ['{}', null, null],
+    ['{"amount":null}', null, null],
+    ['{"amount":{"currency":"USD"}}', null, 'usd'],
+    ['{"amount":{"value":null,"currency":"eur"}}', null, 'eur'],
+    ['{"amount":{"value":"1.10","currency":"USD"}}', '1.10', 'usd'],
+    ['{"amount":{"value":1e-7}}', '1e-7', null],
+    ['{"amount":{"value":-0}}', '0', null],
+  ])('%s', async (row, amount, currency) => {
+    const bucket = await bucketOf(`[${row}]`, costs);
+    expect(bucket).toMatchObject({ rows: 1, malformedRows: 0 });
+    expect(bucket.decimals.get('amount_value')).toEqual([amount]);
+    expect(bucket.units.get('amount_value')).toEqual([currency]);
+  });
+
+  test.each([
+    '{"amount":5}',
+    '{"amount":"5"}',
+    '{"amount":[]}',
+    '{"amount":{"value":true}}',
+    '{"amount":{"value":{}}}',
+    '{"amount":{"value":"NaN"}}',
+    '{"amount":{"value":""}}',
+    '{"amount":{"value":1e999}}',
+    '{"amount":{"value":"1","currency":{}}}',
+    '{"quantity":"5"}',
+    '{"quantity":5,"quantity_unit":[]}',
+  ])('%s is refused', async (row) => {
+    const bucket = await bucketOf(`[${row},{"amount":{"value":"2","currency":"usd"},"quantity":-4}]`, costs);
+    expect(bucket).toMatchObject({ rows: 1, malformedRows: 1 });
+    expect(bucket.decimals.get('amount_value')).toEqual(['2']);
+    expect(bucket.units.get('amount_value')).toEqual(['usd']);
+    expect(columnsOf(bucket)).toEqual({ quantity: [-4] });
+  });
+});
+
+describe('decimalText', () => {
+  test.each([
+    ['0E-6176', '0'],
+    ['-0.000', '0'],
+    ['0', '0'],
+    ['12', '12'],
+    ['-1.5', '-1.5'],
+    ['.5', '0.5'],
+    ['5.', '5'],
+    ['1E+3', '1e+3'],
+    ['1e64', '1e64'],
+    ['9'.repeat(64), '9'.repeat(64)],
+    [0.1, '0.1'],
+    [1e21, '1e+21'],
+    ['9'.repeat(65), undefined],
+    ['1e65', undefined],
+    ['1e-65', undefined],
+    ['1e999999999999999999999', undefined],
+    ['', undefined],
+    ['.', undefined],
+    ['-', undefined],
+    ['e5', undefined],
+    [' 1', undefined],
+    ['1 ', undefined],
+    ['+1', undefined],
+    ['1,5', undefined],
+    ['0x10', undefined],
+    ['Infinity', undefined],
+    ['NaN', undefined],
+    ['0'.repeat(300), undefined],
+    [Number.NaN, undefined],
+    [Number.POSITIVE_INFINITY, undefined],
+    [true, undefined],
+    [{}, undefined],
+  ])('%j is %j', (value, text) => {
+    expect(decimalText(value)).toBe(text);
+  });
+
+  it('is always what an exact sum can take, and has the same value', () => {
+    const decimal = fc.oneof(
+      fc.double({ noNaN: true, noDefaultInfinity: true }),
+      fc.stringMatching(/^-?\d{0,40}(\.\d{0,40})?([eE][+-]?\d{1,4})?$/),
+      fc.string(),
+    );
+    fc.assert(
+      fc.property(decimal, (value) => {
+        const text = decimalText(value);
+        if (text !== undefined) expect(Number(new Big(text).toString()) + 0).toBe(Number(value) + 0);
+      }),
+    );
+  });
+});
+
+describe('labels', () => {
+  it('are kept by type, in the order of the query; what is absent is null', async () => {
+    const bucket = await bucketOf(
+      [{ batch: true, model: 'x' }, { batch: 'true', model: 7 }, { model: null }],
+      completions,
+      ['model', 'batch'],
+    );
+    expect(bucket.labels).toEqual([
+      ['x', 7, null],
+      [true, 'true', null],
+    ]);
+  });
+
+  test.each(['{}', '[]', '1e999'])('that are %s refuse the row', async (json) => {
+    const bucket = await bucketOf(`[{"model":${json}},{"model":"b"}]`, completions, ['model']);
+    expect(bucket).toMatchObject({ rows: 1, malformedRows: 1, labels: [['b']] });
+  });
+});
+
+describe('fields that the catalogue does not know', () => {
+  it('are taken if they are numbers, nested ones too', async () => {
+    const bucket = await bucketOf([
+      { input_tokens: 1, reasoning_tokens: 5, details: { audio: { seconds: 2.5, deep: { er: 1 } }, words: 'x' } },
+      { input_tokens: 2, reasoning_tokens: 'many', refund: -3 },
+    ]);
+    expect(columnsOf(bucket)).toEqual({
+      input_tokens: [1, 2],
+      reasoning_tokens: [5, Number.NaN],
+      details_audio_seconds: [2.5, Number.NaN],
+      refund: [Number.NaN, -3],
+    });
+    expect(bucket.malformedRows).toBe(0);
+  });
+
+  it('are not labels, identifiers, other names than metrics can have, or copies of known ones', async () => {
+    const bucket = await bucketOf(
+      '[{"project_id":4,"size":3,"organization_id":5,"id":6,"Upper":1,"1st":1,"a-b":1,"":1,"huge":1e999,"quantity":2,"amount":{"value":1,"tax":3},"amount_value":9,"quantity_unit":5}]',
+      costs,
+      ['project_id'],
+    );
+    expect(columnsOf(bucket)).toEqual({ quantity: [2], amount_tax: [3] });
+    expect(bucket.labels).toEqual([[4]]);
+  });
+
+  it('share no column: the first path has the name', async () => {
+    const bucket = await bucketOf([{ a: { b: 1 } }, { a_b: 2 }, { a: { b: 3 }, a_b: 4 }]);
+    expect(columnsOf(bucket)).toEqual({ a_b: [1, Number.NaN, 3] });
+  });
+
+  it('are bounded in a page', async () => {
+    const row = Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`f${index}`, index]));
+    const page = { data: [0, 60].map((start) => ({ start_time: start, end_time: start + 60, results: [row] })) };
+    const { buckets } = await decodePage(Buffer.from(JSON.stringify(page)), completions, []);
+    expect(buckets.map(({ numbers }) => [...numbers.keys()])).toEqual(
+      Array(2).fill(Array.from({ length: 64 }, (_, index) => `f${index}`)),
+    );
+    const few = await decodePage(Buffer.from(JSON.stringify(page)), completions, [], 2);
+    expect(few.buckets[1]?.numbers.size).toBe(2);
+  });
+
+  it('leave nothing behind from a refused row', async () => {
+    const bucket = await bucketOf([{ extra: 5 }, { extra: 6, input_tokens: -1 }, {}]);
+    expect(bucket).toMatchObject({ rows: 2, malformedRows: 1 });
+    expect(columnsOf(bucket)).toEqual({ extra: [5, Number.NaN] });
+  });
+});
+
+it('takes no harm from keys that are names of JavaScript', async () => {
+  const row =
+    '{"__proto__":{"input_tokens":5,"x":1},"constructor":{"y":1},"hasOwnProperty":3,"toString":1,"input_tokens":1}';
+  const bucket = await bucketOf(`[${row}]`, completions, ['model']);
+  expect(bucket.numbers.get('input_tokens')).toEqual(Float64Array.of(1));
+  expect([...bucket.numbers.keys()].sort()).toEqual(['constructor_y', 'input_tokens']);
+  expect(Object.hasOwn(Object.prototype, 'x')).toBe(false);
+  const page = '{"__proto__":{"data":[]}}';
+  await expect(decodePage(Buffer.from(page), completions, [])).rejects.toThrow('data');
+});
+
+it('never fails but as a malformed page, and columns are as long as the rows', async () => {
+  const keys = [
+    'input_tokens',
+    'model',
+    'batch',
+    'amount',
+    'value',
+    'currency',
+    'quantity',
+    'seconds',
+    'x',
+    '__proto__',
+  ];
+  const value = fc.letrec((tie) => ({
+    value: fc.oneof(
+      { maxDepth: 3 },
+      fc.constantFrom(null, true, -1, 0, 1, 2.5, 1e300, '', 'a', '1', '0E-6176'),
+      fc.array(tie('value'), { maxLength: 2 }),
+      fc.dictionary(fc.constantFrom(...keys), tie('value'), { maxKeys: 5 }),
+    ),
+  })).value;
+  await fc.assert(
+    fc.asyncProperty(fc.array(value, { maxLength: 8 }), fc.constantFrom(...endpoints), async (rows, of) => {
+      const bucket = await bucketOf(rows, of, of.dimensions);
+      expect(bucket.rows + bucket.malformedRows).toBe(rows.length);
+      const columns = [
+        ...bucket.labels,
+        ...bucket.numbers.values(),
+        ...bucket.decimals.values(),
+        ...bucket.units.values(),
+      ];
+      for (const column of columns) expect(column.length).toBe(bucket.rows);
+    }),
+  );
+  await fc.assert(
+    fc.asyncProperty(value, async (page) => {
+      await decodePage(Buffer.from(JSON.stringify(page)), completions, []).catch((error: unknown) =>
+        expect(error).toBeInstanceOf(MalformedPage),
+      );
+    }),
+  );
+});
+
+it('gives the event loop turns while it decodes a big page', async () => {
+  const results = Array.from({ length: 5_000 }, (_, index) => ({ input_tokens: index }));
+  const page = Buffer.from(JSON.stringify({ data: [{ start_time: 0, end_time: 60, results }] }));
+  let turns = 0;
+  let done = false;
+  const turn = () => {
+    turns += 1;
+    if (!done) setImmediate(turn);
+  };
+  setImmediate(turn);
+  const { buckets } = await decodePage(page, completions, []);
+  done = true;
+  expect(turns).toBeGreaterThanOrEqual(4);
+  expect(buckets[0]?.numbers.get('input_tokens')?.at(-1)).toBe(4_999);
+});
