@@ -1,0 +1,100 @@
+/**
+ * The organization API of a simulated organization, as a function of request and time. It refuses what the real one
+ * refuses, so that a client which works here has asked properly.
+ */
+import { endpointOf, endpoints } from '../openai/catalogue.ts';
+import { listItems, listOfPath, listPage } from './lists.ts';
+import type { Organization } from './organization.ts';
+import { createPageWriter } from './page.ts';
+import { readQuery } from './query.ts';
+import { mix, textHash } from './random.ts';
+import { type ApiRequest, type ApiResponse, errorBody, isRefusal, type Refusal } from './reply.ts';
+
+export const usageScope = 'api.usage.read';
+export const managementScope = 'api.management.read';
+
+/** What a simulated organization accepts unless other keys are given. It opens nothing anywhere else. */
+export const simulatedKey = 'sk-admin-simulated';
+
+export interface ApiOptions {
+  readonly organization: Organization;
+  /** Scopes by key. The map is asked at each request, so a test can take a key away. */
+  readonly keys?: ReadonlyMap<string, readonly string[]>;
+  /** Days before now from which a start_time is refused. Default 365. */
+  readonly lookbackDays?: number;
+}
+
+export type Respond = (request: ApiRequest, nowMs: number) => ApiResponse;
+
+const usagePaths = new Map(endpoints.map((endpoint) => [endpoint.path, endpoint.api]));
+
+/** The path as the API documents it, without the base URL's `/v1`. */
+export function barePath(path: string): string {
+  return path.startsWith('/v1/') ? path.slice(3) : path;
+}
+
+/** The `api` that a path belongs to, as the metrics' label names it; undefined for a path that nobody serves. */
+export function apiOfPath(path: string): string | undefined {
+  const bare = barePath(path);
+  return usagePaths.get(bare) ?? listOfPath(bare)?.name;
+}
+
+/** Makes the function that answers for `organization`. It throws for nothing that a request can contain. */
+export function createApi({ organization, keys, lookbackDays = 365 }: ApiOptions): Respond {
+  const known = keys ?? new Map([[simulatedKey, [usageScope, managementScope]]]);
+  const pages = createPageWriter(organization);
+  let count = 0;
+
+  function answer(status: number, body: string): ApiResponse {
+    count += 1;
+    const id = mix(textHash(organization.directory.id), count).toString(16).padStart(8, '0');
+    return {
+      status,
+      headers: {
+        'content-type': 'application/json',
+        'openai-organization': organization.directory.id,
+        'x-request-id': `req_sim_${id}`,
+      },
+      body,
+    };
+  }
+
+  const refused = (refusal: Refusal) => answer(refusal.status, errorBody(refusal));
+
+  function authorize(request: ApiRequest, scope: string): Refusal | undefined {
+    const [, token] = /^Bearer (.+)$/.exec(request.headers['authorization'] ?? '') ?? [];
+    const scopes = token === undefined ? undefined : known.get(token);
+    if (!scopes) {
+      const message =
+        token === undefined ? 'Missing bearer authentication in header.' : 'Incorrect API key provided: sk-admin-***.';
+      return { status: 401, message, code: 'invalid_api_key' };
+    }
+    if (scopes.includes(scope)) return undefined;
+    const message = `You have insufficient permissions for this operation. Missing scopes: ${scope}.`;
+    return { status: 403, message };
+  }
+
+  return (request, nowMs) => {
+    const path = barePath(request.path);
+    const api = usagePaths.get(path);
+    const list = api === undefined ? listOfPath(path) : undefined;
+    const endpoint = api === undefined ? undefined : endpointOf(api);
+    if (!endpoint && !list) return refused({ status: 404, message: `Unknown request URL: ${request.method} ${path}.` });
+    if (request.method !== 'GET') return refused({ status: 405, message: `Not allowed: ${request.method} ${path}.` });
+    const denied = authorize(request, endpoint ? usageScope : managementScope);
+    if (denied) return refused(denied);
+    const now = Math.floor(nowMs / 1_000);
+
+    if (endpoint) {
+      const query = readQuery(endpoint, request.query, now, lookbackDays * 86_400);
+      return isRefusal(query) ? refused(query) : answer(200, pages.write(endpoint, query, nowMs));
+    }
+    if (!list) return refused({ status: 404, message: 'Not found.' });
+    const found = listItems(organization, list, request.query, now);
+    if ('items' in found) {
+      const page = listPage(list.name, found.items, request.query);
+      return typeof page === 'string' ? answer(200, page) : refused(page);
+    }
+    return isRefusal(found) ? refused(found) : answer(200, JSON.stringify(found.object));
+  };
+}

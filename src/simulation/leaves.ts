@@ -1,0 +1,62 @@
+/**
+ * The indivisible numbers behind an endpoint's fields. Tokens overlap (`input_tokens` holds the cached ones, too),
+ * so usage is made as leaves and every field is a sum of some of them: the parts always fit their parents.
+ */
+import type { Endpoint } from '../openai/catalogue.ts';
+
+export interface Leaves {
+  /** The first counts what happened (requests, sessions, calls): it is at least 1 in every event. */
+  readonly names: readonly string[];
+  /** For each field of the catalogue, in its order: the leaves that it sums. */
+  readonly ofField: readonly (readonly number[])[];
+}
+
+const completionLeaves = [
+  'requests',
+  'text',
+  'audio',
+  'image',
+  'cached_text',
+  'cached_audio',
+  'cached_image',
+  'cache_write',
+  'text_out',
+  'audio_out',
+  'image_out',
+];
+
+const completionFields: ReadonlyMap<string, readonly number[]> = new Map([
+  ['num_model_requests', [0]],
+  ['input_tokens', [1, 2, 3, 4, 5, 6, 7]],
+  ['input_uncached_tokens', [1, 2, 3]],
+  ['input_cached_tokens', [4, 5, 6]],
+  ['input_cache_write_tokens', [7]],
+  ['input_text_tokens', [1]],
+  ['input_audio_tokens', [2]],
+  ['input_image_tokens', [3]],
+  ['input_cached_text_tokens', [4]],
+  ['input_cached_audio_tokens', [5]],
+  ['input_cached_image_tokens', [6]],
+  ['output_tokens', [8, 9, 10]],
+  ['output_text_tokens', [8]],
+  ['output_audio_tokens', [9]],
+  ['output_image_tokens', [10]],
+]);
+
+/** The leaves of a usage endpoint. */
+export function leavesOf(endpoint: Endpoint): Leaves {
+  const fields = endpoint.fields.map((field) => field.name);
+  if (endpoint.api === 'completions') {
+    return {
+      names: completionLeaves,
+      ofField: fields.map((name) => {
+        const leaves = completionFields.get(name);
+        if (!leaves) throw new Error(`The simulated organization does not know how completions.${name} is made.`);
+        return leaves;
+      }),
+    };
+  }
+  const first = fields.includes('num_model_requests') ? 'num_model_requests' : (fields[0] ?? '');
+  const names = [first, ...fields.filter((name) => name !== first)];
+  return { names, ofField: fields.map((name) => [names.indexOf(name)]) };
+}
