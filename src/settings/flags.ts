@@ -67,7 +67,7 @@ export const flags = {
     name: 'openai.base-url',
     kind: 'value',
     placeholder: 'url',
-    summary: 'address of the API',
+    summary: 'the API',
     details:
       'Address of the API, version included. Plain http is taken for this machine only (localhost, 127.0.0.0/8, [::1]), unless `--openai.allow-http`. `HTTPS_PROXY` and `NO_PROXY` are honoured.',
     alsoVariable: 'OPENAI_BASE_URL',

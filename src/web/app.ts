@@ -1,0 +1,141 @@
+/** The routes: who may ask what, by which method, and what is answered. */
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import type { PageSource } from '../metrics/published.ts';
+import { sendExposition } from './exposition.ts';
+import { landingPage, landingPolicy } from './landing.ts';
+import type { Status } from './status.ts';
+
+/** Whether a request may see what the exporter knows. Health routes are open to everybody. */
+export type Authorize = (request: Request) => boolean | Promise<boolean>;
+
+export interface AppOptions {
+  readonly page: PageSource;
+  /** The exporter's own metrics in the text format; they follow the page. */
+  readonly self: () => Promise<string>;
+  readonly status: () => Status;
+  /** Every api was tried once. */
+  readonly ready: () => boolean;
+  /** Scrapes at once; further ones get 503. */
+  readonly maxRequests: number;
+  readonly telemetryPath: string;
+  /** Everybody may, if not given. */
+  readonly authorize?: Authorize;
+  /** A scrape was turned away because of `maxRequests`. */
+  readonly onRejected: () => void;
+  readonly log: Logger;
+  /** The wall's clock: a demonstration's clock would make its limits of time too short. */
+  readonly clock: Clock;
+}
+
+/** The longest that one answer to a scrape may take, so that a slow reader holds an old page only for a while. */
+const longestScrape = 60_000;
+
+const closedPolicy = "default-src 'none'; frame-ancestors 'none'";
+
+export function createApp(options: AppOptions): Express {
+  const { authorize = () => true, telemetryPath, log } = options;
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.enable('case sensitive routing');
+  app.enable('strict routing');
+  app.set('query parser', false);
+
+  app.use((request, response, next) => {
+    response.setHeader('X-Content-Type-Options', 'nosniff');
+    response.setHeader('Content-Security-Policy', closedPolicy);
+    response.setHeader('Referrer-Policy', 'no-referrer');
+    response.setHeader('Cache-Control', 'no-store');
+    // No route reads a body; one that comes anyway ends with its connection, however long it is.
+    if (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0) {
+      response.setHeader('Connection', 'close');
+    }
+    next();
+  });
+
+  const guard = async (request: Request, response: Response, next: NextFunction) => {
+    if (await authorize(request)) return next();
+    response.setHeader('WWW-Authenticate', 'Basic realm="openai-usage-exporter", charset="UTF-8"');
+    answer(response, 401, 'A user and password are needed.\n');
+  };
+  const get = (path: string, ...handlers: ((request: Request, response: Response, next: NextFunction) => unknown)[]) =>
+    app.route(path).all(readOnly, ...handlers);
+
+  get('/-/healthy', (_request, response) => answer(response, 200, 'healthy\n'));
+  get('/-/ready', (_request, response) => {
+    if (options.ready()) answer(response, 200, 'ready\n');
+    else answer(response, 503, 'not ready: not every api has been tried once\n');
+  });
+  get(telemetryPath, guard, scrapeHandler(options));
+  get('/api/status', guard, (_request, response) => {
+    answer(response, 200, `${JSON.stringify(options.status())}\n`, 'application/json; charset=utf-8');
+  });
+  get('/', guard, (_request, response) => {
+    response.setHeader('Content-Security-Policy', landingPolicy);
+    answer(response, 200, landingPage(options.status(), telemetryPath), 'text/html; charset=utf-8');
+  });
+
+  app.use((_request, response) => answer(response, 404, 'Not found.\n'));
+  // Express knows a handler of errors by its four parameters.
+  app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
+    const status = statusOf(error);
+    if (status === 500) log.error('a request could not be answered', { path: request.path, error });
+    if (response.headersSent) response.destroy();
+    else answer(response, status, status === 400 ? 'Bad request.\n' : 'Internal error; the log says more.\n');
+  });
+  return app;
+}
+
+function scrapeHandler({ page, self, maxRequests, onRejected, clock, log }: AppOptions) {
+  let inFlight = 0;
+  return async (request: Request, response: Response) => {
+    if (inFlight >= maxRequests) {
+      onRejected();
+      response.setHeader('Retry-After', '1');
+      answer(response, 503, `Too many scrapes at once (--web.max-requests is ${maxRequests}).\n`);
+      return;
+    }
+    // Gone while it was being authorized: its `close` has passed, and nothing would count it out again.
+    if (response.destroyed) return;
+    inFlight += 1;
+    const over = new AbortController();
+    response.once('close', () => {
+      inFlight -= 1;
+      over.abort();
+    });
+    clock.sleep(longestScrape, over.signal).then(
+      () => {
+        log.warn('a scrape was cut off: its reader was too slow', { seconds: longestScrape / 1_000 });
+        response.destroy();
+      },
+      () => {},
+    );
+    await sendExposition(request, response, { page, self });
+  };
+}
+
+function readOnly(request: Request, response: Response, next: NextFunction): void {
+  if (request.method === 'GET' || request.method === 'HEAD') {
+    next();
+    return;
+  }
+  response.setHeader('Allow', 'GET, HEAD');
+  answer(response, 405, 'Only GET and HEAD are answered here.\n');
+}
+
+function answer(response: Response, status: number, text: string, type: string = 'text/plain; charset=utf-8'): void {
+  // Not response.send: it would look at the request's caching headers and change the type.
+  response.removeHeader('Content-Encoding');
+  response.statusCode = status;
+  response.setHeader('Content-Type', type);
+  response.setHeader('Content-Length', Buffer.byteLength(text));
+  response.end(text);
+}
+
+/** 400 for what Express could not make sense of, such as a path with a broken escape. */
+function statusOf(error: unknown): 400 | 500 {
+  const status = error instanceof Error && 'status' in error ? error.status : undefined;
+  return typeof status === 'number' && status >= 400 && status < 500 ? 400 : 500;
+}
