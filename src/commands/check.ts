@@ -1,0 +1,67 @@
+/** `check`: asks every api once, with the settings of `serve`, and says what to do where one does not answer. */
+import { table } from './table.ts';
+
+export type ProbeResult =
+  | { readonly ok: true }
+  /** `reason`: the word of the metrics. `whatToDo`: a sentence for people. */
+  | { readonly ok: false; readonly reason: string; readonly message: string; readonly whatToDo?: string };
+
+export interface CheckOptions {
+  /** In the order of the table. */
+  readonly apis: readonly string[];
+  /** Those that would not be polled, and why. They are shown, and are no failure. */
+  readonly skipped?: readonly { readonly api: string; readonly why: string }[];
+  /** Asks one api once. What it throws is shown as a failure of that api. */
+  readonly probe: (api: string) => Promise<ProbeResult>;
+  /** Asks for what the second scope allows: names and limits. Its failure is a warning. */
+  readonly probeManagement: () => Promise<ProbeResult>;
+  /** stdout, for the table. */
+  readonly out: { write(text: string): unknown };
+}
+
+/** Resolves with the exit code: 0 if every api answered, 1 if one did not. */
+export async function runCheck({ apis, skipped = [], probe, probeManagement, out }: CheckOptions): Promise<0 | 1> {
+  // All at once: how many are really under way is the client's business.
+  const [management, ...results] = await Promise.all([
+    settled(probeManagement),
+    ...apis.map((api) => settled(() => probe(api))),
+  ]);
+  const failed = results.filter((result) => !result.ok).length;
+  out.write(
+    table([
+      ['API', 'STATUS', 'WHAT TO DO'],
+      ...apis.map((api, index) => row(api, results[index])),
+      ...skipped.map(({ api, why }) => [api, 'skipped', why]),
+      ['names and limits', ...managementCells(management)],
+    ]),
+  );
+  const warning = management.ok ? '' : ' Names and limits are not readable, which is only a warning.';
+  out.write(`\n${apis.length - failed} of ${apis.length} apis answered.${warning}\n`);
+  return failed === 0 ? 0 : 1;
+}
+
+async function settled(probe: () => Promise<ProbeResult>): Promise<ProbeResult> {
+  try {
+    return await probe();
+  } catch (error) {
+    return { ok: false, reason: 'error', message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+function row(api: string, result: ProbeResult | undefined): readonly string[] {
+  if (result === undefined || result.ok) return [api, 'ok', ''];
+  return [api, `failed (${result.reason})`, advice(result)];
+}
+
+function managementCells(result: ProbeResult): readonly string[] {
+  if (result.ok) return ['ok', ''];
+  return [`warning (${result.reason})`, `${advice(result)} Needs the scope api.management.read.`];
+}
+
+function advice({ message, whatToDo }: Extract<ProbeResult, { ok: false }>): string {
+  return whatToDo === undefined ? sentence(message) : `${whatToDo} (${message})`;
+}
+
+function sentence(text: string): string {
+  return /[.!?…)]$/.test(text) ? text : `${text}.`;
+}
