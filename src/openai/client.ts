@@ -78,6 +78,7 @@ const longestErrorBody = 64 * 1_024;
 type Target = Pick<GetRequest, 'api' | 'path'>;
 
 interface Received {
+  readonly status: number;
   readonly body: Buffer;
   readonly endedAt: number;
 }
@@ -198,7 +199,7 @@ export function createClient(options: ClientOptions): Client {
       code = String(response.statusCode);
       if (response.statusCode >= 200 && response.statusCode < 300) {
         const body = await readBody(response, longestBody, cancel.signal);
-        return { body, endedAt: clock.monotonic() };
+        return { status: response.statusCode, body, endedAt: clock.monotonic() };
       }
       throw new AttemptFailed(await refusal(request, response, cancel.signal));
     } catch (error) {
@@ -294,12 +295,12 @@ export function createClient(options: ClientOptions): Client {
       } finally {
         release();
       }
-      const { body, endedAt } = received;
+      const { status, body, endedAt } = received;
       try {
         return { value: await decode(body), bytes: body.length, startedAt, endedAt };
       } catch (cause) {
         if (cause instanceof ApiError) throw cause;
-        throw failed(request, { reason: 'malformed', status: 200, detail: describe(cause), cause });
+        throw failed(request, { reason: 'malformed', status, detail: describe(cause), cause });
       }
     }
   }

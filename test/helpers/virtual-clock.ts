@@ -20,8 +20,12 @@ export async function settle(turns = 2): Promise<void> {
   for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
 
-/** @param start UTC in milliseconds; the monotonic clock begins elsewhere, so that nobody can mix them up */
-export function createVirtualClock(start = Date.UTC(2026, 4, 15, 12)): VirtualClock {
+/**
+ * @param start UTC in milliseconds; the monotonic clock begins elsewhere, so that nobody can mix them up
+ * @param quietTurns work has come to rest when nobody asked the clock for so many turns of the event loop; more are
+ *   needed where something takes many turns in between, such as decoding pages of thousands of rows
+ */
+export function createVirtualClock(start = Date.UTC(2026, 4, 15, 12), quietTurns = 2): VirtualClock {
   interface Sleeper {
     readonly due: number;
     wake(): void;
@@ -29,6 +33,15 @@ export function createVirtualClock(start = Date.UTC(2026, 4, 15, 12)): VirtualCl
   const sleeping = new Set<Sleeper>();
   let monotonic = 1_000;
   let offset = start - monotonic;
+  let asked = false;
+
+  const rest = async () => {
+    for (let quiet = 0; quiet < quietTurns; quiet++) {
+      asked = false;
+      await settle(1);
+      if (asked) quiet = -1;
+    }
+  };
 
   const first = (): Sleeper | undefined => {
     let found: Sleeper | undefined;
@@ -37,10 +50,17 @@ export function createVirtualClock(start = Date.UTC(2026, 4, 15, 12)): VirtualCl
   };
 
   return {
-    now: () => monotonic + offset,
-    monotonic: () => monotonic,
+    now() {
+      asked = true;
+      return monotonic + offset;
+    },
+    monotonic() {
+      asked = true;
+      return monotonic;
+    },
     sleep: (ms, signal) =>
       new Promise((resolve, reject) => {
+        asked = true;
         if (signal?.aborted) return reject(signal.reason);
         if (ms <= 0) return resolve();
         const sleeper = {
@@ -60,16 +80,16 @@ export function createVirtualClock(start = Date.UTC(2026, 4, 15, 12)): VirtualCl
       }),
     async advance(ms) {
       const end = monotonic + ms;
-      await settle();
+      await rest();
       for (;;) {
         const sleeper = first();
         if (sleeper === undefined || sleeper.due > end) break;
         monotonic = Math.max(monotonic, sleeper.due);
         sleeper.wake();
-        await settle();
+        await rest();
       }
       monotonic = end;
-      await settle();
+      await rest();
     },
     step(ms) {
       offset += ms;

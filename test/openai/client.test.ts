@@ -29,19 +29,22 @@ interface SetUp {
   timeoutMs?: number;
   organization?: string;
   random?: () => number;
+  scheme?: 'https';
 }
 
 async function setUp(handler: Handler, options: SetUp = {}) {
   const server = await startHttpServer(handler);
   cleanUps.push(() => server.close());
   const { clock = systemClock, random = () => 0, timeoutMs = 1_000 } = options;
-  const dispatcher: Dispatcher = new Pool(server.url.origin, { connections: 2 });
+  const baseUrl = new URL('/v1/', server.url);
+  if (options.scheme) baseUrl.protocol = options.scheme;
+  const dispatcher: Dispatcher = new Pool(baseUrl.origin, { connections: 2 });
   cleanUps.push(() => dispatcher.destroy());
   const budget = options.budget ?? createBudget({ clock, maxPerMinute: 100 });
   const attempts: string[] = [];
   let retries = 0;
   const client = createClient({
-    baseUrl: new URL('/v1/', server.url),
+    baseUrl,
     key: options.key ?? fixedKey(secret),
     dispatcher,
     budget,
@@ -494,6 +497,11 @@ describe('no server', () => {
     const error = await failure();
     expect(error).toMatchObject({ reason: 'network', status: undefined });
     expect(error.message).toContain('ECONNREFUSED');
+  });
+
+  it('that speaks TLS is a fault of the network', async () => {
+    const { failure } = await setUp(() => {}, { scheme: 'https', random: neverAgain });
+    expect(await failure()).toMatchObject({ reason: 'network', status: undefined });
   });
 
   it('after the end of the program is not tried again', async () => {
