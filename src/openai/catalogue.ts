@@ -72,41 +72,43 @@ export interface Endpoint {
   readonly delay: string;
 }
 
-function flow(name: string, unit: string, required: boolean, note?: string): Field {
-  return { name, path: [name], kind: 'flow', unit, required, ...(note === undefined ? {} : { note }) };
+function flow<const Name extends string>(name: Name, unit: string, required: boolean, note?: string) {
+  const field = { name, path: [name], kind: 'flow', unit, required, ...(note === undefined ? {} : { note }) } as const;
+  return field satisfies Field;
 }
 
 const requests = flow('num_model_requests', 'requests', true, 'Requests to the model.');
 
-const usageLimits: Endpoint['limits'] = {
+const usageLimits = {
   '1m': { byDefault: 60, maximum: 1_440, perPage: 1_440 },
   '1h': { byDefault: 24, maximum: 168, perPage: 168 },
   '1d': { byDefault: 7, maximum: 31, perPage: 31 },
-};
+} as const satisfies Endpoint['limits'];
 
 const usageDelay = 'OpenAI reports it 5 to 15 minutes late and restates it now and then.';
 
 const byModel = ['project_id', 'user_id', 'api_key_id', 'model'] as const;
 const filtersByModel = ['project_ids', 'user_ids', 'api_key_ids', 'models'] as const;
 
-function usage(
-  api: string,
+/** Generic only to keep literal types: of the api, and of whatever `About` says. */
+function usage<const Api extends string, const About extends Pick<Endpoint, 'fields' | 'dimensions' | 'filters'>>(
+  api: Api,
   title: string,
-  about: Pick<Endpoint, 'fields' | 'dimensions' | 'filters'> & { readonly row?: string },
-): Endpoint {
-  const { row = api, ...rest } = about;
+  about: About,
+) {
   return {
     api,
     path: `/organization/usage/${api}`,
-    rowObject: `organization.usage.${row}.result`,
+    rowObject: `organization.usage.${api}.result`,
     title,
-    ...rest,
+    ...about,
     limits: usageLimits,
     delay: usageDelay,
-  };
+  } as const;
 }
 
-export const endpoints: readonly Endpoint[] = [
+/** Kept with its literal types, so that the compiler can hold it against the official client's. */
+const catalogue = [
   usage('completions', 'Completions', {
     fields: [
       flow('input_tokens', 'tokens', true, 'All input: uncached, cached and cache-write together.'),
@@ -177,18 +179,22 @@ export const endpoints: readonly Endpoint[] = [
     dimensions: ['project_id'],
     filters: ['project_ids'],
   }),
-  usage('file_search_calls', 'File search calls', {
-    row: 'file_searches',
-    fields: [flow('num_requests', 'calls', true)],
-    dimensions: ['project_id', 'user_id', 'api_key_id', 'vector_store_id'],
-    filters: ['project_ids', 'user_ids', 'api_key_ids', 'vector_store_ids'],
-  }),
-  usage('web_search_calls', 'Web search calls', {
-    row: 'web_searches',
-    fields: [requests, flow('num_requests', 'calls', true)],
-    dimensions: [...byModel, 'context_level'],
-    filters: [...filtersByModel, 'context_levels'],
-  }),
+  {
+    ...usage('file_search_calls', 'File search calls', {
+      fields: [flow('num_requests', 'calls', true)],
+      dimensions: ['project_id', 'user_id', 'api_key_id', 'vector_store_id'],
+      filters: ['project_ids', 'user_ids', 'api_key_ids', 'vector_store_ids'],
+    }),
+    rowObject: 'organization.usage.file_searches.result',
+  },
+  {
+    ...usage('web_search_calls', 'Web search calls', {
+      fields: [requests, flow('num_requests', 'calls', true)],
+      dimensions: [...byModel, 'context_level'],
+      filters: [...filtersByModel, 'context_levels'],
+    }),
+    rowObject: 'organization.usage.web_searches.result',
+  },
   {
     api: 'costs',
     path: '/organization/costs',
@@ -219,7 +225,12 @@ export const endpoints: readonly Endpoint[] = [
     limits: { '1d': { byDefault: 7, maximum: 180, perPage: 31 } },
     delay: 'OpenAI reports it 10 minutes to hours late; a day is final about 24 hours after its end.',
   },
-];
+] as const satisfies readonly Endpoint[];
+
+/** What the catalogue says, as types. */
+export type Catalogue = typeof catalogue;
+
+export const endpoints: readonly Endpoint[] = catalogue;
 
 const byApi: ReadonlyMap<string, Endpoint> = new Map(endpoints.map((endpoint) => [endpoint.api, endpoint]));
 
