@@ -15,8 +15,10 @@ import { type Anchor, anchorAfter, bucketAt, bucketEnd, day, settleDelayOf } fro
 export interface Restored {
   /** In seconds. */
   readonly anchor: number;
-  /** By the field's name and the labels as text. */
-  value(field: string, labels: string): number | undefined;
+  /** Where the group whose labels have this text is found; undefined for one that was not shown. */
+  group(labels: string): number | undefined;
+  /** By the field's name, and the group as `group` gave it. */
+  value(field: string, group: number): number | undefined;
 }
 
 export interface AccountOptions {
@@ -194,9 +196,12 @@ export class Account {
   #restoredFor(ledger: Ledger): ((field: number, group: number) => number | undefined) | undefined {
     const { restored } = this.#options;
     if (restored === undefined || this.#replayed || restored.anchor !== ledger.anchor) return undefined;
+    const found = new Map<number, number | undefined>();
     return (field, group) => {
+      if (!found.has(group)) found.set(group, restored.group(ledger.groups.text(group)));
+      const before = found.get(group);
       const name = ledger.fields.all[field]?.name;
-      return name === undefined ? undefined : restored.value(name, ledger.groups.text(group));
+      return before === undefined || name === undefined ? undefined : restored.value(name, before);
     };
   }
 

@@ -38,7 +38,8 @@ export class CounterBook {
   readonly until: number;
   readonly #options: BookOptions;
   readonly #totals: Totals;
-  readonly #flows: readonly number[];
+  /** Indexes of the fields that have counters. */
+  readonly flows: readonly number[];
   readonly #shown = new Grid(0);
   /** When a series was first shown, in monotonic milliseconds; NaN for one that is not. */
   readonly #since = new Grid(Number.NaN);
@@ -47,6 +48,8 @@ export class CounterBook {
   #openedAt: number | undefined;
   #finalSince: number | undefined;
   #seen = -1;
+  /** Rises whenever a value on show changes. */
+  revision = 0;
   #nextChange = Number.POSITIVE_INFINITY;
 
   constructor(options: BookOptions) {
@@ -54,7 +57,7 @@ export class CounterBook {
     this.until = options.until;
     this.#options = options;
     this.#totals = new Totals(options.ledger);
-    this.#flows = flowFields(options.ledger);
+    this.flows = flowFields(options.ledger);
     this.#previous = options.previous;
   }
 
@@ -74,7 +77,7 @@ export class CounterBook {
 
     const totals = this.#totals.upTo(Math.min(this.until, Math.ceil(now / 1_000)));
     let pending = false;
-    for (const field of this.#flows) {
+    for (const field of this.flows) {
       if (this.#advanceField(field, totals, opening, elapsed)) pending = true;
     }
     const complete = this.ledger.coveredThrough(this.until) >= this.until;
@@ -142,17 +145,20 @@ export class CounterBook {
       if ((used[group] ?? 0) < ledger.anchor && Number.isNaN(since[group])) continue;
       const target = total?.[group] ?? 0;
       if (Number.isNaN(since[group])) {
-        const before = restored?.(field, group);
-        if (before !== undefined || (historyAtOnce && target > 0)) {
-          since[group] = Number.NEGATIVE_INFINITY;
-          shown[group] = before ?? 0;
-        } else since[group] = elapsed;
+        const before = restored?.(field, group) ?? 0;
+        // A zero that an earlier process showed may not have been scraped yet, so it is held once more.
+        const atOnce = before > 0 || (historyAtOnce && target > 0);
+        since[group] = atOnce ? Number.NEGATIVE_INFINITY : elapsed;
+        shown[group] = before;
+        this.revision++;
       }
       const heldUntil = (since[group] ?? elapsed) + zeroHold;
       const value = shown[group] ?? 0;
       if (target > value) {
-        if (elapsed >= heldUntil) shown[group] = target;
-        else {
+        if (elapsed >= heldUntil) {
+          shown[group] = target;
+          this.revision++;
+        } else {
           pending = true;
           this.#nextChange = Math.min(this.#nextChange, heldUntil);
         }

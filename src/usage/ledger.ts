@@ -42,6 +42,7 @@ export class Ledger {
   version = 0;
   readonly #clock: { now(): number };
   #newestUsed: Bucket | undefined;
+  readonly #settledEnds = new Map<Width, number>();
 
   constructor(options: LedgerOptions) {
     this.endpoint = options.endpoint;
@@ -70,6 +71,11 @@ export class Ledger {
     return bucket?.settled === true ? bucket : undefined;
   };
 
+  /** End of the newest settled bucket of this width that was ever read, in seconds. */
+  newestSettledEnd(width: Width): number | undefined {
+    return this.#settledEnds.get(width);
+  }
+
   /** End of what is settled without a gap since the anchor, in seconds; `to` at the most. */
   coveredThrough(to: number): number {
     return coveredThrough(this.settled, this.anchor, to);
@@ -96,6 +102,10 @@ export class Ledger {
   }
 
   #note(bucket: Bucket): void {
+    if (bucket.settled) {
+      const end = bucketEnd(bucket.start, bucket.width);
+      this.#settledEnds.set(bucket.width, Math.max(end, this.#settledEnds.get(bucket.width) ?? end));
+    }
     if (!bucket.used) return;
     const { groups } = bucket;
     for (const [field, column] of bucket.numbers) {

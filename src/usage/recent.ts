@@ -28,8 +28,8 @@ export interface RecentOptions {
   readonly endpoint: Endpoint;
   /** The settle delay of usage, in milliseconds. */
   readonly settleDelay: number;
-  /** Longest time between two polls of this api when all is well, in milliseconds. */
-  readonly interval: number;
+  /** Time between two polls of this api when all is well, in milliseconds. */
+  readonly interval: () => number;
 }
 
 /** A bucket that could not be renewed for this long past its normal age is no longer shown, in milliseconds. */
@@ -84,14 +84,14 @@ function newestBefore(
 
 /** How far the end of the newest settled bucket is behind the time at most, when all is well. */
 function settledAge(options: RecentOptions, width: Width): number {
-  return settleDelayOf(options.endpoint, options.settleDelay) + widthSeconds[width] * 1_000 + options.interval;
+  return settleDelayOf(options.endpoint, options.settleDelay) + widthSeconds[width] * 1_000 + options.interval();
 }
 
 /** When a bucket stops being shown in this state, unless a read renews it before, in milliseconds. */
 function expiry(options: RecentOptions, state: State, bucket: Bucket): number {
   const end = bucketEnd(bucket.start, bucket.width) * 1_000;
   if (state === 'settled') return end + settledAge(options, bucket.width) + grace;
-  const unrenewed = bucket.readAt + options.interval + grace;
+  const unrenewed = bucket.readAt + options.interval() + grace;
   return state === 'open' ? Math.min(end, unrenewed) : unrenewed;
 }
 

@@ -1,0 +1,39 @@
+/** The client of the real API, from settings, key and environment. */
+import type { Clock } from '../clock.ts';
+import type { ExporterOptions } from '../exporter/exporter.ts';
+import { createBudget } from '../openai/budget.ts';
+import { type Client, type ClientObserver, createClient } from '../openai/client.ts';
+import { fixedKey, keyFile } from '../openai/key.ts';
+import { createTransport, type Environment } from '../openai/transport.ts';
+import type { KeySetting } from '../settings/key.ts';
+import type { Settings } from '../settings/settings.ts';
+
+export interface LiveOptions {
+  readonly settings: Pick<Settings, 'openai'>;
+  readonly key: KeySetting;
+  readonly environment: Environment;
+  readonly clock: Clock;
+  readonly version: string;
+}
+
+/** @throws if the key file has become unreadable, or the proxy's address is none */
+export async function createLiveClient(options: LiveOptions): Promise<ExporterOptions['client']> {
+  const { settings, key, environment, clock, version } = options;
+  const { timeout, maxRequestsPerMinute, organization } = settings.openai;
+  const baseUrl = new URL(settings.openai.baseUrl);
+  const source = key.from === 'file' ? await keyFile(key.path) : fixedKey(key.key);
+  const dispatcher = createTransport(baseUrl, environment, { timeoutMs: timeout });
+  return (observer: ClientObserver): Client =>
+    createClient({
+      baseUrl,
+      key: source,
+      dispatcher,
+      budget: createBudget({ clock, maxPerMinute: maxRequestsPerMinute }),
+      clock,
+      random: Math.random,
+      ...(organization === undefined ? {} : { organization }),
+      timeoutMs: timeout,
+      userAgent: `openai-usage-exporter/${version}`,
+      observer,
+    });
+}

@@ -1,0 +1,53 @@
+/** Runs an exporter and its web server until told to stop. `serve` and `demo` differ only in what they hand in. */
+import type { Clock } from '../clock.ts';
+import type { Exporter } from '../exporter/exporter.ts';
+import { statusOf } from '../exporter/status.ts';
+import type { Logger } from '../log.ts';
+import { formatAddress } from '../settings/listen-address.ts';
+import type { Settings } from '../settings/settings.ts';
+import { createServer } from '../web/server.ts';
+
+export interface ServeOptions {
+  readonly exporter: Exporter;
+  readonly settings: Pick<Settings, 'web'>;
+  /** The exporter's clock, and the wall's: they differ where a demonstration runs faster. */
+  readonly clock: Clock;
+  readonly wallClock: Clock;
+  readonly log: Logger;
+  readonly version: string;
+  readonly revision: string;
+  readonly simulated: boolean;
+  /** Aborted when the process is told to stop. */
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Resolves once everything has stopped, running scrapes finished.
+ * @throws {ListenError} if the address cannot be listened on
+ */
+export async function serve(options: ServeOptions): Promise<void> {
+  const { exporter, settings, clock, wallClock, log, version, revision, simulated, signal } = options;
+  const startedAt = clock.now();
+  const server = createServer({
+    page: exporter.page,
+    self: () => exporter.self.text(),
+    status: () => statusOf({ exporter, version, revision, simulated, startedAt, now: clock.now() }),
+    ready: exporter.ready,
+    maxRequests: settings.web.maxRequests,
+    telemetryPath: settings.web.telemetryPath,
+    onRejected: () => exporter.self.scrapeRejected(),
+    log,
+    clock: wallClock,
+  });
+  const address = formatAddress(await server.listen(settings.web.listen));
+  log.info(`listening on ${address}: metrics at ${settings.web.telemetryPath}, status at /`, { address, version });
+
+  try {
+    await exporter.run(signal);
+  } catch (error) {
+    if (!signal.aborted) throw error;
+    log.info('stopping');
+  } finally {
+    await server.stop();
+  }
+}

@@ -1,0 +1,205 @@
+/**
+ * Puts the parts together: for each api an account and a poller, for all of them one page. Data goes one way:
+ * client → poller → account → page; the web layer only takes the page.
+ */
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import type { Piece } from '../metrics/gzip.ts';
+import type { PageSource } from '../metrics/published.ts';
+import { createPublisher } from '../metrics/publisher.ts';
+import { createSelfMetrics, type SelfMetrics, type SelfSourceApi } from '../metrics/self.ts';
+import { type Endpoint, endpoints, type Width } from '../openai/catalogue.ts';
+import type { Client } from '../openai/client.ts';
+import { createPageSizes } from '../openai/read.ts';
+import { createBreather } from '../poll/breather.ts';
+import { createFailureLog } from '../poll/failure-log.ts';
+import { createPoller, type Poller } from '../poll/poller.ts';
+import { type Cadence, offsetOf } from '../poll/schedule.ts';
+import { newPollStatus, type PollStatus } from '../poll/status.ts';
+import { polledApis, type Settings } from '../settings/settings.ts';
+import type { State } from '../state/codec.ts';
+import { createMemory, restoredOf } from '../state/memory.ts';
+import { Account } from '../usage/account.ts';
+import { anchorAt, bucketEnd } from '../usage/windows.ts';
+
+export interface ExporterOptions {
+  readonly settings: Pick<Settings, 'poll' | 'counters' | 'series'>;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly version: string;
+  readonly revision: string;
+  /** Makes the client, which reports its attempts to the exporter's own metrics. */
+  readonly client: (self: SelfMetrics) => Client;
+  /** What an earlier process has shown, and where to keep what this one shows. */
+  readonly memory?: {
+    readonly fingerprint: string;
+    readonly earlier: State | undefined;
+    save(state: State): Promise<void>;
+  };
+  readonly processMetrics?: boolean;
+  readonly compress?: (text: Buffer) => Promise<Piece>;
+}
+
+/** One api as the status page and the metrics see it. */
+export interface ExporterApi {
+  readonly endpoint: Endpoint;
+  readonly account: Account;
+  readonly status: PollStatus;
+  readonly poller: Poller;
+}
+
+export interface Exporter {
+  readonly page: PageSource;
+  readonly self: SelfMetrics;
+  readonly apis: readonly ExporterApi[];
+  series(api?: string): number;
+  /** Every api was tried once. */
+  ready(): boolean;
+  /** Polls and publishes until the signal is aborted; then rejects with its reason. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+export function createExporter(options: ExporterOptions): Exporter {
+  const { settings, clock, log, version, revision, compress } = options;
+  const { interval, idleInterval, settleDelay, groupBy, filters } = settings.poll;
+  const failureLog = createFailureLog(log);
+  const sizes = createPageSizes();
+  const startedAt = clock.now();
+  const earlier = options.memory?.earlier;
+  const polled = new Set(polledApis(settings.poll));
+
+  const parts = endpoints.flatMap((endpoint, index) => {
+    if (!polled.has(endpoint.api)) return [];
+    const offset = offsetOf(index, endpoints.length, interval);
+    const found = restoredOf(earlier, endpoint.api);
+    // A period that has not begun was written under a clock that ran ahead.
+    const restored = found !== undefined && found.anchor * 1_000 <= startedAt ? found : undefined;
+    const account = new Account(
+      {
+        endpoint,
+        dimensions: endpoint.dimensions.filter((name) => groupBy.includes(name)),
+        maxGroups: settings.series.maxGroups,
+        settleDelay,
+        zeroHold: settings.counters.zeroHold,
+        anchor: settings.counters.anchor,
+        clock,
+        offset,
+        restored,
+      },
+      // Until the last buckets of a period have been shown, its counters go on; a restart must not cut them short.
+      restored?.anchor ?? anchorAt(startedAt - 2 * settleDelay, settings.counters.anchor),
+    );
+    return [
+      {
+        endpoint,
+        account,
+        status: newPollStatus(endpoint.api),
+        cadence: { interval, idleInterval, offset } satisfies Cadence,
+      },
+    ];
+  });
+
+  const memory =
+    options.memory &&
+    createMemory(
+      options.memory.fingerprint,
+      parts.map(({ account }) => account),
+      earlier,
+    );
+  const publisher = createPublisher({
+    apis: parts.map(({ endpoint, account }) => ({
+      account,
+      recent: { endpoint, settleDelay, interval: () => (isSlow(account, clock.now()) ? idleInterval : interval) },
+    })),
+    clock,
+    breathe: createBreather(clock).breathe,
+    ...(compress === undefined ? {} : { compress }),
+    beforeShown: async () => {
+      const state = memory?.changed();
+      if (state !== undefined) await options.memory?.save(state);
+    },
+    published: (duration) => self.published(duration),
+  });
+
+  const self = createSelfMetrics({
+    version,
+    revision,
+    processMetrics: options.processMetrics ?? true,
+    source: { apis: parts.map(({ account, status }) => selfSource(account, status)), series: () => publisher.series() },
+  });
+  const client = options.client(self);
+
+  const apis = parts.map(({ endpoint, account, status, cadence }): ExporterApi => {
+    const { api } = endpoint;
+    const poller = createPoller({
+      account,
+      status,
+      context: { client, sizes, clock, filters, settleDelay },
+      cadence,
+      clock,
+      report: {
+        buckets: () => {},
+        restated: (up, down) => self.restated(api, up, down),
+        folded: (rows) => self.folded(api, rows),
+        malformed: (rows) => self.malformed(api, rows),
+      },
+      log,
+      failureLog,
+      polled: ({ failure }) => self.polled(api, failure?.reason),
+      changed: () => publisher.changed(api),
+    });
+    return { endpoint, account, status, poller };
+  });
+
+  return {
+    page: publisher,
+    self,
+    apis,
+    series: publisher.series,
+    ready: () => apis.every(({ status }) => status.polls > 0),
+    async run(signal) {
+      await Promise.all([publisher.run(signal), ...apis.map(({ poller }) => poller.run(signal))]);
+    },
+  };
+}
+
+/** Whether an api is polled at the idle interval. */
+function isSlow(account: Account, now: number): boolean {
+  return account.endpoint.limits['1m'] === undefined || account.isIdle(now);
+}
+
+const widths: readonly Width[] = ['1m', '1h', '1d'];
+
+function selfSource(account: Account, status: PollStatus): SelfSourceApi {
+  return {
+    api: account.endpoint.api,
+    up: () => status.up,
+    lastSuccess: () => status.lastSuccess,
+    pollDuration: () => status.duration,
+    dataThrough: () => dataThrough(account),
+    newestActivity: () => {
+      const newest = account.ledger.newestUsed;
+      return newest === undefined ? undefined : bucketEnd(newest.start, newest.width);
+    },
+    heldBack: () => {
+      const { fields } = account.ledger;
+      return new Map(
+        [...(account.book?.heldBack ?? [])].flatMap(([index, amount]) => {
+          const name = fields.all[index]?.name;
+          return name === undefined ? [] : [[name, amount] as const];
+        }),
+      );
+    },
+  };
+}
+
+/** By width, the end of the newest settled bucket, in seconds. */
+export function dataThrough(account: Account): ReadonlyMap<Width, number> {
+  const { ledger } = account;
+  const ends = new Map<Width, number>();
+  for (const width of widths) {
+    const end = ledger.newestSettledEnd(width);
+    if (end !== undefined) ends.set(width, end);
+  }
+  return ends;
+}

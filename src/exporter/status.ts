@@ -1,0 +1,76 @@
+/** The exporter's health as data, for the status page and `/api/status`. */
+import type { Account } from '../usage/account.ts';
+import type { ApiStatus, CountersStatus, Status } from '../web/status.ts';
+import { adviceFor } from './advice.ts';
+import { dataThrough, type Exporter, type ExporterApi } from './exporter.ts';
+
+export interface StatusOptions {
+  readonly exporter: Exporter;
+  readonly version: string;
+  readonly revision: string;
+  readonly simulated: boolean;
+  /** UTC milliseconds. */
+  readonly startedAt: number;
+  readonly now: number;
+}
+
+export function statusOf({ exporter, version, revision, simulated, startedAt, now }: StatusOptions): Status {
+  return {
+    version,
+    revision,
+    simulated,
+    startedAt: iso(startedAt),
+    now: iso(now),
+    apis: exporter.apis.map((api) => apiStatus(api, exporter.series(api.endpoint.api))),
+    counters: countersStatus(exporter.apis.map(({ account }) => account)),
+  };
+}
+
+function apiStatus({ endpoint, account, status }: ExporterApi, series: number): ApiStatus {
+  const { failure } = status;
+  return {
+    api: endpoint.api,
+    up: status.up ?? null,
+    lastSuccess: isoOrNull(status.lastSuccess),
+    lastPoll: isoOrNull(status.lastPoll),
+    nextPoll: isoOrNull(status.nextPoll),
+    reason: failure?.reason ?? null,
+    message: failure?.message ?? null,
+    whatToDo: failure === undefined ? null : adviceFor(failure.reason),
+    dataThrough: Object.fromEntries([...dataThrough(account)].map(([width, end]) => [width, iso(end * 1_000)])),
+    series,
+  };
+}
+
+function countersStatus(accounts: readonly Account[]): CountersStatus {
+  const counting = accounts.filter(({ counters }) => counters !== 'none');
+  const anchor = counting[0]?.ledger.anchor;
+  const named = (state: Account['counters']) =>
+    counting.filter(({ counters }) => counters === state).map(({ endpoint }) => endpoint.api);
+  const replaying = named('replaying');
+  const abandoned = named('abandoned');
+  const state = replaying.length > 0 ? 'replaying' : abandoned.length > 0 ? 'unavailable' : 'shown';
+  const messages = [
+    ...(replaying.length > 0
+      ? [`History is still being read for ${replaying.join(', ')}; their counters appear when it is complete.`]
+      : []),
+    ...(abandoned.length > 0
+      ? [
+          `OpenAI does not keep the history back to the anchor for ${abandoned.join(', ')}; their counters stay absent until the next period.`,
+        ]
+      : []),
+  ];
+  return {
+    anchor: anchor === undefined ? null : iso(anchor * 1_000),
+    state: counting.length === 0 ? 'unavailable' : state,
+    message: messages.length === 0 ? null : messages.join(' '),
+  };
+}
+
+function iso(instant: number): string {
+  return new Date(instant).toISOString();
+}
+
+function isoOrNull(instant: number | undefined): string | null {
+  return instant === undefined ? null : iso(instant);
+}

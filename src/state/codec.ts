@@ -1,0 +1,124 @@
+/**
+ * The state file's form: what the counters have shown, so that a restart lowers none of them. A line that says what
+ * it is, a line of JSON, then for each api a hash and a value for each series, little-endian, and a checksum.
+ */
+import { createHash } from 'node:crypto';
+import { endianness } from 'node:os';
+import { crc32 } from 'node:zlib';
+
+/** What one api's counters have shown. */
+export interface ApiState {
+  readonly api: string;
+  /** Start of the period, in seconds. */
+  readonly anchor: number;
+  /** Names of the fields, in the order of the values. */
+  readonly fields: readonly string[];
+  /** Eight bytes for each group: `groupHash` of its labels. */
+  readonly hashes: Uint8Array;
+  /** For each group, a value for each field; NaN for a series that was not shown. */
+  readonly values: Float64Array;
+}
+
+export interface State {
+  /** `fingerprintOf` the settings that decide what a series is. */
+  readonly fingerprint: string;
+  readonly apis: readonly ApiState[];
+}
+
+const magic = 'openai-usage-exporter state, version 1\n';
+const hashBytes = 8;
+const valueBytes = 8;
+const checksumBytes = 4;
+
+interface Header {
+  readonly fingerprint: string;
+  readonly apis: readonly {
+    readonly api: string;
+    readonly anchor: number;
+    readonly fields: readonly string[];
+    readonly groups: number;
+  }[];
+}
+
+/** Identifies a group by its labels as text: eight bytes, so that two of a million share one with odds of 1 to 10^7. */
+export function groupHash(api: string, labels: string): Uint8Array {
+  return createHash('sha256').update(`${api}{${labels}}`).digest().subarray(0, hashBytes);
+}
+
+/** Identifies settings: any JSON value. */
+export function fingerprintOf(settings: unknown): string {
+  return createHash('sha256').update(JSON.stringify(settings)).digest('hex');
+}
+
+export function encodeState({ fingerprint, apis }: State): Buffer {
+  const header: Header = {
+    fingerprint,
+    apis: apis.map(({ api, anchor, fields, hashes }) => ({ api, anchor, fields, groups: hashes.length / hashBytes })),
+  };
+  const parts: Uint8Array[] = [Buffer.from(`${magic}${JSON.stringify(header)}\n`)];
+  for (const { hashes, values } of apis) {
+    parts.push(hashes, littleEndian(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)));
+  }
+  const body = Buffer.concat(parts);
+  const checksum = Buffer.alloc(checksumBytes);
+  checksum.writeUInt32LE(crc32(body));
+  return Buffer.concat([body, checksum]);
+}
+
+/** @throws if the bytes are not what `encodeState` made; the message says what is wrong */
+export function decodeState(bytes: Buffer): State {
+  if (!bytes.subarray(0, magic.length).equals(Buffer.from(magic)))
+    throw new Error('it does not begin as a state file of this version does');
+  const body = bytes.subarray(0, Math.max(0, bytes.length - checksumBytes));
+  if (bytes.length < magic.length + checksumBytes || crc32(body) !== bytes.readUInt32LE(body.length)) {
+    throw new Error('its checksum does not match; it was cut off or changed');
+  }
+  const headerEnd = body.indexOf('\n', magic.length);
+  if (headerEnd === -1) throw new Error('its header has no end');
+  const header = headerIn(body.subarray(magic.length, headerEnd).toString());
+  let position = headerEnd + 1;
+  const take = (length: number): Uint8Array => {
+    if (position + length > body.length) throw new Error('it is shorter than its header says');
+    position += length;
+    // A copy of its own, so that it is aligned.
+    return Uint8Array.from(body.subarray(position - length, position));
+  };
+  const apis = header.apis.map(({ api, anchor, fields, groups }): ApiState => {
+    const hashes = take(groups * hashBytes);
+    const values = new Float64Array(littleEndian(take(groups * fields.length * valueBytes)).buffer);
+    return { api, anchor, fields, hashes, values };
+  });
+  return { fingerprint: header.fingerprint, apis };
+}
+
+/** The bytes of 8-byte numbers in the file's order: as they are, but on the rare machine that has the other. */
+function littleEndian(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const copy = Buffer.from(bytes);
+  const ordered = endianness() === 'LE' ? copy : copy.swap64();
+  return Uint8Array.from(ordered);
+}
+
+function headerIn(text: string): Header {
+  const header: unknown = JSON.parse(text);
+  if (!isHeader(header)) throw new Error('its header is not of the form that it should have');
+  return header;
+}
+
+function isHeader(value: unknown): value is Header {
+  if (typeof value !== 'object' || value === null) return false;
+  const { fingerprint, apis } = value as Partial<Record<keyof Header, unknown>>;
+  return typeof fingerprint === 'string' && Array.isArray(apis) && apis.every(isApiHeader);
+}
+
+function isApiHeader(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { api, anchor, fields, groups } = value as Partial<Record<keyof Header['apis'][number], unknown>>;
+  return (
+    typeof api === 'string' &&
+    Number.isSafeInteger(anchor) &&
+    Number.isSafeInteger(groups) &&
+    Number(groups) >= 0 &&
+    Array.isArray(fields) &&
+    fields.every((field) => typeof field === 'string')
+  );
+}
