@@ -101,21 +101,22 @@ class AttemptFailed extends Error {
 
 export function createClient(options: ClientOptions): Client {
   const { baseUrl, key, dispatcher, budget, clock, random, organization, timeoutMs, userAgent, observer } = options;
+  /** The keys used last: an answer to the old one can come, and repeat it, when there is a new one already. */
+  let secrets: readonly string[] = [];
   const prefix = baseUrl.pathname.replace(/\/+$/, '');
 
   function failed(
     { api, path }: Target,
     { cause, detail, code, requestId, ...rest }: Omit<ApiErrorDetails, 'api' | 'path'>,
   ): ApiError {
-    const secret = key.current();
     return new ApiError({
       api,
       path,
       ...rest,
-      detail: presentable(detail, secret),
-      code: code === undefined ? undefined : presentable(code, secret, 100),
-      requestId: requestId === undefined ? undefined : presentable(requestId, secret, 100),
-      ...(cause === undefined ? {} : { cause: causeWithout(secret, cause) }),
+      detail: presentable(detail, secrets),
+      code: code === undefined ? undefined : presentable(code, secrets, 100),
+      requestId: requestId === undefined ? undefined : presentable(requestId, secrets, 100),
+      ...(cause === undefined ? {} : { cause: causeWithout(secrets, cause) }),
     });
   }
 
@@ -273,6 +274,7 @@ export function createClient(options: ClientOptions): Client {
       if (before !== undefined) observer.retry(api);
       startedAt ??= clock.now();
       const secret = key.current();
+      if (secrets[0] !== secret) secrets = [secret, ...secrets].slice(0, 3);
       let received: Received;
       try {
         received = await attempt(request, secret);

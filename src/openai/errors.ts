@@ -124,12 +124,13 @@ export function isInvalidPageToken(error: unknown): boolean {
 }
 
 /**
- * Text of others, fit for a log line: one line, at most `longest` characters, without `secret` and without
+ * Text of others, fit for a log line: one line, at most `longest` characters, without `secrets` and without
  * anything that looks like a key.
  */
-export function presentable(text: string, secret: string, longest = 300): string {
+export function presentable(text: string, secrets: readonly string[], longest = 300): string {
   // Redacted before it is cut, so that no half of a key is left at the end.
-  const redacted = (secret === '' ? text : text.replaceAll(secret, '[key]'))
+  const redacted = secrets
+    .reduce((rest, secret) => (secret === '' ? rest : rest.replaceAll(secret, '[key]')), text)
     .replace(/\bsk-[\w*.-]*[\w*-]/g, 'sk-…')
     .replace(/\bBearer\s+\S+/gi, 'Bearer …')
     .replace(/:\/\/[^\s/@]*@/g, '://…@');
@@ -143,17 +144,17 @@ export function presentable(text: string, secret: string, longest = 300): string
  * A cause that can be logged whole: names, codes and messages of the chain, and nothing else that the errors of a
  * transport carry along, such as headers.
  */
-export function causeWithout(secret: string, error: unknown, depth = 0): Error {
+export function causeWithout(secrets: readonly string[], error: unknown, depth = 0): Error {
   const inner = error instanceof Error && error.cause !== undefined && depth < 3 ? error.cause : undefined;
-  const cause = inner === undefined ? undefined : { cause: causeWithout(secret, inner, depth + 1) };
-  const clean = new Error(presentable(describe(error), secret), cause);
+  const cause = inner === undefined ? undefined : { cause: causeWithout(secrets, inner, depth + 1) };
+  const clean = new Error(presentable(describe(error), secrets), cause);
   if (error instanceof Error) {
-    clean.name = presentable(error.name, secret, 60);
+    clean.name = presentable(error.name, secrets, 60);
     // Its first lines would repeat the message, so the stack is that of the original, without them.
     const frames = error.stack?.split('\n').filter((line) => /^ {4}at /.test(line)) ?? [];
     clean.stack = [
       `${clean.name}: ${clean.message}`,
-      ...frames.map((frame) => `    ${presentable(frame, secret)}`),
+      ...frames.map((frame) => `    ${presentable(frame, secrets)}`),
     ].join('\n');
   }
   return clean;

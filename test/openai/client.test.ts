@@ -387,6 +387,19 @@ describe('a refused key', () => {
     expect(attempts.toSorted()).toEqual(['200', '200', '401', '401']);
   });
 
+  it('is not told of when it has been replaced meanwhile', async () => {
+    const key = rotating('first-key', 'second-key');
+    const { failure } = await setUp(
+      async ({ headers }, response) => {
+        await key.refused();
+        reply(response, 400, { error: { message: `no ${headers.authorization?.slice(7)}` } });
+      },
+      { key },
+    );
+    expect((await failure()).detail).toBe('no [key]');
+    expect((await failure()).detail).toBe('no [key]');
+  });
+
   it('is not tried more than twice', async () => {
     const { failure, server } = await setUp((_, response) => reply(response, 401, {}), {
       key: rotating('key-1', 'key-2', 'key-3'),
