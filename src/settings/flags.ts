@@ -97,6 +97,7 @@ export const flags = {
     summary: 'limit of one attempt',
     details:
       'How long one attempt of a request may take, from `1s` to `5m`. A poll with all its retries has 5 minutes.',
+    commands: upstream,
   }),
   maxRequestsPerMinute: flag<number>(whole(1, 600), '60', {
     name: 'openai.max-requests-per-minute',
@@ -104,6 +105,7 @@ export const flags = {
     placeholder: 'n',
     summary: 'no 60 s hold more requests',
     details: 'No span of 60 seconds holds more requests to the API than this, from 1 to 600.',
+    commands: upstream,
   }),
   interval: flag<number>(duration({ least: '1s', most: '1h' }), '1m', {
     name: 'poll.interval',

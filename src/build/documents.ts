@@ -1,0 +1,16 @@
+/** Which parts of which documents are generated, and from what. */
+import { selfTable, usageTables } from './metrics-page.ts';
+import { settingsTable } from './settings-page.ts';
+
+export interface GeneratedPart {
+  /** From the repository's top. */
+  readonly file: string;
+  readonly part: string;
+  readonly text: () => string | Promise<string>;
+}
+
+export const generatedParts: readonly GeneratedPart[] = [
+  { file: 'docs/settings.md', part: 'settings', text: settingsTable },
+  { file: 'docs/metrics.md', part: 'usage', text: usageTables },
+  { file: 'docs/metrics.md', part: 'exporter', text: selfTable },
+];

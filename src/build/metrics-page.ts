@@ -1,0 +1,89 @@
+/** The tables of metrics in docs/metrics.md: of the API's data from the catalogue, of the exporter itself from its own text. */
+import { recentFamily, totalFamily } from '../metrics/families.ts';
+import { createSelfMetrics } from '../metrics/self.ts';
+import { type Endpoint, endpoints, type Field, widthSeconds } from '../openai/catalogue.ts';
+import { markdownTable } from './markers.ts';
+
+/** A section for each api: its metrics, their labels, what their values count. */
+export function usageTables(): string {
+  return endpoints.map((endpoint) => `${heading(endpoint)}\n${tableOf(endpoint)}`).join('\n');
+}
+
+function heading(endpoint: Endpoint): string {
+  const dimensions = endpoint.dimensions.map(code).join(', ');
+  const widths = Object.keys(widthSeconds).filter((width) => width in endpoint.limits && hasGauge(endpoint, width));
+  return `### ${endpoint.title} (\`${endpoint.api}\`)
+
+From \`GET /v1${endpoint.path}\`. Dimensions: ${dimensions}. Gauges have \`bucket_width\` ${widths.map((width) => `\`${width}\``).join(', ')}. ${endpoint.delay}
+`;
+}
+
+/** Days of usage serve the counters' history; only costs are shown by the day. */
+function hasGauge(endpoint: Endpoint, width: string): boolean {
+  return width !== '1d' || endpoint.limits['1h'] === undefined;
+}
+
+function tableOf(endpoint: Endpoint): string {
+  const rows = endpoint.fields.flatMap((field) => {
+    const gauge = [code(recentFamily(endpoint, field).name), 'gauge', labelsOf(field), meaningOf(field)];
+    if (field.kind !== 'flow') return [gauge];
+    return [gauge, [code(totalFamily(endpoint, field).name), 'counter', 'dimensions', `The same since the anchor.`]];
+  });
+  return markdownTable(['Metric', 'Type', 'Labels', 'Value'], rows);
+}
+
+function labelsOf(field: Field): string {
+  const unit = field.unitLabel === undefined ? '' : `, ${code(field.unitLabel.name)}`;
+  return `\`bucket_width\`, \`state\`${unit}, dimensions`;
+}
+
+function meaningOf(field: Field): string {
+  const note = field.note === undefined ? '' : ` ${field.note}`;
+  const missing = field.required ? '' : ' Absent where the API does not say.';
+  return `${code(field.path.join('.'))}, in ${field.unit}.${note}${missing}`;
+}
+
+/** The exporter's own metrics, read off a page that has every one of them. */
+export async function selfTable(): Promise<string> {
+  const api = 'completions';
+  const self = createSelfMetrics({
+    version: '0',
+    revision: '0',
+    processMetrics: false,
+    source: {
+      series: () => 1,
+      apis: [
+        {
+          api,
+          up: () => true,
+          lastSuccess: () => 1,
+          pollDuration: () => 1,
+          dataThrough: () => new Map([['1m', 1]]),
+          newestActivity: () => 1,
+          heldBack: () => new Map([['input_tokens', 1]]),
+        },
+      ],
+    },
+  });
+  self.polled(api, 'auth');
+  self.attempt(api, '200', 1);
+  self.retry(api);
+  self.published(1);
+  return markdownTable(['Metric', 'Type', 'Labels', 'Value'], familiesIn(await self.text()));
+}
+
+function familiesIn(text: string): readonly (readonly string[])[] {
+  const help = new Map([...text.matchAll(/^# HELP (\S+) (.*)$/gm)].map(([, name = '', words = '']) => [name, words]));
+  const samples = [...text.matchAll(/^([a-z_]+?)(?:\{(.*)\})? \S+$/gm)];
+  return [...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name = '', type = '']) => {
+    const ofFamily = samples.filter(([, sample = '']) => sample === name || sample === `${name}_count`);
+    const labels = new Set(
+      ofFamily.flatMap(([, , pairs = '']) => [...pairs.matchAll(/(\w+)="/g)].map(([, label = '']) => label)),
+    );
+    return [code(name), type, [...labels].map(code).join(', '), help.get(name) ?? ''];
+  });
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
+}

@@ -1,0 +1,25 @@
+/** The table of settings in docs/settings.md, from the table of flags. */
+import { allFlags, commands, type Flag, variableOf } from '../settings/flags.ts';
+import { markdownTable } from './markers.ts';
+
+export function settingsTable(): string {
+  return markdownTable(['Flag and variable', 'Default', 'Meaning'], allFlags.map(rowOf));
+}
+
+function rowOf(flag: Flag<unknown>): readonly string[] {
+  const written =
+    flag.kind === 'switch' ? `\`--${flag.name}\` \`--no-${flag.name}\`` : `\`--${flag.name}=${flag.placeholder}\``;
+  const also = flag.alsoVariable === undefined ? '' : `<br>\`${flag.alsoVariable}\``;
+  return [`${written}<br>\`${variableOf(flag)}\`${also}`, defaultOf(flag), `${flag.details}${onlyFor(flag)}`];
+}
+
+function defaultOf(flag: Flag<unknown>): string {
+  if (flag.defaultText === undefined) return 'none';
+  return flag.kind === 'switch' ? (flag.fallback === true ? 'on' : 'off') : `\`${flag.defaultText}\``;
+}
+
+/** Commands are named only where a flag is not for all that poll. */
+function onlyFor(flag: Flag<unknown>): string {
+  const users = commands.filter((command) => flag.commands.includes(command));
+  return users.length >= 3 ? '' : ` For ${users.map((command) => `\`${command}\``).join(' and ')} only.`;
+}

@@ -1,0 +1,18 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { generatedParts } from '../../src/build/documents.ts';
+import { fillPart } from '../../src/build/markers.ts';
+
+test.each(generatedParts)('$file has the current $part; if not: npm run docs', async ({ file, part, text }) => {
+  const document = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
+  expect(document).toBe(fillPart(document, part, await text()));
+});
+
+test('a part is filled again and again, and the rest is left alone', () => {
+  const document =
+    'a\n<!-- generated: x; change the source and run `npm run docs` -->\n<!-- end of generated: x -->\nb\n';
+  const filled = fillPart(document, 'x', 'text\n');
+  expect(filled).toMatch(/^a\n<!-- generated: x; [^\n]* -->\n\ntext\n\n<!-- end of generated: x -->\nb\n$/);
+  expect(fillPart(filled, 'x', 'text\n')).toBe(filled);
+  expect(() => fillPart(document, 'y', '')).toThrow(/exactly once/);
+});

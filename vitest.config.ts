@@ -1,0 +1,9 @@
+/** Unit tests: quick, and without anything that must be built or installed first. */
+import { configDefaults, defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    exclude: [...configDefaults.exclude, 'test/e2e/**'],
+  },
+});
