@@ -19,8 +19,10 @@ const longestConnectMs = 10_000;
 export function createTransport(
   baseUrl: URL,
   environment: Environment,
-  { timeoutMs, ca }: TransportOptions,
+  { timeoutMs: timeout, ca }: TransportOptions,
 ): Dispatcher {
+  // undici takes whole milliseconds alone.
+  const timeoutMs = Math.ceil(timeout);
   const connect = { timeout: Math.min(longestConnectMs, timeoutMs), ...(ca === undefined ? {} : { ca }) };
   const options = {
     connections: 2,
