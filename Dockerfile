@@ -1,0 +1,33 @@
+# syntax=docker/dockerfile:1
+# The program, its production dependencies and Node; no shell, no package manager, no root.
+
+FROM node:24.21.0-bookworm-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+RUN npm ci --no-audit --no-fund
+COPY tsconfig.json tsconfig.build.json LICENSE ./
+COPY src ./src
+# The commit, for `--version` and the metric build_info; there is no git in here.
+ARG REVISION=""
+RUN REVISION="$REVISION" npm run build
+RUN npm prune --omit=dev --no-audit --no-fund
+
+FROM gcr.io/distroless/nodejs24-debian12:nonroot
+ARG REVISION=""
+ARG VERSION=""
+LABEL org.opencontainers.image.title="openai-usage-exporter" \
+      org.opencontainers.image.description="Prometheus exporter for the usage and costs of an OpenAI organization" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION"
+WORKDIR /app
+COPY --from=build /app/package.json /app/LICENSE ./
+COPY --from=build /app/node_modules ./node_modules
+COPY --from=build /app/dist ./dist
+ENV NODE_ENV=production
+USER nonroot
+EXPOSE 9185
+# Asks where OPENAI_EXPORTER_WEB_LISTEN_ADDRESS says, or on port 9185.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
+  CMD ["/nodejs/bin/node", "/app/dist/main.js", "health"]
+ENTRYPOINT ["/nodejs/bin/node", "/app/dist/main.js"]

@@ -1,0 +1,63 @@
+/** Reads a Dockerfile as far as ours goes: stages of instructions, with flags and both forms of their arguments. */
+
+export interface Instruction {
+  readonly name: string;
+  /** Like `--from=build`, by name. */
+  readonly flags: ReadonlyMap<string, string>;
+  /** What follows name and flags, lines joined. */
+  readonly text: string;
+  /** The words of the exec form (`["a", "b"]`); undefined for the shell form. */
+  readonly exec: readonly string[] | undefined;
+}
+
+export interface Stage {
+  readonly image: string;
+  readonly name: string | undefined;
+  readonly instructions: readonly Instruction[];
+}
+
+export function parseDockerfile(text: string): readonly Stage[] {
+  const lines = text
+    .split('\n')
+    .filter((line) => !/^\s*#/.test(line))
+    .join('\n')
+    .replaceAll(/\\\n/g, ' ')
+    .split('\n')
+    .map((line) => line.trim())
+    .filter((line) => line !== '');
+  const stages: { image: string; name: string | undefined; instructions: Instruction[] }[] = [];
+  for (const line of lines) {
+    const [, name = '', rest = ''] = /^([A-Z]+)\s+(.*)$/.exec(line) ?? [];
+    if (name === '') throw new Error(`no instruction: ${line}`);
+    if (name === 'FROM') {
+      const [image = '', as, stage] = rest.split(/\s+/);
+      stages.push({ image, name: as === 'AS' ? stage : undefined, instructions: [] });
+    } else {
+      stages.at(-1)?.instructions.push(instruction(name, rest));
+    }
+  }
+  return stages;
+}
+
+function instruction(name: string, rest: string): Instruction {
+  const flags = new Map<string, string>();
+  let text = rest;
+  for (let match = /^--([a-z-]+)=(\S+)\s+/.exec(text); match !== null; match = /^--([a-z-]+)=(\S+)\s+/.exec(text)) {
+    flags.set(match[1] ?? '', match[2] ?? '');
+    text = text.slice(match[0].length);
+  }
+  return { name, flags, text, exec: execForm(text.replace(/^CMD\s+/, '')) };
+}
+
+function execForm(text: string): readonly string[] | undefined {
+  if (!text.startsWith('[')) return undefined;
+  const words: unknown = JSON.parse(text);
+  return Array.isArray(words) ? words.map(String) : undefined;
+}
+
+/** The only instruction of a name in a stage. */
+export function only(stage: Stage, name: string): Instruction {
+  const [found, ...more] = stage.instructions.filter((one) => one.name === name);
+  if (found === undefined || more.length > 0) throw new Error(`${name}: expected once, found ${more.length + 1} times`);
+  return found;
+}

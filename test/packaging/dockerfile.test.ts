@@ -1,0 +1,50 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { only, parseDockerfile } from '../helpers/dockerfile.ts';
+
+const top = new URL('../../', import.meta.url);
+const stages = parseDockerfile(readFileSync(new URL('Dockerfile', top), 'utf8'));
+const final = stages.at(-1) ?? { image: '', name: undefined, instructions: [] };
+
+test('it is built by one pinned image and runs on another that has no shell and no root', () => {
+  expect(stages.map(({ image }) => image)).toEqual([
+    expect.stringMatching(/^node:24\.\d+\.\d+-[a-z-]+$/),
+    expect.stringMatching(/^gcr\.io\/distroless\/nodejs24-debian1[23]:nonroot$/),
+  ]);
+  expect(final.instructions.filter(({ name }) => ['RUN', 'ADD', 'SHELL', 'VOLUME'].includes(name))).toEqual([]);
+  expect(only(final, 'USER').text).toBe('nonroot');
+});
+
+test('what starts in it needs no shell', () => {
+  expect(only(final, 'ENTRYPOINT').exec).toEqual(['/nodejs/bin/node', '/app/dist/main.js']);
+  expect(only(final, 'HEALTHCHECK').exec).toEqual(['/nodejs/bin/node', '/app/dist/main.js', 'health']);
+  expect(only(final, 'EXPOSE').text).toBe('9185');
+});
+
+test('it says what it is', () => {
+  const labels = only(final, 'LABEL').text;
+  for (const name of ['title', 'description', 'licenses', 'version', 'revision']) {
+    expect(labels).toContain(`org.opencontainers.image.${name}=`);
+  }
+});
+
+test('the build is given what it copies, and nothing that holds secrets or weight', () => {
+  const ignore = readFileSync(new URL('.dockerignore', top), 'utf8').split('\n');
+  const given = ignore.filter((line) => line.startsWith('!')).map((line) => line.slice(1));
+  expect(ignore).toContain('*');
+  const copied = (stages[0]?.instructions ?? [])
+    .filter(({ name }) => name === 'COPY')
+    .flatMap(({ text }) => text.split(/\s+/).slice(0, -1))
+    .map((path) => path.replace(/^\.\//, ''));
+  expect([...copied].sort()).toEqual([...given].sort());
+  for (const path of copied) expect([path, existsSync(new URL(path, top))]).toEqual([path, true]);
+});
+
+test('the package has what its image and its manifest need', () => {
+  const manifest = JSON.parse(readFileSync(new URL('package.json', top), 'utf8'));
+  for (const [name, version] of Object.entries({ ...manifest.dependencies, ...manifest.devDependencies })) {
+    expect([name, version]).toEqual([name, expect.stringMatching(/^\d+\.\d+\.\d+$/)]);
+  }
+  expect(manifest.bin).toEqual({ 'openai-usage-exporter': 'dist/main.js' });
+  expect(Object.keys(manifest.scripts)).toEqual(expect.arrayContaining(['build', 'start', 'demo', 'test', 'check']));
+});
