@@ -9,7 +9,7 @@ import type { PageSource } from '../metrics/published.ts';
 import { createPublisher } from '../metrics/publisher.ts';
 import { createSelfMetrics, type SelfMetrics, type SelfSourceApi } from '../metrics/self.ts';
 import { type Endpoint, endpoints, type Width } from '../openai/catalogue.ts';
-import type { Client } from '../openai/client.ts';
+import type { Client, ClientObserver } from '../openai/client.ts';
 import { createPageSizes } from '../openai/read.ts';
 import { createBreather } from '../poll/breather.ts';
 import { createFailureLog } from '../poll/failure-log.ts';
@@ -29,7 +29,7 @@ export interface ExporterOptions {
   readonly version: string;
   readonly revision: string;
   /** Makes the client, which reports its attempts to the exporter's own metrics. */
-  readonly client: (self: SelfMetrics) => Client;
+  readonly client: (observer: ClientObserver) => Client;
   /** What an earlier process has shown, and where to keep what this one shows. */
   readonly memory?: {
     readonly fingerprint: string;

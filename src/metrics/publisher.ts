@@ -131,14 +131,20 @@ export function createPublisher(options: PublisherOptions): Publisher {
     },
     publish,
     async run(signal) {
-      for (;;) {
-        await publish();
-        const woken = new AbortController();
-        wake = () => woken.abort();
-        const both = AbortSignal.any([signal, woken.signal]);
-        if (due().length === 0) await clock.sleep(nap(), both).catch(() => undefined);
-        wake = undefined;
-        signal.throwIfAborted();
+      const stopped = () => wake?.();
+      signal.addEventListener('abort', stopped);
+      try {
+        for (;;) {
+          await publish();
+          signal.throwIfAborted();
+          const woken = new AbortController();
+          wake = () => woken.abort();
+          if (due().length === 0) await clock.sleep(nap(), woken.signal).catch(() => undefined);
+          wake = undefined;
+          signal.throwIfAborted();
+        }
+      } finally {
+        signal.removeEventListener('abort', stopped);
       }
     },
   };

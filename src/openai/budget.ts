@@ -49,6 +49,8 @@ export function createBudget({ clock, maxPerMinute, maxInFlight = 2 }: BudgetOpt
     names: Math.max(1, Math.min(20, Math.floor(maxPerMinute / 3))),
   };
   const lowerShare = Math.max(1, maxPerMinute - 1);
+  // A replay that hangs must leave a place in which polls go on.
+  const lowerInFlight = Math.max(1, maxInFlight - 1);
 
   const queues: Readonly<Record<Priority, Set<Waiter>>> = { poll: new Set(), replay: new Set(), names: new Set() };
   // The other side sees a request somewhere between its grant and its end (a connection may have to be made first),
@@ -72,6 +74,14 @@ export function createBudget({ clock, maxPerMinute, maxInFlight = 2 }: BudgetOpt
     return at;
   }
 
+  /** How many more of this class may be in flight now. */
+  function placesFor(priority: Priority): number {
+    const places = maxInFlight - inFlight;
+    if (priority === 'poll') return places;
+    const lower = sent.filter((one) => one.priority !== 'poll' && one.until === Number.POSITIVE_INFINITY).length;
+    return Math.min(places, lowerInFlight - lower);
+  }
+
   function release(one: Sent): void {
     if (one.until !== Number.POSITIVE_INFINITY) return;
     one.until = clock.monotonic() + spanMs;
@@ -87,7 +97,7 @@ export function createBudget({ clock, maxPerMinute, maxInFlight = 2 }: BudgetOpt
     for (const priority of priorities) {
       for (const waiter of queues[priority]) {
         // With every place taken, it is an end that wakes the next, not the time.
-        const at = inFlight >= maxInFlight ? Number.POSITIVE_INFINITY : freeAt(priority);
+        const at = placesFor(priority) <= 0 ? Number.POSITIVE_INFINITY : freeAt(priority);
         if (at > now) {
           next = Math.min(next, at);
           break;

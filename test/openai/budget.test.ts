@@ -55,6 +55,16 @@ describe('the budget', () => {
     expect(sends.at(-1)).toMatchObject({ name: 'poll', at: 50_000 });
   });
 
+  it('keeps a place for polls while a replay hangs', async () => {
+    const { clock, sends, send } = setUp(60);
+    void send('r1', 'replay', 1_000_000);
+    void send('r2', 'replay', 1_000_000);
+    void send('p1', 'poll', 10);
+    void send('p2', 'poll', 10);
+    await clock.advance(100);
+    expect(sends.map(({ name }) => name)).toEqual(['r1', 'p1', 'p2']);
+  });
+
   it('sends nothing before the end of a hold, and a shorter one does not cut it', async () => {
     const { clock, budget, sends, send, origin } = setUp(60);
     budget.holdUntil(origin + 5_000);

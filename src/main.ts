@@ -1,0 +1,154 @@
+#!/usr/bin/env node
+/** The entry: settings, then the command. Only this file touches the process: arguments, signals, exit codes. */
+import { setMaxListeners } from 'node:events';
+import { buildInfo } from './build-info.ts';
+import { type Clock, systemClock } from './clock.ts';
+import { runCheck } from './commands/check.ts';
+import { startDemo } from './commands/demo.ts';
+import { runHealth } from './commands/health.ts';
+import { createLiveClient } from './commands/live.ts';
+import { probeApi, probeManagement } from './commands/probe.ts';
+import { serve } from './commands/serve.ts';
+import { createExporter, type ExporterOptions } from './exporter/exporter.ts';
+import { createLogger, type Logger } from './log.ts';
+import { helpText } from './settings/help.ts';
+import type { KeySetting } from './settings/key.ts';
+import { parseSettings, polledApis, type Settings } from './settings/settings.ts';
+import { fingerprintOf } from './state/codec.ts';
+import { stateFile } from './state/file.ts';
+import { ListenError } from './web/listen-error.ts';
+
+const { version, revision } = buildInfo;
+const done = 0;
+const failed = 1;
+const misused = 2;
+
+async function main(): Promise<number> {
+  const parsed = parseSettings(process.argv.slice(2), process.env);
+  if ('errors' in parsed) {
+    for (const error of parsed.errors) process.stderr.write(`${error}\n`);
+    return misused;
+  }
+  switch (parsed.command) {
+    case 'help':
+      process.stdout.write(helpText(parsed.about));
+      return done;
+    case 'version':
+      process.stdout.write(`openai-usage-exporter ${version} (${revision})\n`);
+      return done;
+    case 'health':
+      return await runHealth({ listen: parsed.settings.web.listen, clock: systemClock, err: process.stderr });
+    case 'check':
+      return await check(parsed.settings, parsed.key);
+    case 'serve':
+      return await live(parsed.settings, parsed.key);
+    case 'demo':
+      return await demo(parsed.settings);
+  }
+}
+
+async function live(settings: Settings, key: KeySetting): Promise<number> {
+  const options = { settings, key, environment: process.env, clock: systemClock, version };
+  return await run(settings, loggerOf(settings), systemClock, await createLiveClient(options), false);
+}
+
+async function check(settings: Settings, key: KeySetting): Promise<number> {
+  const options = { settings, key, environment: process.env, clock: systemClock, version };
+  const client = (await createLiveClient(options))({ attempt: () => {}, retry: () => {} });
+  const { groupBy, filters } = settings.poll;
+  const polled = polledApis(settings.poll);
+  const asked = { client, clock: systemClock, groupBy, filters };
+  return await runCheck({
+    apis: polled,
+    skipped: notPolled(settings.poll).map((api) => ({ api, why: 'it lacks a filter in use' })),
+    probe: (api) => probeApi(asked, api),
+    probeManagement: () => probeManagement(asked),
+    out: process.stdout,
+  });
+}
+
+/** Apis that were chosen but lack a filter in use. */
+function notPolled(poll: Settings['poll']): readonly string[] {
+  const polled = polledApis(poll);
+  return poll.apis.filter((api) => !polled.includes(api));
+}
+
+async function demo(settings: Settings): Promise<number> {
+  const log = loggerOf(settings);
+  const { clock, client, close } = await startDemo(systemClock, settings.demo.speed, version, log);
+  try {
+    return await run(settings, log, clock, client, true);
+  } finally {
+    await close();
+  }
+}
+
+async function run(
+  settings: Settings,
+  log: Logger,
+  clock: Clock,
+  client: ExporterOptions['client'],
+  simulated: boolean,
+): Promise<number> {
+  const stop = new AbortController();
+  // Every poller waits on it.
+  setMaxListeners(0, stop.signal);
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(name, () => stop.abort(new Error(`${name} received`)));
+  }
+  for (const api of notPolled(settings.poll)) {
+    log.warn(`${api} is not polled: it lacks a filter in use and would answer for everybody`, { api });
+  }
+  const memory = settings.state.file === undefined ? undefined : await openMemory(settings.state.file, settings, log);
+  const exporter = createExporter({
+    settings,
+    clock,
+    log,
+    version,
+    revision,
+    client,
+    ...(memory === undefined ? {} : { memory }),
+  });
+  try {
+    const { signal } = stop;
+    await serve({ exporter, settings, clock, wallClock: systemClock, log, version, revision, simulated, signal });
+    return done;
+  } catch (error) {
+    if (!(error instanceof ListenError)) throw error;
+    log.error(error.message);
+    return failed;
+  }
+}
+
+/** The state file, with what an earlier process left in it. */
+async function openMemory(path: string, settings: Settings, log: Logger): Promise<ExporterOptions['memory']> {
+  const { openai, poll, counters, series } = settings;
+  // What decides which series there are and what they count.
+  const fingerprint = fingerprintOf({
+    baseUrl: openai.baseUrl,
+    organization: openai.organization ?? null,
+    groupBy: poll.groupBy,
+    filters: poll.filters,
+    anchor: counters.anchor,
+    maxGroups: series.maxGroups,
+  });
+  const file = stateFile(path, fingerprint, log);
+  return { fingerprint, earlier: await file.load(), save: file.save };
+}
+
+function loggerOf({ log }: Settings): Logger {
+  return createLogger(log);
+}
+
+main().then(
+  (code) => end(code),
+  (error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    end(failed);
+  },
+);
+
+/** Ends the process once what was printed is out; kept connections would keep it for a while. */
+function end(code: number): void {
+  process.stdout.write('', () => process.exit(code));
+}
