@@ -7,6 +7,7 @@ import type { Logger } from '../log.ts';
 import type { Piece } from '../metrics/gzip.ts';
 import type { PageSource } from '../metrics/published.ts';
 import { createPublisher } from '../metrics/publisher.ts';
+import { apiSection } from '../metrics/render.ts';
 import { createSelfMetrics, type SelfMetrics, type SelfSourceApi } from '../metrics/self.ts';
 import { type Endpoint, endpoints, type Width } from '../openai/catalogue.ts';
 import type { Client, ClientObserver } from '../openai/client.ts';
@@ -107,10 +108,10 @@ export function createExporter(options: ExporterOptions): Exporter {
       earlier,
     );
   const publisher = createPublisher({
-    apis: parts.map(({ endpoint, account }) => ({
-      account,
-      recent: { endpoint, settleDelay, interval: () => (isSlow(account, clock.now()) ? idleInterval : interval) },
-    })),
+    sections: parts.map(({ endpoint, account }) => {
+      const slow = () => isSlow(account, clock.now());
+      return apiSection(account, { endpoint, settleDelay, interval: () => (slow() ? idleInterval : interval) });
+    }),
     clock,
     breathe: createBreather(clock).breathe,
     ...(compress === undefined ? {} : { compress }),

@@ -1,37 +1,30 @@
 /**
- * Makes the page: one segment for each api, rendered and compressed again only when something of the api changed,
- * and put on show whole. A scrape takes what is there and waits for nothing.
+ * Makes the page: one segment for each section, rendered and compressed again only when something of it changed, and
+ * put on show whole. A scrape takes what is there and waits for nothing.
  */
 import type { Clock } from '../clock.ts';
-import type { Account } from '../usage/account.ts';
-import { type RecentOptions, recent } from '../usage/recent.ts';
 import { compressPiece, joinPieces, type Piece } from './gzip.ts';
 import { emptyPage, type Page, type PageSource } from './published.ts';
-import { renderApi } from './render.ts';
-
-export interface PublishedApi {
-  readonly account: Account;
-  /** What decides how long a bucket is shown. */
-  readonly recent: RecentOptions;
-}
+import type { Section } from './section.ts';
 
 export interface PublisherOptions {
-  readonly apis: readonly PublishedApi[];
+  /** In the order of the page. */
+  readonly sections: readonly Section[];
   readonly clock: Clock;
   /** Gives the event loop back, between families. */
   readonly breathe: () => Promise<void> | undefined;
   readonly compress?: (text: Buffer) => Promise<Piece>;
-  /** Called with the accounts as they are about to be shown: what must be on disk before is written here. */
+  /** Called when everything is rendered and nothing shown yet: what must be on disk before is written here. */
   readonly beforeShown?: () => Promise<void>;
   /** Seconds that it took. */
   readonly published?: (duration: number) => void;
 }
 
 export interface Publisher extends PageSource {
-  /** Series of usage and costs on the page. */
-  series(api?: string): number;
-  /** Something of this api changed; it will be on the page soon. */
-  changed(api: string): void;
+  /** Series on the page, of one section or of all. */
+  series(section?: string): number;
+  /** Something of this section changed; it will be on the page soon. */
+  changed(section: string): void;
   /** Renders what has changed, or what the time alone has changed, and shows it. */
   publish(): Promise<void>;
   /** Publishes whenever there is something to, until the signal is aborted. */
@@ -51,33 +44,23 @@ interface Segment {
 const longestNap = 15_000;
 
 export function createPublisher(options: PublisherOptions): Publisher {
-  const { apis, clock, breathe, compress = compressPiece } = options;
+  const { sections, clock, breathe, compress = compressPiece } = options;
   const segments = new Map<string, Segment>();
-  const dirty = new Set<string>(apis.map(({ account }) => account.endpoint.api));
+  const dirty = new Set<string>(sections.map(({ name }) => name));
   let page: Page = emptyPage;
   let wake: (() => void) | undefined;
 
-  async function render({ account, recent: how }: PublishedApi): Promise<Segment> {
-    const now = clock.now();
-    const elapsed = clock.monotonic();
-    const { ledger, book } = account;
-    book?.advance(now, elapsed);
-    const { shown, until } = recent(how, (width, start) => ledger.buckets.get(width, start), now);
-    const parts: Buffer[] = [];
+  async function render(section: Section): Promise<Segment> {
+    const { parts, until, untilElapsed } = section.prepare(clock.now(), clock.monotonic());
+    const texts: Buffer[] = [];
     let series = 0;
-    for (const part of renderApi({ ledger, shown, book, settleDelayMinutes: how.settleDelay / 60_000 })) {
-      if (part.series > 0) parts.push(Buffer.from(part.text));
+    for (const part of parts) {
+      if (part.series > 0) texts.push(Buffer.from(part.text));
       series += part.series;
       await breathe();
     }
-    const plain = Buffer.concat(parts);
-    return {
-      plain,
-      piece: await compress(plain),
-      series,
-      until,
-      untilElapsed: book?.nextChange ?? Number.POSITIVE_INFINITY,
-    };
+    const plain = Buffer.concat(texts);
+    return { plain, piece: await compress(plain), series, until, untilElapsed };
   }
 
   /** Milliseconds until time alone changes something, or until the clock is to be looked at again. */
@@ -89,17 +72,12 @@ export function createPublisher(options: PublisherOptions): Publisher {
     return Math.max(0, left);
   }
 
-  function due(): readonly PublishedApi[] {
+  function due(): readonly Section[] {
     const now = clock.now();
     const elapsed = clock.monotonic();
-    return apis.filter(({ account }) => {
-      const segment = segments.get(account.endpoint.api);
-      return (
-        segment === undefined ||
-        dirty.has(account.endpoint.api) ||
-        now >= segment.until ||
-        elapsed >= segment.untilElapsed
-      );
+    return sections.filter(({ name }) => {
+      const segment = segments.get(name);
+      return segment === undefined || dirty.has(name) || now >= segment.until || elapsed >= segment.untilElapsed;
     });
   }
 
@@ -107,14 +85,13 @@ export function createPublisher(options: PublisherOptions): Publisher {
     const changed = due();
     if (changed.length === 0) return;
     const begun = clock.monotonic();
-    for (const each of changed) {
-      const { api } = each.account.endpoint;
+    for (const section of changed) {
       // Before rendering: what changes meanwhile is rendered the next time.
-      dirty.delete(api);
-      segments.set(api, await render(each));
+      dirty.delete(section.name);
+      segments.set(section.name, await render(section));
     }
     await options.beforeShown?.();
-    page = assemble([...apis].flatMap(({ account }) => segments.get(account.endpoint.api) ?? []));
+    page = assemble(sections.flatMap(({ name }) => segments.get(name) ?? []));
     options.published?.((clock.monotonic() - begun) / 1_000);
   }
 

@@ -1,10 +1,26 @@
-/** One api's families as text: the gauges of its recent buckets and its counters. */
+/** The section of an api: the gauges of its recent buckets, and its counters. */
 import type { Field } from '../openai/catalogue.ts';
+import type { Account } from '../usage/account.ts';
 import type { CounterBook } from '../usage/counters.ts';
 import type { Ledger } from '../usage/ledger.ts';
-import { type Shown, samplesOf } from '../usage/recent.ts';
+import { type RecentOptions, recent, type Shown, samplesOf } from '../usage/recent.ts';
 import { sampleLine } from './exposition.ts';
 import { type Family, familyHeader, recentFamily, totalFamily } from './families.ts';
+import type { Rendered, Section } from './section.ts';
+
+/** @param options what decides how long a bucket is shown */
+export function apiSection(account: Account, options: RecentOptions): Section {
+  return {
+    name: account.endpoint.api,
+    prepare(now, elapsed) {
+      const { ledger, book } = account;
+      book?.advance(now, elapsed);
+      const { shown, until } = recent(options, (width, start) => ledger.buckets.get(width, start), now);
+      const parts = renderApi({ ledger, shown, book, settleDelayMinutes: options.settleDelay / 60_000 });
+      return { parts, until, untilElapsed: book?.nextChange ?? Number.POSITIVE_INFINITY };
+    },
+  };
+}
 
 /** What is to be rendered of an api, as of one instant. */
 export interface View {
@@ -13,11 +29,6 @@ export interface View {
   readonly book: CounterBook | undefined;
   /** Minutes, for HELP. */
   readonly settleDelayMinutes: number;
-}
-
-export interface Rendered {
-  readonly text: string;
-  readonly series: number;
 }
 
 /** Family by family, so that the caller can pause in between; a family without samples is left out. */
@@ -34,9 +45,10 @@ export function* renderApi({ ledger, shown, book, settleDelayMinutes }: View): G
   }
 }
 
-type Add = (fixed: string, labels: string, value: number) => void;
+/** Adds a sample: label text without braces that is common to many, and that of the group; either can be empty. */
+export type AddSample = (fixed: string, labels: string, value: number) => void;
 
-function recentSamples(ledger: Ledger, field: Field, index: number, shown: readonly Shown[], add: Add): void {
+function recentSamples(ledger: Ledger, field: Field, index: number, shown: readonly Shown[], add: AddSample): void {
   for (const each of shown) {
     const fixed = `bucket_width="${each.width}",state="${each.state}"`;
     // Money becomes a float here and nowhere before: the sum it came from was exact.
@@ -44,7 +56,8 @@ function recentSamples(ledger: Ledger, field: Field, index: number, shown: reado
   }
 }
 
-function renderFamily(family: Family, samples: (add: Add) => void): Rendered {
+/** A family with its samples; nothing where it has none. */
+export function renderFamily(family: Family, samples: (add: AddSample) => void): Rendered {
   let text = '';
   let series = 0;
   samples((fixed, labels, value) => {

@@ -1,0 +1,22 @@
+/** A part of the page that changes as one: the usage of an api, the names, the limits. */
+
+/** Some whole families as text, and how many samples they have. */
+export interface Rendered {
+  readonly text: string;
+  readonly series: number;
+}
+
+/** A section as of one instant. */
+export interface Prepared {
+  /** Rendered one after another, with pauses in between: what they are made of must not change meanwhile. */
+  readonly parts: Iterable<Rendered>;
+  /** When time alone changes it, in UTC and in monotonic milliseconds; Infinity for never. */
+  readonly until: number;
+  readonly untilElapsed: number;
+}
+
+export interface Section {
+  readonly name: string;
+  /** @param now UTC in milliseconds @param elapsed monotonic milliseconds */
+  prepare(now: number, elapsed: number): Prepared;
+}
