@@ -38,7 +38,9 @@ const mostTurns = 1_000_000;
 
 /** What Node lists as active while the program still has something to do that is not waiting for time or a peer. */
 function pending(): boolean {
-  return process.getActiveResourcesInfo().some((name) => name === 'Immediate' || name.startsWith('FSReq'));
+  return process
+    .getActiveResourcesInfo()
+    .some((name) => name === 'Immediate' || name === 'CloseReq' || name.startsWith('FSReq'));
 }
 
 export function createVirtualClock({ start, busy = () => false }: VirtualClockOptions): VirtualClock {
