@@ -103,7 +103,7 @@ const health = only(final, 'HEALTHCHECK').exec;
 
 test('the image holds the program and what it needs at run time, no more', () => {
   expect(existsSync(join(root, 'app/node_modules/express'))).toBe(true);
-  for (const tool of ['typescript', 'vitest', '@biomejs', 'openai']) {
+  for (const tool of ['typescript', 'vitest', '@biomejs/biome', '@types/node', 'openai']) {
     expect([tool, existsSync(join(root, 'app/node_modules', tool))]).toEqual([tool, false]);
   }
   expect(existsSync(join(root, 'app/src'))).toBe(false);
