@@ -2,7 +2,7 @@
  * What can go wrong between a client and the API, as data: which requests, and what happens to them. A fault is
  * turned into a `Delivery`, which the real server and the in-process dispatcher carry out alike.
  */
-import { mix } from './random.ts';
+import { mix, unit } from './random.ts';
 import type { ApiRequest, ApiResponse } from './reply.ts';
 
 export type Fault =
@@ -55,8 +55,10 @@ export interface When {
   readonly every?: number;
   readonly nth?: number;
   readonly first?: number;
-  /** Of the requests that match the above: this share, chosen by a hash of how many there were. */
+  /** Of the requests that match the above: this share, chosen by a hash of the rule's place and how many there were. */
   readonly chance?: number;
+  /** Another number chooses others. Default 0. */
+  readonly seed?: number;
 }
 
 export interface FaultRule {
@@ -197,11 +199,11 @@ function matches(when: When, api: string | undefined, request: ApiRequest, now: 
   return when.paged === undefined || request.query.has('page') === when.paged;
 }
 
-function chosen(when: When, count: number): boolean {
+function chosen(when: When, count: number, place: number): boolean {
   if (when.every !== undefined && count % when.every !== 0) return false;
   if (when.nth !== undefined && count !== when.nth) return false;
   if (when.first !== undefined && count > when.first) return false;
-  return when.chance === undefined || mix(0x0fa17, count) / 4_294_967_296 < when.chance;
+  return when.chance === undefined || unit(mix(when.seed ?? 0, place), count) < when.chance;
 }
 
 export interface Faults {
@@ -219,12 +221,12 @@ export function createFaults(rules: readonly FaultRule[]): Faults {
   const counts = new Map<FaultRule, number>();
   return {
     plan(api, request, now, respond) {
-      for (const rule of rules) {
+      for (const [place, rule] of rules.entries()) {
         const when = rule.when ?? {};
         if (!matches(when, api, request, now)) continue;
         const count = (counts.get(rule) ?? 0) + 1;
         counts.set(rule, count);
-        if (chosen(when, count)) return deliver(rule.fault, count, request, respond);
+        if (chosen(when, count, place)) return deliver(rule.fault, count, request, respond);
       }
       return { kind: 'whole', response: respond(request), afterMs: 0 };
     },
