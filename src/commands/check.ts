@@ -55,7 +55,10 @@ function row(api: string, result: ProbeResult | undefined): readonly string[] {
 
 function managementCells(result: ProbeResult): readonly string[] {
   if (result.ok) return ['ok', ''];
-  return [`warning (${result.reason})`, `${advice(result)} Needs the scope api.management.read.`];
+  // The general advice for a missing permission names the first scope.
+  const lacksScope = result.reason === 'permission' || result.reason === 'auth';
+  const whatToDo = lacksScope ? 'For names and limits, give the key the scope api.management.read.' : result.whatToDo;
+  return [`warning (${result.reason})`, advice({ ...result, ...(whatToDo === undefined ? {} : { whatToDo }) })];
 }
 
 function advice({ message, whatToDo }: Extract<ProbeResult, { ok: false }>): string {

@@ -58,7 +58,9 @@ test('the second scope is a warning', async () => {
     probeManagement: async () => ({ ok: false, reason: 'permission', message: '403' }),
   });
   expect(code).toBe(0);
-  expect(out).toContain('names and limits  warning (permission)  403. Needs the scope api.management.read.\n');
+  expect(out).toContain(
+    'names and limits  warning (permission)  For names and limits, give the key the scope api.management.read. (403)\n',
+  );
   expect(out).toContain('only a warning');
 });
 
