@@ -31,14 +31,22 @@ export interface Publisher extends PageSource {
   run(signal: AbortSignal): Promise<void>;
 }
 
-interface Segment {
+/** A part as rendered, and as compressed: by itself, so that the parts beside it can change. */
+interface Chunk {
   readonly plain: Buffer;
   readonly piece: Piece;
+}
+
+interface Segment {
+  readonly chunks: readonly Chunk[];
   readonly series: number;
   /** When time alone changes it: UTC and monotonic milliseconds. */
   readonly until: number;
   readonly untilElapsed: number;
 }
+
+/** Chunks compressed at once: as many as Node has threads for it. */
+const mostCompressing = 4;
 
 /** Milliseconds between two looks at the clock, which can step. */
 const longestNap = 15_000;
@@ -51,16 +59,26 @@ export function createPublisher(options: PublisherOptions): Publisher {
   let wake: (() => void) | undefined;
 
   async function render(section: Section): Promise<Segment> {
+    const before = segments.get(section.name)?.chunks ?? [];
     const { parts, until, untilElapsed } = section.prepare(clock.now(), clock.monotonic());
-    const texts: Buffer[] = [];
+    const chunks: Promise<Chunk>[] = [];
     let series = 0;
     for (const part of parts) {
-      if (part.series > 0) texts.push(Buffer.from(part.text));
-      series += part.series;
+      if (part.series > 0) {
+        const plain = Buffer.from(part.text);
+        const same = before[chunks.length];
+        // Most of a page is as it was: then the old bytes serve on, and nothing is compressed.
+        chunks.push(same?.plain.equals(plain) === true ? Promise.resolve(same) : compressed(plain));
+        series += part.series;
+        await chunks[chunks.length - mostCompressing];
+      }
       await breathe();
     }
-    const plain = Buffer.concat(texts);
-    return { plain, piece: await compress(plain), series, until, untilElapsed };
+    return { chunks: await Promise.all(chunks), series, until, untilElapsed };
+  }
+
+  async function compressed(plain: Buffer): Promise<Chunk> {
+    return { plain, piece: await compress(plain) };
   }
 
   /** Milliseconds until time alone changes something, or until the clock is to be looked at again. */
@@ -128,14 +146,16 @@ export function createPublisher(options: PublisherOptions): Publisher {
 }
 
 function assemble(segments: readonly Segment[]): Page {
-  const filled = segments.filter(({ plain }) => plain.length > 0);
-  const { length, crc } = joinPieces(filled.map(({ piece }) => piece));
-  const gzip = filled.map(({ piece }) => piece.bytes);
+  const chunks = segments.flatMap((segment) => segment.chunks);
+  const pieces = chunks.map(({ piece }) => piece);
+  const { length, crc } = joinPieces(pieces);
+  // One buffer, so that a scrape is one write; it is a tenth of the plain text, which stays in pieces.
+  const gzip = Buffer.concat(pieces.map(({ bytes }) => bytes));
   return {
-    plain: filled.map(({ plain }) => plain),
-    gzip,
+    plain: chunks.map(({ plain }) => plain),
+    gzip: gzip.length === 0 ? [] : [gzip],
     plainBytes: length,
-    gzipBytes: gzip.reduce((sum, bytes) => sum + bytes.length, 0),
+    gzipBytes: gzip.length,
     crc,
   };
 }

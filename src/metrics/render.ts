@@ -31,38 +31,50 @@ export interface View {
   readonly settleDelayMinutes: number;
 }
 
-/** Family by family, so that the caller can pause in between; a family without samples is left out. */
+/** Families in parts, so that the caller can pause in between; a family without samples is left out. */
 export function* renderApi({ ledger, shown, book, settleDelayMinutes }: View): Generator<Rendered> {
   const { endpoint } = ledger;
   for (const [index, field] of ledger.fields.all.entries()) {
-    yield renderFamily(recentFamily(endpoint, field, settleDelayMinutes), (add) =>
-      recentSamples(ledger, field, index, shown, add),
-    );
+    const blocks = shown.map((each) => (add: AddSample) => recentSamples(ledger, field, index, each, add));
+    yield* renderFamily(recentFamily(endpoint, field, settleDelayMinutes), blocks);
     if (field.kind !== 'flow' || book === undefined) continue;
-    yield renderFamily(totalFamily(endpoint, field, settleDelayMinutes), (add) =>
-      book.samples(index, (labels, value) => add('', labels, value)),
-    );
+    const total = (add: AddSample) => book.samples(index, (labels, value) => add('', labels, value));
+    yield* renderFamily(totalFamily(endpoint, field, settleDelayMinutes), [total]);
   }
 }
 
 /** Adds a sample: label text without braces that is common to many, and that of the group; either can be empty. */
 export type AddSample = (fixed: string, labels: string, value: number) => void;
 
-function recentSamples(ledger: Ledger, field: Field, index: number, shown: readonly Shown[], add: AddSample): void {
-  for (const each of shown) {
-    const fixed = `bucket_width="${each.width}",state="${each.state}"`;
-    // Money becomes a float here and nowhere before: the sum it came from was exact.
-    samplesOf(ledger, field, index, each, (group, value) => add(fixed, ledger.groups.text(group), Number(value)));
-  }
+function recentSamples(ledger: Ledger, field: Field, index: number, shown: Shown, add: AddSample): void {
+  const fixed = `bucket_width="${shown.width}",state="${shown.state}"`;
+  // Money becomes a float here and nowhere before: the sum it came from was exact.
+  samplesOf(ledger, field, index, shown, (group, value) => add(fixed, ledger.groups.text(group), Number(value)));
 }
 
-/** A family with its samples; nothing where it has none. */
-export function renderFamily(family: Family, samples: (add: AddSample) => void): Rendered {
-  let text = '';
-  let series = 0;
-  samples((fixed, labels, value) => {
-    text += sampleLine(family.name, fixed, labels, value);
-    series++;
-  });
-  return { text: series === 0 ? '' : familyHeader(family) + text, series };
+/** Samples in a part at most, so that no part takes long to make. */
+const mostInPart = 2_000;
+
+/** A family with its samples, block by block; nothing where it has none. */
+export function* renderFamily(family: Family, blocks: readonly ((add: AddSample) => void)[]): Generator<Rendered> {
+  let header = familyHeader(family);
+  for (const block of blocks) {
+    const texts: string[] = [];
+    let text = header;
+    let series = 0;
+    block((fixed, labels, value) => {
+      if (series > 0 && series % mostInPart === 0) {
+        texts.push(text);
+        text = '';
+      }
+      text += sampleLine(family.name, fixed, labels, value);
+      series++;
+    });
+    if (series === 0) continue;
+    header = '';
+    texts.push(text);
+    for (const [index, part] of texts.entries()) {
+      yield { text: part, series: index < texts.length - 1 ? mostInPart : series - index * mostInPart };
+    }
+  }
 }

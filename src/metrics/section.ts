@@ -1,6 +1,6 @@
 /** A part of the page that changes as one: the usage of an api, the names, the limits. */
 
-/** Some whole families as text, and how many samples they have. */
+/** Lines of a family as text, the first with its header, and how many samples they have. Large families come in several. */
 export interface Rendered {
   readonly text: string;
   readonly series: number;

@@ -58,7 +58,9 @@ export class Ledger {
   put(bucket: Bucket): Restatements {
     const before = this.buckets.get(bucket.width, bucket.start);
     if (before !== undefined && isOlder(bucket, before, this.#clock.now())) return unchanged;
-    const changes = bucket.settled ? restatements(this.#settledParts(bucket, before), bucket, this.fields) : unchanged;
+    const changes = bucket.settled
+      ? restatements(this.#settledParts(bucket, before), bucket, this.fields, this.groups.size)
+      : unchanged;
     this.buckets.set(bucket);
     this.#note(bucket);
     this.version++;

@@ -13,35 +13,42 @@ const none: Restatements = { up: 0, down: 0 };
 /**
  * @param before the bucket itself as it was settled, or the narrower ones that it stands in for; undefined where
  *   its time was not known in full, so that nothing is restated
+ * @param groups how many groups there are: their ids are below it
  */
-export function restatements(before: readonly Bucket[] | undefined, after: Bucket, fields: FieldTable): Restatements {
+export function restatements(
+  before: readonly Bucket[] | undefined,
+  after: Bucket,
+  fields: FieldTable,
+  groups: number,
+): Restatements {
   if (before === undefined) return none;
   const sameWidth = before.length === 1 && before[0]?.width === after.width;
   let up = 0;
   let down = 0;
-  const count = (difference: number) => {
-    if (difference > 0) up++;
-    else if (difference < 0) down++;
-  };
   fields.all.forEach((field, index) => {
     // Levels and unknown fields do not add up over time, so narrower buckets say nothing about wider ones.
     if (field.kind !== 'flow' && !sameWidth) return;
-    const sums = new Map<number, number>();
-    for (const bucket of before) addTo(sums, bucket, index, 1);
-    addTo(sums, after, index, -1);
-    for (const difference of sums.values()) count(-difference);
+    const difference = new Float64Array(groups);
+    addTo(difference, after, index, 1);
+    for (const bucket of before) addTo(difference, bucket, index, -1);
+    for (const value of difference) {
+      if (value > 0) up++;
+      else if (value < 0) down++;
+    }
   });
   return { up, down };
 }
 
-function addTo(sums: Map<number, number>, bucket: Bucket, field: number, sign: 1 | -1): void {
+function addTo(sums: Float64Array, bucket: Bucket, field: number, sign: 1 | -1): void {
   const add = (slot: number, value: number) => {
-    const group = bucket.groups[slot];
-    if (group !== undefined) sums.set(group, (sums.get(group) ?? 0) + sign * value);
+    const group = bucket.groups[slot] ?? 0;
+    sums[group] = (sums[group] ?? 0) + sign * value;
   };
-  bucket.numbers.get(field)?.forEach((value, slot) => {
+  const numbers = bucket.numbers.get(field);
+  for (let slot = 0; slot < (numbers?.length ?? 0); slot++) {
+    const value = numbers?.[slot] ?? Number.NaN;
     if (!Number.isNaN(value)) add(slot, value);
-  });
+  }
   // Only the direction counts here, and a restatement smaller than a float's resolution is none.
   bucket.decimals.get(field)?.forEach((text, slot) => {
     if (text !== null) add(slot, Number(text));
