@@ -1,0 +1,48 @@
+/**
+ * Programs of the system that judge ours: of Debian's package `prometheus`. Where one is missing, its tests are
+ * skipped and say so; with REQUIRE_TOOLS=1 they fail instead.
+ */
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { test } from 'vitest';
+
+export interface Tool {
+  readonly path: string | undefined;
+  /** `test`, or what stands for it where the tool is missing. */
+  readonly test: typeof test;
+}
+
+/** @param name of the program @param comesWith the Debian package that has it */
+export function findTool(name: string, comesWith: string): Tool {
+  const directories = (process.env['PATH'] ?? '').split(delimiter);
+  const path = directories.map((directory) => join(directory, name)).find(isExecutable);
+  if (path !== undefined) return { path, test };
+  const lack = `${name} is missing: install Debian's package ${comesWith}`;
+  if (process.env['REQUIRE_TOOLS'] === '1') throw new Error(lack);
+  process.stderr.write(`${lack}; its tests are skipped\n`);
+  return { path, test: test.skip };
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** What `promtool check metrics` says about a page: its exit code and, sorted, each line of it. */
+export function checkMetrics(
+  promtool: string,
+  page: string,
+): { readonly code: number | null; readonly lines: string[] } {
+  const { status, stdout, stderr } = spawnSync(promtool, ['check', 'metrics'], {
+    input: page,
+    encoding: 'utf8',
+    maxBuffer: 2 ** 28,
+  });
+  const lines = `${stdout}${stderr}`.split('\n').filter((line) => line.trim() !== '');
+  return { code: status, lines: lines.sort() };
+}
