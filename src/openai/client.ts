@@ -26,6 +26,8 @@ export interface GetRequest {
   readonly priority: Priority;
   /** Monotonic milliseconds: no attempt goes on, and no wait begins, past it. */
   readonly deadline: number;
+  /** Tries at the most, whatever time is left. Default: as many as the deadline allows. */
+  readonly attempts?: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -263,7 +265,7 @@ export function createClient(options: ClientOptions): Client {
   }
 
   async function get<T>(request: GetRequest, decode: (body: Buffer) => T | Promise<T>): Promise<Answer<T>> {
-    const { api, deadline, signal } = request;
+    const { api, deadline, signal, attempts = Number.POSITIVE_INFINITY } = request;
     let keyWasRefused = false;
     let startedAt: number | undefined;
     let before: ApiError | undefined;
@@ -291,7 +293,7 @@ export function createClient(options: ClientOptions): Client {
         const wait = failure.notBefore === undefined ? 0 : failure.notBefore - clock.monotonic();
         const pause = wait > 0 ? wait : backoff(failures, random);
         failures += 1;
-        if (!failure.again || clock.monotonic() + pause >= deadline) throw failure.error;
+        if (!failure.again || failures >= attempts || clock.monotonic() + pause >= deadline) throw failure.error;
         await clock.sleep(pause, signal);
         continue;
       } finally {

@@ -1,0 +1,256 @@
+/**
+ * The lists of names and limits: what there is to ask for, how to page, and what an item must look like. An item that
+ * is malformed is refused alone and counted; keys that nobody asked for are passed over.
+ */
+import * as z from 'zod';
+import type { Client } from './client.ts';
+import { decimalText } from './decode.ts';
+import { ApiError } from './errors.ts';
+
+/** Values of the `api` label. */
+export const listApis = [
+  'projects',
+  'api_keys',
+  'service_accounts',
+  'users',
+  'rate_limits',
+  'spend_limits',
+  'spend_alerts',
+  'admin_api_keys',
+] as const;
+
+export type ListApi = (typeof listApis)[number];
+
+/** Goes into the path of further requests, and has to be on a label as it is on usage. */
+const id = z.string().regex(/^(?!\.{1,2}$)[\x21-\x7e]{1,256}$/);
+const name = z.string().nullish();
+const orNull = <T>(value: T | null | undefined): T | null => value ?? null;
+
+const project = z
+  .object({ id, name, status: z.string().nullish() })
+  .transform((item) => ({ id: item.id, name: orNull(item.name), status: orNull(item.status) }));
+export type ProjectItem = z.output<typeof project>;
+
+/** An owner whose id is missing is an owner that nobody knows; the key is good all the same. */
+const keyOwner = z.object({ id: id.nullish().catch(null) }).nullish();
+const apiKey = z
+  .object({
+    id,
+    name,
+    owner: z.object({ type: z.string().nullish(), user: keyOwner, service_account: keyOwner }).nullish(),
+  })
+  .transform(({ id: key, name: keyName, owner }) => ({
+    id: key,
+    name: orNull(keyName),
+    ownerType: orNull(owner?.type),
+    ownerId: orNull((owner?.type === 'service_account' ? owner.service_account : owner?.user)?.id),
+  }));
+export type ApiKeyItem = z.output<typeof apiKey>;
+
+const serviceAccount = z.object({ id, name }).transform((item) => ({ id: item.id, name: orNull(item.name) }));
+export type ServiceAccountItem = z.output<typeof serviceAccount>;
+
+const user = z
+  .object({ id, name, email: z.string().nullish() })
+  .transform((item) => ({ id: item.id, name: orNull(item.name), email: orNull(item.email) }));
+export type UserItem = z.output<typeof user>;
+
+/** Numeric fields of a rate limit that the API documents; others are taken as they come. */
+export const rateLimitFields = [
+  'max_requests_per_1_minute',
+  'max_tokens_per_1_minute',
+  'max_images_per_1_minute',
+  'max_audio_megabytes_per_1_minute',
+  'max_requests_per_1_day',
+  'batch_1_day_max_input_tokens',
+] as const;
+
+const limit = z.number().nonnegative().nullish();
+const rateLimit = z
+  .looseObject({
+    model: z.string().min(1),
+    ...Object.fromEntries(rateLimitFields.map((field) => [field, limit])),
+  })
+  .transform((item) => ({
+    model: item.model,
+    limits: Object.entries(item).filter(
+      (entry): entry is [string, number] => isLimitName(entry[0]) && limit.safeParse(entry[1]).data != null,
+    ),
+  }));
+export interface RateLimitItem {
+  readonly model: string;
+  /** Field and value; fields that the API leaves out are not there. */
+  readonly limits: readonly (readonly [string, number])[];
+}
+
+/** An instant or an identifier that happens to be a number limits nothing. */
+function isLimitName(field: string): boolean {
+  return /^[a-z][a-z0-9_]{0,99}$/.test(field) && !/(?:^|_)(?:at|id)$/.test(field);
+}
+
+/** Cents, as exact decimal text. */
+const cents = z.unknown().transform((value, context) => {
+  const text = decimalText(value);
+  if (text !== undefined && !text.startsWith('-')) return text;
+  context.addIssue({ code: 'custom', message: 'no amount' });
+  return z.NEVER;
+});
+/** Upper case here, lower case in rows of costs; labels are always lower. */
+const currency = z
+  .string()
+  .min(1)
+  .max(64)
+  .transform((text) => text.toLowerCase());
+
+const spendLimit = z
+  .object({
+    threshold_amount: cents,
+    currency,
+    enforcement: z.object({ status: z.string().nullish() }).nullish(),
+  })
+  .transform((item) => ({
+    cents: item.threshold_amount,
+    currency: item.currency,
+    enforcement: orNull(item.enforcement?.status),
+  }));
+export type SpendLimitItem = z.output<typeof spendLimit>;
+
+const spendAlert = z
+  .object({ id, threshold_amount: cents, currency })
+  .transform((item) => ({ id: item.id, cents: item.threshold_amount, currency: item.currency }));
+export type SpendAlertItem = z.output<typeof spendAlert>;
+
+const adminKey = z
+  .object({ id, name, expires_at: z.number().positive().nullish() })
+  .transform((item) => ({ id: item.id, name: orNull(item.name), expiresAt: orNull(item.expires_at) }));
+export type AdminKeyItem = z.output<typeof adminKey>;
+
+export interface List<T> {
+  readonly api: ListApi;
+  /** Below the base URL. `projectId` is null for the organization's own. */
+  path(projectId: string | null): string;
+  readonly query: readonly (readonly [string, string])[];
+  readonly item: z.ZodType<T>;
+  /** The answer is one object, and 404 says that there is none. */
+  readonly single: boolean;
+}
+
+function list<T>(api: ListApi, last: string, item: z.ZodType<T>, more: Partial<List<T>> = {}): List<T> {
+  const path = (projectId: string | null) =>
+    projectId === null ? `/organization/${last}` : `/organization/projects/${encodeURIComponent(projectId)}/${last}`;
+  return { api, path, query: [], item, single: false, ...more };
+}
+
+export const lists = {
+  projects: list<ProjectItem>('projects', 'projects', project, { query: [['include_archived', 'true']] }),
+  apiKeys: list<ApiKeyItem>('api_keys', 'api_keys', apiKey),
+  serviceAccounts: list<ServiceAccountItem>('service_accounts', 'service_accounts', serviceAccount),
+  users: list<UserItem>('users', 'users', user),
+  rateLimits: list<RateLimitItem>('rate_limits', 'rate_limits', rateLimit),
+  spendLimits: list<SpendLimitItem>('spend_limits', 'spend_limit', spendLimit, { single: true }),
+  spendAlerts: list<SpendAlertItem>('spend_alerts', 'spend_alerts', spendAlert),
+  adminKeys: list<AdminKeyItem>('admin_api_keys', 'admin_api_keys', adminKey),
+} as const;
+
+export interface ListRead<T> {
+  readonly items: readonly T[];
+  /** Items that were refused. */
+  readonly malformed: number;
+  /** Why it ended early, if it did: what was read until then stands, and says nothing about the rest. */
+  readonly failure: ApiError | undefined;
+}
+
+/** Items of a page: what every list takes (source: the API's documentation). */
+const perPage = 100;
+const mostPages = 1_000;
+/** More than any page has. */
+const mostItems = 10_000;
+const longestCursor = 1_000;
+
+/** Tries of one page: a project that fails must not hold up the others for long. */
+const attempts = 3;
+/** Milliseconds for one page: long, for the wait is mostly for its turn behind polls and replay. */
+const deadline = 1_800_000;
+
+interface ListPage<T> {
+  readonly items: readonly T[];
+  readonly malformed: number;
+  readonly length: number;
+  readonly hasMore: boolean;
+  readonly lastId: string | undefined;
+}
+
+/**
+ * Reads a list to its end.
+ * @param projectId null for the organization's own
+ * @throws the signal's reason once it is aborted
+ */
+export async function readList<T>(
+  client: Client,
+  clock: { monotonic(): number },
+  { api, path, query, item, single }: List<T>,
+  projectId: string | null,
+  signal?: AbortSignal,
+): Promise<ListRead<T>> {
+  const items: T[] = [];
+  let malformed = 0;
+  const target = { api, path: path(projectId) };
+  const ended = (failure: ApiError | undefined): ListRead<T> => ({ items, malformed, failure });
+  const broken = (reason: 'malformed' | 'too_large', detail: string) =>
+    ended(new ApiError({ ...target, reason, detail }));
+  const seen = new Set<string>();
+  let cursor: string | undefined;
+
+  for (let pages = 0; pages < mostPages; pages++) {
+    const page = single ? query : [...query, ['limit', String(perPage)] as const];
+    const request = {
+      ...target,
+      query: cursor === undefined ? page : [...page, ['after', cursor] as const],
+      priority: 'names',
+      deadline: clock.monotonic() + deadline,
+      attempts,
+      signal,
+    } as const;
+    let value: ListPage<T>;
+    try {
+      ({ value } = await client.get(request, (body) => decode(body, item, single)));
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      return ended(single && error.status === 404 ? undefined : error);
+    }
+    items.push(...value.items);
+    malformed += value.malformed;
+    if (!value.hasMore) return ended(undefined);
+    if (value.length === 0) return broken('malformed', 'a page is empty and has_more');
+    if (value.lastId === undefined) return broken('malformed', 'a page has_more and no last_id');
+    if (seen.has(value.lastId)) return broken('malformed', 'a cursor was handed out twice');
+    cursor = value.lastId;
+    seen.add(cursor);
+  }
+  return broken('too_large', `the list has more than ${mostPages} pages`);
+}
+
+const pageShape = z.object({ data: z.array(z.unknown()).max(mostItems), has_more: z.unknown(), last_id: z.unknown() });
+
+/** @throws if it is no list, or no object where one is meant */
+function decode<T>(body: Buffer, item: z.ZodType<T>, single: boolean): ListPage<T> {
+  const parsed: unknown = JSON.parse(body.toString('utf8'));
+  if (single && (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))) {
+    throw new Error('an object was expected');
+  }
+  const page = single ? undefined : pageShape.safeParse(parsed);
+  if (page?.success === false) throw new Error('data should be an array of a list');
+  const { data, has_more, last_id } = page?.data ?? { data: [parsed], has_more: false, last_id: undefined };
+  const items: T[] = [];
+  for (const one of data) {
+    const checked = item.safeParse(one);
+    if (checked.success) items.push(checked.data);
+  }
+  return {
+    items,
+    malformed: data.length - items.length,
+    length: data.length,
+    hasMore: has_more === true,
+    lastId: typeof last_id === 'string' && last_id !== '' && last_id.length <= longestCursor ? last_id : undefined,
+  };
+}
