@@ -1,5 +1,12 @@
 /** The tables of metrics in docs/metrics.md: of the API's data from the catalogue, of the exporter itself from its own text. */
-import { recentFamily, totalFamily } from '../metrics/families.ts';
+import {
+  monthToDateFamily,
+  organizationBudgetFamily,
+  previousMonthFamily,
+  projectBudgetFamily,
+  recentFamily,
+  totalFamily,
+} from '../metrics/families.ts';
 import { createSelfMetrics } from '../metrics/self.ts';
 import { type Endpoint, endpoints, type Field, widthSeconds } from '../openai/catalogue.ts';
 import { markdownTable } from './markers.ts';
@@ -26,10 +33,39 @@ function hasGauge(endpoint: Endpoint, width: string): boolean {
 function tableOf(endpoint: Endpoint): string {
   const rows = endpoint.fields.flatMap((field) => {
     const gauge = [code(recentFamily(endpoint, field).name), 'gauge', labelsOf(field), meaningOf(field)];
+    if (field.kind === 'money') return [gauge, ...moneyRows(endpoint, field)];
     if (field.kind !== 'flow') return [gauge];
     return [gauge, [code(totalFamily(endpoint, field).name), 'counter', 'dimensions', `The same since the anchor.`]];
   });
   return markdownTable(['Metric', 'Type', 'Labels', 'Value'], rows);
+}
+
+function moneyRows(endpoint: Endpoint, field: Field): readonly (readonly string[])[] {
+  const labels = `${field.unitLabel === undefined ? '' : `${code(field.unitLabel.name)}, `}dimensions`;
+  return [
+    [
+      code(monthToDateFamily(endpoint, field).name),
+      'gauge',
+      labels,
+      'All known days of the running UTC month, today included. Absent until a day of it was read.',
+    ],
+    [
+      code(previousMonthFamily(endpoint, field).name),
+      'gauge',
+      labels,
+      'The UTC month before the running one. Absent unless every day of it is known.',
+    ],
+  ];
+}
+
+/** Budgets, which come from flags. */
+export function budgetTable(): string {
+  return markdownTable(
+    ['Metric', 'Type', 'Labels', 'Value'],
+    [[organizationBudgetFamily, ['currency']] as const, [projectBudgetFamily, ['currency', 'project_id']] as const].map(
+      ([{ name, type, help }, labels]) => [code(name), type, labels.map(code).join(', '), help],
+    ),
+  );
 }
 
 function labelsOf(field: Field): string {

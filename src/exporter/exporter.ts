@@ -4,7 +4,9 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import { budgetSection } from '../metrics/budget.ts';
 import type { Piece } from '../metrics/gzip.ts';
+import { moneySection, moneySectionName } from '../metrics/money.ts';
 import type { PageSource } from '../metrics/published.ts';
 import { createPublisher } from '../metrics/publisher.ts';
 import { apiSection } from '../metrics/render.ts';
@@ -24,7 +26,7 @@ import { Account } from '../usage/account.ts';
 import { anchorAt, bucketEnd } from '../usage/windows.ts';
 
 export interface ExporterOptions {
-  readonly settings: Pick<Settings, 'poll' | 'counters' | 'series'>;
+  readonly settings: Pick<Settings, 'poll' | 'counters' | 'series' | 'budget'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly version: string;
@@ -107,11 +109,16 @@ export function createExporter(options: ExporterOptions): Exporter {
       parts.map(({ account }) => account),
       earlier,
     );
+  const costs = parts.find(({ endpoint }) => endpoint.api === 'costs');
   const publisher = createPublisher({
-    sections: parts.map(({ endpoint, account }) => {
-      const slow = () => isSlow(account, clock.now());
-      return apiSection(account, { endpoint, settleDelay, interval: () => (slow() ? idleInterval : interval) });
-    }),
+    sections: [
+      ...parts.map(({ endpoint, account }) => {
+        const slow = () => isSlow(account, clock.now());
+        return apiSection(account, { endpoint, settleDelay, interval: () => (slow() ? idleInterval : interval) });
+      }),
+      ...(costs === undefined ? [] : [moneySection(costs.account)]),
+      budgetSection(settings.budget),
+    ],
     clock,
     breathe: createBreather(clock).breathe,
     ...(compress === undefined ? {} : { compress }),
@@ -147,7 +154,10 @@ export function createExporter(options: ExporterOptions): Exporter {
       log,
       failureLog,
       polled: ({ failure }) => self.polled(api, failure?.reason),
-      changed: () => publisher.changed(api),
+      changed() {
+        publisher.changed(api);
+        if (api === costs?.endpoint.api) publisher.changed(moneySectionName);
+      },
     });
     return { endpoint, account, status, poller };
   });

@@ -41,6 +41,36 @@ export function totalFamily(endpoint: Endpoint, field: Field, settleDelayMinutes
   };
 }
 
+/** Money of the running month so far. */
+export function monthToDateFamily(endpoint: Endpoint, field: Field): Family {
+  return {
+    name: `openai_${endpoint.api}_month_to_date_${field.name}`,
+    type: 'gauge',
+    help: `${about(endpoint, field)} Sum of all known days of the running month in UTC, today included. ${endpoint.delay}`,
+  };
+}
+
+/** Money of the month before. */
+export function previousMonthFamily(endpoint: Endpoint, field: Field): Family {
+  return {
+    name: `openai_${endpoint.api}_previous_month_${field.name}`,
+    type: 'gauge',
+    help: `${about(endpoint, field)} Sum of the month before the running one in UTC; absent unless every day of it is known. ${endpoint.delay}`,
+  };
+}
+
+export const organizationBudgetFamily: Family = {
+  name: 'openai_organization_budget_amount',
+  type: 'gauge',
+  help: 'The budget of a month for the whole organization, as given with --budget.monthly, in units of the currency.',
+};
+
+export const projectBudgetFamily: Family = {
+  name: 'openai_project_budget_amount',
+  type: 'gauge',
+  help: 'The budget of a month for a project, as given with --budget.monthly-project, in units of the currency.',
+};
+
 /** HELP text as the text format asks: backslash and line feed escaped. */
 export function familyHeader(family: Family): string {
   const help = family.help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');

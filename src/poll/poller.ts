@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { ApiError } from '../openai/errors.ts';
 import type { Account } from '../usage/account.ts';
+import type { Span } from '../usage/plan.ts';
 import { attempt, type Outcome } from './attempt.ts';
 import type { FailureLog } from './failure-log.ts';
 import { type ReadContext, type ReadReport, readSpan } from './read.ts';
@@ -107,12 +108,21 @@ export function createPoller(options: PollerOptions): Poller {
         const { ledger, spans } = account.history(clock.now());
         complete = spans.length === 0;
         if (complete) return;
+        let failure: unknown;
         for (const span of spans) {
-          const deadline = clock.monotonic() + historyDeadline;
+          const deadline = clock.monotonic() + (isCosts ? pollDeadline : historyDeadline);
           const how = { priority: 'replay', deadline, signal, byPage: true } as const;
-          await readSpan(context, account, ledger, span, how, report);
+          try {
+            await readSpan(context, account, ledger, span, how, report);
+          } catch (error) {
+            // Days of costs count one by one: a month that cannot be read must not keep the others away.
+            if (!isCosts || !(error instanceof ApiError) || isOfEveryRequest(error)) throw error;
+            if (!isBeyondLookback(error)) failure ??= error;
+            else if (account.skip(span)) log.warn(costsBeyondLookback(span, error), { api });
+          }
         }
         options.changed();
+        if (failure !== undefined) throw failure;
       }
     });
     return { ...outcome, complete };
@@ -160,6 +170,16 @@ export function createPoller(options: PollerOptions): Poller {
 
 function isBeyondLookback(error: Error): boolean {
   return error instanceof ApiError && error.code === 'reporting_lookback_exceeded';
+}
+
+/** Failures that the next request would share. */
+function isOfEveryRequest({ reason }: ApiError): boolean {
+  return reason === 'auth' || reason === 'permission' || reason === 'rate_limited';
+}
+
+function costsBeyondLookback({ from, to }: Span, error: ApiError): string {
+  const [first, last] = [from, to].map((start) => new Date(start * 1_000).toISOString().slice(0, 10));
+  return `costs: OpenAI does not let the days from ${first} to before ${last} be read; sums that need them stay absent or without them. ${error.message}`;
 }
 
 /** Failures that say nothing about the next request: its answer may be another. */

@@ -5,6 +5,7 @@
 import { allDimensions, endpoints } from '../openai/catalogue.ts';
 import { type Anchor, anchor } from './anchor.ts';
 import { baseUrl } from './base-url.ts';
+import { type Budget, budgetAmount, projectBudgets } from './budget.ts';
 import { type ListenAddress, listenAddress } from './listen-address.ts';
 import { telemetryPath } from './telemetry-path.ts';
 import { choice, decimal, duration, type FromText, headerValue, list, namesOf, onOff, path, whole } from './values.ts';
@@ -187,6 +188,22 @@ export const flags = {
     summary: 'groups of an api; rest: other',
     details:
       'The most groups (combinations of label values) kept for one api, from 1 to 1000000. The rest is added up in one group whose labels all read `other`.',
+  }),
+  budgetMonthly: optional<string>(budgetAmount, {
+    name: 'budget.monthly',
+    kind: 'value',
+    placeholder: 'usd',
+    summary: 'budget of the organization',
+    details:
+      'The budget of a month for the whole organization, in usd: a decimal number above 0. Served as `openai_organization_budget_amount`, for alerts and dashboards; nothing is limited by it.',
+  }),
+  budgetMonthlyProject: optional<Budget['monthlyByProject']>(projectBudgets, {
+    name: 'budget.monthly-project',
+    kind: 'list',
+    placeholder: 'id=usd,…',
+    summary: 'budgets of projects',
+    details:
+      'Budgets of a month for single projects, in usd, each by its id: `proj_a=200,proj_b=50`. Served as `openai_project_budget_amount`.',
   }),
   listen: flag<ListenAddress>(listenAddress, ':9185', {
     name: 'web.listen-address',

@@ -3,6 +3,7 @@ import { endpoints, type FilterName } from '../openai/catalogue.ts';
 import type { Anchor } from './anchor.ts';
 import { readArguments } from './arguments.ts';
 import { sendsInTheClear } from './base-url.ts';
+import type { Budget } from './budget.ts';
 import { allFlags, type Command, type Flag, flags } from './flags.ts';
 import type { Given, GivenByFlag } from './given.ts';
 import { type KeySetting, type ReadFile, readKey } from './key.ts';
@@ -35,6 +36,7 @@ export interface Settings {
   readonly counters: { readonly anchor: Anchor; readonly zeroHold: number };
   readonly state: { readonly file: string | undefined };
   readonly series: { readonly maxGroups: number };
+  readonly budget: Budget;
   readonly web: { readonly listen: ListenAddress; readonly telemetryPath: string; readonly maxRequests: number };
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly format: 'json' | 'text' };
   readonly demo: { readonly speed: number };
@@ -146,6 +148,10 @@ function settingsFrom(reader: Reader): Settings {
     counters: { anchor: reader.read(flags.anchor), zeroHold: reader.read(flags.zeroHold) },
     state: { file: reader.read(flags.stateFile) },
     series: { maxGroups: reader.read(flags.maxGroups) },
+    budget: {
+      monthly: reader.read(flags.budgetMonthly),
+      monthlyByProject: reader.read(flags.budgetMonthlyProject) ?? [],
+    },
     web: {
       listen: reader.read(flags.listen),
       telemetryPath: reader.read(flags.telemetryPath),

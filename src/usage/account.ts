@@ -3,13 +3,14 @@
  * filling. Start and rollover are one mechanism: a new ledger is read from its anchor to now, and takes over when
  * nothing is missing. Until then the old one stays on show.
  */
-import { type Endpoint, widthSeconds } from '../openai/catalogue.ts';
+import { costsByKeySince, type Endpoint, widthSeconds } from '../openai/catalogue.ts';
 import type { Bucket } from './bucket.ts';
 import { CounterBook, type Opening } from './counters.ts';
 import { Ledger, type LedgerOptions } from './ledger.ts';
+import { monthsAt } from './months.ts';
 import { historySpans, isNeeded, type PlanOptions, pollSpans, type Span } from './plan.ts';
 import type { Restatements } from './restatements.ts';
-import { type Anchor, anchorAfter, bucketAt, bucketEnd, day, settleDelayOf } from './windows.ts';
+import { type Anchor, anchorAfter, anchorAt, bucketAt, bucketEnd, day, settleDelayOf } from './windows.ts';
 
 /** What an earlier process has shown. */
 export interface Restored {
@@ -38,8 +39,8 @@ export interface AccountOptions {
 /** What the counters of an api are doing. */
 export type CountersState = 'none' | 'replaying' | 'shown' | 'abandoned';
 
-/** Days of costs kept and read again each hour. */
-const costDays = 3;
+/** Costs begin anew with each month, whatever the counters do: their longest sums are those of two months. */
+const monthly: Anchor = { kind: 'month' };
 
 interface Replay {
   readonly ledger: Ledger;
@@ -56,14 +57,18 @@ export class Account {
   #replay: Replay | undefined;
   #abandoned = false;
   #replayed = false;
+  /** Costs: days before this are not asked for, the API does not go back so far. In seconds. */
+  #reach = Number.NEGATIVE_INFINITY;
 
-  /** @param now UTC in milliseconds; decides the anchor */
+  /** @param anchor where the counters start, in seconds */
   constructor(options: AccountOptions, anchor: number) {
     this.endpoint = options.endpoint;
     this.#options = options;
-    this.#plan = { endpoint: options.endpoint, settleDelay: options.settleDelay, offset: options.offset };
+    const { endpoint, settleDelay, offset, dimensions } = options;
+    const byKey = isCosts(endpoint) && dimensions.includes('api_key_id');
+    this.#plan = { endpoint, settleDelay, offset, ...(byKey ? { earliest: costsByKeySince } : {}) };
     this.#hasCounters = options.endpoint.fields.some((field) => field.kind === 'flow');
-    this.#ledger = this.#newLedger(anchor);
+    this.#ledger = this.#newLedger(isCosts(endpoint) ? anchorAt(options.clock.now(), monthly) : anchor);
     if (this.#hasCounters) this.#replay = { ledger: this.#newLedger(anchor), opening: 'history' };
   }
 
@@ -109,9 +114,16 @@ export class Account {
       up += changes.up;
       down += changes.down;
     }
-    const from = this.#hasCounters ? ledger.anchor : this.#historyFrom(ledger, now);
+    const from = this.#isCosts ? monthsAt(now).previous : this.#hasCounters ? ledger.anchor : undefined;
     ledger.buckets.keep((bucket) => isNeeded(this.#plan, bucket, from, now, (part) => stoodIn(ledger, part)));
     return { up, down };
+  }
+
+  /** Costs: the API cannot be read back to this span, so only what comes after it will be. Returns whether that is news. */
+  skip(span: Span): boolean {
+    if (span.to <= this.#reach) return false;
+    this.#reach = span.to;
+    return true;
   }
 
   /** The API cannot be read back to the anchor: no counters until the next period. Returns whether that is news. */
@@ -129,7 +141,7 @@ export class Account {
   turn(now: number, elapsed: number): boolean {
     if (this.#replay !== undefined) return this.#takeOver(this.#replay, now);
     if (this.#isOver(now, elapsed)) {
-      const anchor = anchorAfter(this.#ledger.anchor, this.#options.anchor);
+      const anchor = this.#isCosts ? anchorAt(now, monthly) : anchorAfter(this.#ledger.anchor, this.#options.anchor);
       this.#replay = { ledger: this.#newLedger(anchor), opening: 'zero' };
     }
     return false;
@@ -152,7 +164,11 @@ export class Account {
   }
 
   get #isCosts(): boolean {
-    return this.endpoint.limits['1m'] === undefined;
+    return isCosts(this.endpoint);
+  }
+
+  get #period(): Anchor {
+    return this.#isCosts ? monthly : this.#options.anchor;
   }
 
   #newLedger(anchor: number): Ledger {
@@ -162,7 +178,7 @@ export class Account {
   }
 
   #historyFrom(ledger: Ledger, now: number): number | undefined {
-    if (this.#isCosts) return bucketAt(now - costDays * day, '1d');
+    if (this.#isCosts) return Math.max(monthsAt(now).previous, this.#reach);
     return this.#hasCounters ? ledger.anchor : undefined;
   }
 
@@ -185,7 +201,7 @@ export class Account {
         ledger: replay.ledger,
         opening: replay.opening,
         zeroHold: this.#options.zeroHold,
-        until: anchorAfter(replay.ledger.anchor, this.#options.anchor),
+        until: anchorAfter(replay.ledger.anchor, this.#period),
         ...(restored === undefined ? {} : { restored }),
         ...(previous === undefined ? {} : { previous }),
       });
@@ -207,7 +223,7 @@ export class Account {
 
   /** Whether the period on show has ended and everything of it has been shown for long enough. */
   #isOver(now: number, elapsed: number): boolean {
-    const until = anchorAfter(this.#ledger.anchor, this.#options.anchor);
+    const until = anchorAfter(this.#ledger.anchor, this.#period);
     if (now < until * 1_000 + 2 * this.#options.settleDelay) return false;
     const returned = (['1m', '1h', '1d'] as const).some((width) => (this.#ledger.buckets.newest(width) ?? 0) >= until);
     if (!returned) return false;
@@ -215,6 +231,10 @@ export class Account {
     const { finalSince } = this.#book;
     return finalSince !== undefined && elapsed >= finalSince + this.#options.zeroHold;
   }
+}
+
+function isCosts(endpoint: Endpoint): boolean {
+  return endpoint.limits['1m'] === undefined;
 }
 
 function held(ledger: Ledger): (width: Bucket['width'], start: number) => Bucket | undefined {

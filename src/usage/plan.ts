@@ -4,7 +4,17 @@
  */
 import { type Endpoint, type Width, widthSeconds } from '../openai/catalogue.ts';
 import type { Bucket } from './bucket.ts';
-import { bucketAt, bucketEnd, day, hour, lastDue, lookbackBuckets, polledWidths, settleDelayOf } from './windows.ts';
+import {
+  anchorAt,
+  bucketAt,
+  bucketEnd,
+  day,
+  hour,
+  lastDue,
+  lookbackBuckets,
+  polledWidths,
+  settleDelayOf,
+} from './windows.ts';
 
 /** Buckets to read: those of one width that start in [from, to), in seconds. */
 export interface Span {
@@ -22,11 +32,20 @@ export interface PlanOptions {
   readonly settleDelay: number;
   /** Delay of this api's periodic reads after the common instant, in milliseconds, so that not all come at once. */
   readonly offset: number;
+  /** The first bucket that may be asked for, in seconds: the API refuses to answer for what is older. */
+  readonly earliest?: number;
 }
+
+/** Days of costs that are read again each hour. */
+const recentCostDays = 3;
 
 /** Whether a bucket's numbers can be relied on as final. One read in the future was read by a wrong clock. */
 function isFinal(bucket: Bucket | undefined, now: number): boolean {
   return bucket?.settled === true && bucket.readAt <= now;
+}
+
+function notBefore({ earliest = Number.NEGATIVE_INFINITY }: PlanOptions, from: number): number {
+  return Math.max(from, earliest);
 }
 
 /** The first bucket of this width that cannot have settled by now. */
@@ -42,18 +61,18 @@ export function oldestShown(endpoint: Endpoint, width: Width, now: number, usage
 
 /** What a poll reads: from the first recent bucket that has not settled to the one in progress. */
 export function pollSpans(options: PlanOptions, held: Held, now: number): readonly Span[] {
-  return polledWidths(options.endpoint).map((width) => {
+  return polledWidths(options.endpoint).flatMap((width) => {
     const to = bucketEnd(bucketAt(now, width), width);
-    let from = oldestShown(options.endpoint, width, now, options.settleDelay);
+    let from = notBefore(options, oldestShown(options.endpoint, width, now, options.settleDelay));
     while (from < to - widthSeconds[width] && isFinal(held(width, from), now)) from += widthSeconds[width];
-    return { width, from, to };
+    return from < to ? [{ width, from, to }] : [];
   });
 }
 
 /**
  * What the history lacks, or is due to be read again: whole days since `from`, and the hours of the days that
  * have not settled. Each hour: the hours of the running day and the days that ended within the last 24 h (costs:
- * the last 3 days). Each day: all of it.
+ * the last 3 days). Each day: all of it. Oldest first.
  * @param from first day needed, in seconds; undefined where no days are needed
  */
 export function historySpans(options: PlanOptions, held: Held, from: number | undefined, now: number): readonly Span[] {
@@ -63,7 +82,7 @@ export function historySpans(options: PlanOptions, held: Held, from: number | un
   const phase = options.settleDelay + options.offset;
   const hourlyDue = lastDue(now, hour, phase);
   const dailyDue = lastDue(now, day, phase);
-  const recent = now - (costs ? 3 * day : day);
+  const recent = now - (costs ? recentCostDays * day : day);
 
   const isDue = (width: Width, start: number): boolean => {
     const bucket = held(width, start);
@@ -74,9 +93,21 @@ export function historySpans(options: PlanOptions, held: Held, from: number | un
 
   const today = firstUnsettled('1d', now, settleDelay);
   const spans: Span[] = [];
-  if (from !== undefined) spans.push(...runs('1d', from, today, isDue));
+  if (from !== undefined) {
+    // The months of costs, and their recent days, are read apart: a fault in one must not keep the others away.
+    const cuts = costs ? [anchorAt(now, { kind: 'month' }), bucketAt(recent, '1d')] : [];
+    for (const [begin, end] of pieces(notBefore(options, from), today, cuts)) {
+      spans.push(...runs('1d', begin, end, isDue));
+    }
+  }
   if (!costs) spans.push(...runs('1h', Math.max(today, from ?? today), firstUnsettled('1h', now, settleDelay), isDue));
   return spans;
+}
+
+/** [from, to) cut at the given places. */
+function pieces(from: number, to: number, cuts: readonly number[]): readonly (readonly [number, number])[] {
+  const inside = cuts.filter((cut) => cut > from && cut < to).sort((a, b) => a - b);
+  return [from, ...inside].map((begin, index) => [begin, inside[index] ?? to]);
 }
 
 /** The runs of buckets in [from, to) that are due. */
@@ -108,5 +139,8 @@ export function isNeeded(
 ): boolean {
   if (bucket.start >= oldestShown(options.endpoint, bucket.width, now, options.settleDelay)) return true;
   if (bucket.width === '1h' && bucket.start * 1_000 >= now - day - hour) return true;
-  return from !== undefined && bucket.start >= from && bucket.settled && !isStoodIn(bucket);
+  if (from === undefined || bucket.start < from) return false;
+  // A day of costs counts as it was last known, be it final or not.
+  if (options.endpoint.limits['1m'] === undefined) return true;
+  return bucket.settled && !isStoodIn(bucket);
 }

@@ -23,6 +23,8 @@ test('the flags are those that do something', () => {
     'counters.zero-hold',
     'state.file',
     'series.max-groups',
+    'budget.monthly',
+    'budget.monthly-project',
     'web.listen-address',
     'web.telemetry-path',
     'web.max-requests',

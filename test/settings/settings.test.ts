@@ -40,6 +40,7 @@ test('without anything but a key, every default holds', () => {
       counters: { anchor: { kind: 'month' }, zeroHold: 120_000 },
       state: { file: undefined },
       series: { maxGroups: 10_000 },
+      budget: { monthly: undefined, monthlyByProject: [] },
       web: { listen: { host: undefined, port: 9_185 }, telemetryPath: '/metrics', maxRequests: 40 },
       log: { level: 'info', format: 'json' },
       demo: { speed: 1 },
@@ -185,7 +186,7 @@ describe('commands', () => {
 test.each([
   [['--poll.intervall=3m'], '--poll.intervall: unknown flag; did you mean --poll.interval?'],
   [['--names.refresh=1m'], '--names.refresh: unknown flag; --help lists the flags'],
-  [['--budget.monthly', '1000'], '--budget.monthly: unknown flag; --help lists the flags'],
+  [['--tariff.monthly', '1000'], '--tariff.monthly: unknown flag; --help lists the flags'],
   [['-log.level=debug'], '-log.level: unknown flag; did you mean --log.level?'],
   [['--no-poll.interval'], '--no-poll.interval: unknown flag; did you mean --poll.interval?'],
   [['--no-poll.batch=true'], '--no-poll.batch: takes no value'],

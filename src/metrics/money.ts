@@ -1,0 +1,75 @@
+/** The section of costs over longer spans: the running month so far, and the month before. */
+import type { Account } from '../usage/account.ts';
+import type { Ledger } from '../usage/ledger.ts';
+import { type DaySums, type MonthDays, MonthSums, monthDays, monthsAt } from '../usage/months.ts';
+import { monthToDateFamily, previousMonthFamily } from './families.ts';
+import { renderFamily } from './render.ts';
+import type { Rendered, Section } from './section.ts';
+
+/** Name of the section: it changes with the costs. */
+export const moneySectionName = 'money';
+
+/** @param account that of costs */
+export function moneySection(account: Account): Section {
+  const index = account.endpoint.fields.findIndex((field) => field.kind === 'money');
+  const sums = new MonthSums(index);
+  return {
+    name: moneySectionName,
+    prepare(now) {
+      const { ledger } = account;
+      return {
+        parts: renderMoney(ledger, index, monthDays(ledger, now), sums.of(ledger, now)),
+        // With the month, what is shown becomes that of the month before, whether anything is read or not.
+        until: monthsAt(now).next * 1_000,
+        untilElapsed: Number.POSITIVE_INFINITY,
+      };
+    },
+  };
+}
+
+/** Adding up is part of it, and pauses like rendering does: a pause is a part without text. */
+function* renderMoney(
+  ledger: Ledger,
+  index: number,
+  days: MonthDays,
+  sums: { readonly running: DaySums; readonly previous: DaySums },
+): Generator<Rendered> {
+  const { endpoint, groups } = ledger;
+  const field = endpoint.fields[index];
+  if (field === undefined) return;
+  for (const _ of sums.running.update(days.running)) yield pause;
+  for (const _ of sums.previous.update(days.previous)) yield pause;
+
+  const samples = (of: DaySums, isShown: (group: number) => boolean): Block[] =>
+    ranges(groups.size).map(([from, to]) => (add) => {
+      for (let group = from; group < to; group++) {
+        // Money becomes a float here and nowhere before: the sum is exact.
+        if (isShown(group) && ledger.hasSeries(index, group)) add('', groups.text(group), Number(of.exact(group)));
+      }
+    });
+  if (days.running.length > 0) {
+    // As in every bucket, a group reads 0 if it has nothing here but had in the one before.
+    const isShown = (group: number) => sums.running.has(group) || sums.previous.has(group);
+    yield* renderFamily(monthToDateFamily(endpoint, field), samples(sums.running, isShown));
+  }
+  if (days.previousComplete) {
+    yield* renderFamily(
+      previousMonthFamily(endpoint, field),
+      samples(sums.previous, (group) => sums.previous.has(group)),
+    );
+  }
+}
+
+const pause: Rendered = { text: '', series: 0 };
+
+type Block = Parameters<typeof renderFamily>[1][number];
+
+/** Groups that are rendered at a stretch. */
+const stretch = 2_000;
+
+function ranges(size: number): readonly (readonly [number, number])[] {
+  return Array.from({ length: Math.ceil(size / stretch) }, (_, index) => [
+    index * stretch,
+    Math.min(size, (index + 1) * stretch),
+  ]);
+}
