@@ -49,7 +49,7 @@ export function smallOrganization(entries: Entry[] = []): SmallOrganization {
         .filter(([, sum]) => sum !== 0)
         .map(([model, sum]) => ({
           labels: grouped ? [model] : [],
-          fields: { input_tokens: sum, num_model_requests: 1 },
+          fields: { input_tokens: sum },
         }));
       return rawBucket(width, start, rows, Math.max(start, Math.min(end, Math.floor(at / 1_000))));
     },
