@@ -23,7 +23,13 @@ export interface PageSizes {
 
 /** Below the 4 MB that a page may have, so that a busier hour than the last still fits. */
 const targetBytes = 3_000_000;
-const firstLimits: Readonly<Record<Width, number>> = { '1m': 60, '1h': 8, '1d': 2 };
+/** Where nothing is known yet. */
+const firstLimits: Readonly<Record<Width, number>> = { '1m': 16, '1h': 4, '1d': 2 };
+/** A bucket is larger than a narrower one, but less than by its time: the groups are much the same. */
+const guesses: Readonly<Partial<Record<Width, { readonly from: Width; readonly times: number }>>> = {
+  '1h': { from: '1m', times: 30 },
+  '1d': { from: '1h', times: 12 },
+};
 /** Nights are small: what is known of a bucket's size is forgotten by and by only. */
 const memory = 0.8;
 
@@ -33,9 +39,15 @@ export function createPageSizes(): PageSizes {
     bytesPerBucket: number;
   }
   const known = new Map<string, Known>();
+  const guess = (api: string, width: Width): number => {
+    const { from, times } = guesses[width] ?? {};
+    const narrower = from === undefined ? undefined : known.get(`${api} ${from}`)?.bytesPerBucket;
+    if (narrower === undefined || narrower === 0 || times === undefined) return firstLimits[width];
+    return Math.max(1, Math.floor(targetBytes / (narrower * times)));
+  };
   const of = (api: string, width: Width): Known => {
     const key = `${api} ${width}`;
-    const found = known.get(key) ?? { limit: firstLimits[width], bytesPerBucket: 0 };
+    const found = known.get(key) ?? { limit: guess(api, width), bytesPerBucket: 0 };
     known.set(key, found);
     return found;
   };

@@ -319,8 +319,8 @@ describe('the limit', () => {
   const hours = { width: '1h', from: noon, to: noon + 240 * 3_600 } as const;
 
   it.each<[Width, number]>([
-    ['1m', 60],
-    ['1h', 8],
+    ['1m', 16],
+    ['1h', 4],
     ['1d', 2],
   ])('of %s starts at %i and never passes the maximum', (width, first) => {
     const sizes = createPageSizes();
@@ -335,11 +335,23 @@ describe('the limit', () => {
     const sizes = createPageSizes();
     const limit = () => sizes.limit('a', '1m', 1_440);
     sizes.observe('a', '1m', 2, 200);
-    expect(limit()).toBe(60);
-    sizes.observe('a', '1m', 60, 6_000);
-    expect(limit()).toBe(240);
+    expect(limit()).toBe(16);
+    sizes.observe('a', '1m', 16, 1_600);
+    expect(limit()).toBe(64);
     sizes.observe('a', '1m', 0, 50);
-    expect(limit()).toBe(240);
+    expect(limit()).toBe(64);
+  });
+
+  it('begins with what narrower buckets let expect, so that a small organization is read in few pages', () => {
+    const sizes = createPageSizes();
+    sizes.observe('small', '1m', 16, 16 * 400);
+    expect(sizes.limit('small', '1h', 168)).toBe(168);
+    sizes.observe('small', '1h', 4, 4 * 2_000);
+    expect(sizes.limit('small', '1d', 31)).toBe(31);
+    sizes.observe('large', '1m', 16, 16 * 200_000);
+    expect(sizes.limit('large', '1h', 168)).toBe(1);
+    sizes.observe('large', '1h', 1, 2_000_000);
+    expect(sizes.limit('large', '1d', 31)).toBe(1);
   });
 
   it('shrinks at once, and remembers a busy hour for some pages', () => {
@@ -384,7 +396,7 @@ describe('the limit', () => {
       throw tooLarge;
     });
     expect((await read(never.client, hours)).error).toBe(tooLarge);
-    expect(never.asked.map(({ limit }) => limit)).toEqual([8, 2, 1]);
+    expect(never.asked.map(({ limit }) => limit)).toEqual([4, 1]);
   });
 
   /** Sizes that do not grow back. */
