@@ -5,23 +5,16 @@
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { test } from 'vitest';
 
-export interface Tool {
-  readonly path: string | undefined;
-  /** `test`, or what stands for it where the tool is missing. */
-  readonly test: typeof test;
-}
-
-/** @param name of the program @param comesWith the Debian package that has it */
-export function findTool(name: string, comesWith: string): Tool {
+/** Where the program is; undefined if it is missing. @param comesWith the Debian package that has it */
+export function findTool(name: string, comesWith: string): string | undefined {
   const directories = (process.env['PATH'] ?? '').split(delimiter);
   const path = directories.map((directory) => join(directory, name)).find(isExecutable);
-  if (path !== undefined) return { path, test };
+  if (path !== undefined) return path;
   const lack = `${name} is missing: install Debian's package ${comesWith}`;
   if (process.env['REQUIRE_TOOLS'] === '1') throw new Error(lack);
   process.stderr.write(`${lack}; its tests are skipped\n`);
-  return { path, test: test.skip };
+  return undefined;
 }
 
 function isExecutable(path: string): boolean {
