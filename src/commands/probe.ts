@@ -10,7 +10,7 @@ import { bucketAt, bucketEnd, polledWidths } from '../usage/windows.ts';
 import type { ProbeResult } from './check.ts';
 
 /** Milliseconds that one question may take, its retries included. */
-const deadline = 60_000;
+const deadline = 20_000;
 
 export interface ProbeOptions {
   readonly client: Client;

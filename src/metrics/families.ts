@@ -10,13 +10,11 @@ export interface Family {
   readonly help: string;
 }
 
-const costsDelay = 24 * 60;
-
 /** How long after a bucket's end its numbers are final, in words. */
 function settles(endpoint: Endpoint, settleDelayMinutes: number): string {
-  return endpoint.limits['1m'] === undefined
-    ? `A day is final ${costsDelay / 60} hours after its end.`
-    : `A bucket is final ${settleDelayMinutes} minutes after its end.`;
+  if (endpoint.limits['1m'] === undefined) return 'A day is final 24 hours after its end.';
+  const delay = settleDelayMinutes < 1 ? `${settleDelayMinutes * 60} seconds` : `${settleDelayMinutes} minutes`;
+  return `A bucket is final ${delay} after its end.`;
 }
 
 function about(endpoint: Endpoint, field: Field): string {
