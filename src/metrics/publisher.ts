@@ -90,24 +90,24 @@ export function createPublisher(options: PublisherOptions): Publisher {
     return Math.max(0, left);
   }
 
-  function due(): readonly Section[] {
-    const now = clock.now();
-    const elapsed = clock.monotonic();
-    return sections.filter(({ name }) => {
-      const segment = segments.get(name);
-      return segment === undefined || dirty.has(name) || now >= segment.until || elapsed >= segment.untilElapsed;
-    });
+  function isDue({ name, stale }: Section): boolean {
+    const segment = segments.get(name);
+    if (segment === undefined || dirty.has(name) || stale?.() === true) return true;
+    return clock.now() >= segment.until || clock.monotonic() >= segment.untilElapsed;
   }
 
   async function publish(): Promise<void> {
-    const changed = due();
-    if (changed.length === 0) return;
     const begun = clock.monotonic();
-    for (const section of changed) {
+    let rendered = false;
+    for (const section of sections) {
+      // Asked one by one, for a section can be about what those before it have just shown.
+      if (!isDue(section)) continue;
       // Before rendering: what changes meanwhile is rendered the next time.
       dirty.delete(section.name);
       segments.set(section.name, await render(section));
+      rendered = true;
     }
+    if (!rendered) return;
     await options.beforeShown?.();
     page = assemble(sections.flatMap(({ name }) => segments.get(name) ?? []));
     options.published?.((clock.monotonic() - begun) / 1_000);
@@ -134,7 +134,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
           signal.throwIfAborted();
           const woken = new AbortController();
           wake = () => woken.abort();
-          if (due().length === 0) await clock.sleep(nap(), woken.signal).catch(() => undefined);
+          if (!sections.some(isDue)) await clock.sleep(nap(), woken.signal).catch(() => undefined);
           wake = undefined;
           signal.throwIfAborted();
         }

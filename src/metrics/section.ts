@@ -19,4 +19,6 @@ export interface Section {
   readonly name: string;
   /** @param now UTC in milliseconds @param elapsed monotonic milliseconds */
   prepare(now: number, elapsed: number): Prepared;
+  /** Whether what it was made of has changed since, as only it can tell: asked once those before it are rendered. */
+  stale?(): boolean;
 }

@@ -85,6 +85,11 @@ export class CounterBook {
     else this.#finalSince ??= elapsed;
   }
 
+  /** Whether a page has been made of it: before, it shows nothing. */
+  get isOpen(): boolean {
+    return this.#openedAt !== undefined;
+  }
+
   /** When the passing of time alone changes what is shown, in monotonic milliseconds; Infinity for never. */
   get nextChange(): number {
     const farewellEnd = this.#previous === undefined ? Number.POSITIVE_INFINITY : (this.#openedAt ?? 0) + farewell;
@@ -94,6 +99,11 @@ export class CounterBook {
   /** Since when, in monotonic milliseconds, the period's last total has been on show, every bucket of it settled. */
   get finalSince(): number | undefined {
     return this.#finalSince;
+  }
+
+  /** The ledgers whose groups are on show: this period's, and for a while that of the one before. */
+  get ledgers(): readonly Ledger[] {
+    return this.#previous === undefined ? [this.ledger] : [this.ledger, this.#previous.ledger];
   }
 
   /** By field index: how far what is shown is above the totals, because a counter must not fall. */

@@ -1,0 +1,119 @@
+/**
+ * Who and what the organization consists of, as far as its lists have told: projects, keys, service accounts, users.
+ * Texts are kept as label values, cut, so that a name of any length costs no more than one that can be shown.
+ */
+import { LRUCache } from 'lru-cache';
+import type { ApiKeyItem, ProjectItem, ServiceAccountItem, UserItem } from '../openai/lists.ts';
+import { labelValue } from '../usage/labels.ts';
+import { Listing } from './listing.ts';
+
+export interface ProjectName {
+  readonly id: string;
+  readonly name: string;
+  /** As the API words it; `none` where it does not say. */
+  readonly status: string;
+}
+
+export interface KeyName {
+  readonly id: string;
+  readonly name: string;
+  readonly projectId: string;
+  readonly ownerType: string;
+  readonly ownerId: string;
+}
+
+export interface UserName {
+  readonly id: string;
+  readonly name: string;
+  readonly email: string;
+}
+
+/** Names of one kind: listed now, and remembered of what is gone. */
+export interface Names<T> {
+  /** By id, each once. */
+  listed(): ReadonlyMap<string, T>;
+  /** What was listed once. Asking keeps it in memory: what is asked for is what is shown. */
+  remembered(id: string): T | undefined;
+}
+
+/** The organization's own lists have this for a scope; those of a project its id. */
+export const organization = '';
+
+export class Directory {
+  readonly #projects: Listing<ProjectName>;
+  readonly #keys: Listing<KeyName>;
+  readonly #users: Listing<UserName>;
+  readonly #serviceAccounts: Listing<UserName>;
+  readonly projects: Names<ProjectName>;
+  readonly keys: Names<KeyName>;
+  readonly users: Names<UserName>;
+
+  /** @param mostRemembered names of one kind that are kept after they have gone; at least as many as can be shown */
+  constructor(mostRemembered: number, clock: { now(): number }) {
+    const memory = <T extends object>() =>
+      new LRUCache<string, T>({ maxSize: mostRemembered, sizeCalculation: () => 1, perf: clock });
+    const projects = memory<ProjectName>();
+    const keys = memory<KeyName>();
+    const users = memory<UserName>();
+    this.#projects = new Listing((project) => projects.set(project.id, { ...project, status: labelValue(null) }));
+    this.#keys = new Listing((key) => keys.set(key.id, key));
+    this.#users = new Listing((user) => users.set(user.id, user));
+    this.#serviceAccounts = new Listing((account) => users.set(account.id, account));
+    this.projects = { listed: () => this.#projects.all(), remembered: (id) => projects.get(id) };
+    this.keys = { listed: () => this.#keys.all(), remembered: (id) => keys.get(id) };
+    this.users = {
+      // A service account that is listed as a user too is shown as the user.
+      listed: () => new Map([...this.#serviceAccounts.all(), ...this.#users.all()]),
+      remembered: (id) => users.get(id),
+    };
+  }
+
+  /** Rises with every change. */
+  get version(): number {
+    return this.#projects.version + this.#keys.version + this.#users.version + this.#serviceAccounts.version;
+  }
+
+  /** Ids of the projects that can be asked for what is theirs. */
+  get activeProjects(): readonly string[] {
+    // A status that is not told refuses nothing.
+    return [...this.#projects.all().values()].filter(({ status }) => status !== 'archived').map(({ id }) => id);
+  }
+
+  /** @param complete whether these are all: then what is not among them is gone */
+  takeProjects(items: readonly ProjectItem[], complete: boolean): void {
+    const projects = items.map(({ id, name, status }) => ({ id, name: nameOr(name, id), status: labelValue(status) }));
+    this.#projects.take(organization, projects, complete);
+  }
+
+  takeKeys(projectId: string, items: readonly ApiKeyItem[], complete: boolean): void {
+    const keys = items.map(({ id, name, ownerType, ownerId }) => ({
+      id,
+      name: nameOr(name, id),
+      projectId,
+      ownerType: labelValue(ownerType),
+      ownerId: labelValue(ownerId),
+    }));
+    this.#keys.take(projectId, keys, complete);
+  }
+
+  takeUsers(items: readonly UserItem[], complete: boolean): void {
+    const users = items.map(({ id, name, email }) => ({ id, name: nameOr(name, id), email: labelValue(email) }));
+    this.#users.take(organization, users, complete);
+  }
+
+  takeServiceAccounts(projectId: string, items: readonly ServiceAccountItem[], complete: boolean): void {
+    const accounts = items.map(({ id, name }) => ({ id, name: nameOr(name, id), email: labelValue(null) }));
+    this.#serviceAccounts.take(projectId, accounts, complete);
+  }
+
+  /** The project can no longer be asked: what was its own is only remembered. */
+  dropProject(projectId: string): void {
+    this.#keys.drop(projectId);
+    this.#serviceAccounts.drop(projectId);
+  }
+}
+
+/** Where there is no name, the name is the id. */
+export function nameOr(name: string | null, id: string): string {
+  return labelValue(name === null || name === '' ? id : name);
+}

@@ -1,0 +1,81 @@
+/** The limits that the organization has set or been given: rate limits, spend limits, spend alerts, expiring keys. */
+import { Big } from 'big.js';
+import type { AdminKeyItem, SpendAlertItem, SpendLimitItem } from '../openai/lists.ts';
+import { labelValue } from '../usage/labels.ts';
+import { nameOr, organization } from './directory.ts';
+import { Listing } from './listing.ts';
+import { ModelsInUse } from './models-in-use.ts';
+import { RateLimits } from './rate-limits.ts';
+
+export interface SpendLimit {
+  readonly id: string;
+  readonly amount: number;
+  readonly currency: string;
+  readonly enforcement: string;
+}
+
+export interface SpendAlert {
+  readonly id: string;
+  readonly amount: number;
+  readonly currency: string;
+}
+
+export interface ExpiringKey {
+  readonly id: string;
+  readonly name: string;
+  /** Seconds of UTC. */
+  readonly expiresAt: number;
+}
+
+export class Limits {
+  readonly rate = new RateLimits();
+  readonly inUse = new ModelsInUse();
+  /** By scope; at most one in each. Amounts are in units of the currency. */
+  readonly spendLimits = new Listing<SpendLimit>();
+  readonly spendAlerts = new Listing<SpendAlert>();
+  readonly adminKeys = new Listing<ExpiringKey>();
+
+  /** Rises with every change. */
+  get version(): number {
+    const { rate, inUse, spendLimits, spendAlerts, adminKeys } = this;
+    return rate.version + inUse.version + spendLimits.version + spendAlerts.version + adminKeys.version;
+  }
+
+  takeSpendLimit(scope: string, items: readonly SpendLimitItem[], complete: boolean): void {
+    const limits = items.map(({ cents, currency, enforcement }) => ({
+      id: 'limit',
+      amount: fromCents(cents),
+      currency: labelValue(currency),
+      enforcement: labelValue(enforcement),
+    }));
+    this.spendLimits.take(scope, limits, complete);
+  }
+
+  takeSpendAlerts(scope: string, items: readonly SpendAlertItem[], complete: boolean): void {
+    const alerts = items.map(({ id, cents, currency }) => ({
+      id,
+      amount: fromCents(cents),
+      currency: labelValue(currency),
+    }));
+    this.spendAlerts.take(scope, alerts, complete);
+  }
+
+  takeAdminKeys(items: readonly AdminKeyItem[], complete: boolean): void {
+    const keys = items.flatMap(({ id, name, expiresAt }) =>
+      expiresAt === null ? [] : [{ id, name: nameOr(name, id), expiresAt }],
+    );
+    this.adminKeys.take(organization, keys, complete);
+  }
+
+  /** The project can no longer be asked, and its limits hold for nobody. */
+  dropProject(projectId: string): void {
+    this.rate.drop(projectId);
+    this.spendLimits.drop(projectId);
+    this.spendAlerts.drop(projectId);
+  }
+}
+
+/** Exact until it becomes a float. */
+function fromCents(cents: string): number {
+  return new Big(cents).times('0.01').toNumber();
+}
