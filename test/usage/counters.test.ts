@@ -30,7 +30,7 @@ function start(entries: Entry[], at: string, more: Partial<ReplicaOptions> = {})
     time,
     replica,
     /** Lets minutes pass, one round in each; returns what is shown at the end. */
-    after(minutes: number): Record<string, number> {
+    shownAfter(minutes: number): Record<string, number> {
       let shown = new Map<string, number>();
       for (let each = 0; each < minutes; each++) {
         pass(time, minute);
@@ -72,7 +72,7 @@ describe('at the start', () => {
   test('nothing is shown before all of the history is there: never a partial sum', () => {
     let broken = true;
     const missing = seconds('2026-05-05T00:00Z');
-    const { round, after } = start(
+    const { round, shownAfter } = start(
       [used('a', minuteAt('2026-05-02T12:00Z'), 10), used('a', minuteAt('2026-05-08T12:00Z'), 5)],
       '2026-05-10T10:30:30Z',
       {
@@ -80,9 +80,9 @@ describe('at the start', () => {
       },
     );
     expect(round()).toEqual({});
-    expect(after(5)).toEqual({});
+    expect(shownAfter(5)).toEqual({});
     broken = false;
-    expect(after(1)).toEqual({ a: 15 });
+    expect(shownAfter(1)).toEqual({ a: 15 });
   });
 
   test('the reading of history goes on where it failed', () => {
@@ -103,35 +103,35 @@ describe('at the start', () => {
   });
 
   test('a series whose only usage has not settled begins at 0', () => {
-    const { round, after } = start([used('a', minuteAt('2026-05-10T10:20Z'), 100)], '2026-05-10T10:30:30Z');
+    const { round, shownAfter } = start([used('a', minuteAt('2026-05-10T10:20Z'), 100)], '2026-05-10T10:30:30Z');
     expect(round()).toEqual({ a: 0 });
-    expect(after(20)).toEqual({ a: 100 });
+    expect(shownAfter(20)).toEqual({ a: 100 });
   });
 });
 
 describe('zero first', () => {
   test('a new series appears at 0 with its first bucket, and rises when that has settled', () => {
-    const { round, after, organization } = start(
+    const { round, shownAfter, organization } = start(
       [used('a', minuteAt('2026-05-02T12:00Z'), 10)],
       '2026-05-10T10:30:30Z',
     );
     round();
     organization.entries.push(used('b', minuteAt('2026-05-10T10:31Z'), 7, 60));
-    expect(after(1)).toEqual({ a: 10 });
+    expect(shownAfter(1)).toEqual({ a: 10 });
     // Known from 10:33; settled at 10:47.
-    expect(after(2)).toEqual({ a: 10, b: 0 });
-    expect(after(13)).toEqual({ a: 10, b: 0 });
-    expect(after(1)).toEqual({ a: 10, b: 7 });
+    expect(shownAfter(2)).toEqual({ a: 10, b: 0 });
+    expect(shownAfter(13)).toEqual({ a: 10, b: 0 });
+    expect(shownAfter(1)).toEqual({ a: 10, b: 7 });
   });
 
   test('a series first seen when it has settled already stays at 0 for the zero-hold', () => {
-    const { round, after, time, replica, organization } = start([], '2026-05-10T10:30:30Z', { zeroHold: 5 * minute });
+    const { round, shownAfter, time, replica, organization } = start([], '2026-05-10T10:30:30Z', { zeroHold: 5 * minute });
     round();
     // The API comes to know an old hour at last.
     organization.entries.push({ model: 'late', minute: minuteAt('2026-05-10T09:00Z'), tokens: 3, known: time.now });
     time.now = seconds('2026-05-10T11:16Z') * 1_000;
     expect(round()).toEqual({ late: 0 });
-    expect(after(4)).toEqual({ late: 0 });
+    expect(shownAfter(4)).toEqual({ late: 0 });
     pass(time, minute - 1);
     expect(Object.fromEntries(replica.show())).toEqual({ late: 0 });
     pass(time, 1);
@@ -166,38 +166,38 @@ describe('zero first', () => {
 
 describe('restatements', () => {
   test('upwards are a rise; one for each group, field and bucket is counted', () => {
-    const { round, after, organization, replica, time } = start(
+    const { round, shownAfter, organization, replica, time } = start(
       [used('a', minuteAt('2026-05-10T08:05Z'), 10)],
       '2026-05-10T10:30:30Z',
     );
     round();
     expect(replica.restated).toEqual({ up: 0, down: 0 });
     organization.entries.push({ model: 'a', minute: minuteAt('2026-05-10T08:06Z'), tokens: 5, known: time.now });
-    expect(after(60)).toEqual({ a: 15 });
+    expect(shownAfter(60)).toEqual({ a: 15 });
     expect(replica.restated).toEqual({ up: 1, down: 0 });
     expect(replica.heldBack()).toBe(0);
   });
 
   test('downwards are held back until growth overtakes them', () => {
-    const { round, after, organization, replica, time } = start(
+    const { round, shownAfter, organization, replica, time } = start(
       [used('a', minuteAt('2026-05-10T08:05Z'), 10)],
       '2026-05-10T10:30:30Z',
     );
     round();
     organization.entries.push({ model: 'a', minute: minuteAt('2026-05-10T08:05Z'), tokens: -4, known: time.now });
-    expect(after(60)).toEqual({ a: 10 });
+    expect(shownAfter(60)).toEqual({ a: 10 });
     expect(replica.restated).toEqual({ up: 0, down: 1 });
     expect(replica.heldBack()).toBe(4);
     organization.entries.push(used('a', minuteAt('2026-05-10T11:31Z'), 3));
-    expect(after(30)).toEqual({ a: 10 });
+    expect(shownAfter(30)).toEqual({ a: 10 });
     expect(replica.heldBack()).toBe(1);
     organization.entries.push(used('a', minuteAt('2026-05-10T12:01Z'), 3));
-    expect(after(30)).toEqual({ a: 12 });
+    expect(shownAfter(30)).toEqual({ a: 12 });
     expect(replica.heldBack()).toBe(0);
   });
 
   test('usage that moves between groups counts in both, and what is held back says how much', () => {
-    const { round, after, organization, replica, time } = start(
+    const { round, shownAfter, organization, replica, time } = start(
       [used('a', minuteAt('2026-05-10T08:05Z'), 10)],
       '2026-05-10T10:30:30Z',
     );
@@ -206,7 +206,7 @@ describe('restatements', () => {
       { model: 'a', minute: minuteAt('2026-05-10T08:05Z'), tokens: -10, known: time.now },
       { model: 'b', minute: minuteAt('2026-05-10T08:05Z'), tokens: 10, known: time.now },
     );
-    expect(after(70)).toEqual({ a: 10, b: 10 });
+    expect(shownAfter(70)).toEqual({ a: 10, b: 10 });
     expect(replica.heldBack()).toBe(10);
     expect(replica.restated).toEqual({ up: 1, down: 1 });
   });
@@ -215,11 +215,11 @@ describe('restatements', () => {
     const entries: Entry[] = [];
     for (let at = seconds('2026-05-09T22:00Z'); at < seconds('2026-05-11T02:00Z'); at += 420)
       entries.push(used('a', at, 1));
-    const { round, after, replica, organization, time } = start(entries, '2026-05-09T22:30:30Z');
+    const { round, shownAfter, replica, organization, time } = start(entries, '2026-05-09T22:30:30Z');
     round();
     let before = 0;
     for (let each = 0; each < 27 * 60; each++) {
-      const shown = after(1)['a'] ?? 0;
+      const shown = shownAfter(1)['a'] ?? 0;
       const settled = bucketAt(time.now - 15 * minute, '1m');
       expect(shown).toBe(organization.tokens(anchor, settled));
       expect(shown).toBeGreaterThanOrEqual(before);
@@ -233,10 +233,10 @@ describe('restatements', () => {
       const extra = width === '1h' && from === seconds('2026-05-10T10:00Z') ? 1 : 0;
       return smallOrganization([used('a', minuteAt('2026-05-10T10:05Z'), 10 + extra)]).bucket(width, from, at);
     };
-    const { round, after, replica } = start([], '2026-05-10T10:00:30Z', { page: more });
+    const { round, shownAfter, replica } = start([], '2026-05-10T10:00:30Z', { page: more });
     round();
-    expect(after(25)).toEqual({ a: 10 });
-    expect(after(60)).toEqual({ a: 11 });
+    expect(shownAfter(25)).toEqual({ a: 10 });
+    expect(shownAfter(60)).toEqual({ a: 11 });
     expect(replica.restated).toEqual({ up: 1, down: 0 });
   });
 });
@@ -244,27 +244,27 @@ describe('restatements', () => {
 describe('the ways in which it goes wrong elsewhere', () => {
   test('read once: what comes late is counted, too', () => {
     const late = minuteAt('2026-05-10T10:31Z');
-    const { round, after } = start(
+    const { round, shownAfter } = start(
       [used('a', late, 1, 30), used('a', late, 2, 300), used('a', late, 4, 800)],
       '2026-05-10T10:30:30Z',
     );
     round();
-    expect(after(40)).toEqual({ a: 7 });
+    expect(shownAfter(40)).toEqual({ a: 7 });
   });
 
   test('clipped buckets are not counted', () => {
     const organization = smallOrganization([used('a', minuteAt('2026-05-10T10:05Z'), 10)]);
     let clip = true;
-    const { round, after } = start([], '2026-05-10T10:30:30Z', {
+    const { round, shownAfter } = start([], '2026-05-10T10:30:30Z', {
       page: (width, from, at) => {
         const whole = organization.bucket(width, from, at);
         return clip && whole.rows > 0 ? { ...whole, end: whole.end - 1 } : whole;
       },
     });
     round();
-    expect(Object.values(after(60)).reduce((a, b) => a + b, 0)).toBe(0);
+    expect(Object.values(shownAfter(60)).reduce((a, b) => a + b, 0)).toBe(0);
     clip = false;
-    expect(after(70)).toEqual({ a: 10 });
+    expect(shownAfter(70)).toEqual({ a: 10 });
   });
 
   test('a restart reads the history again and counts nothing twice', () => {
@@ -294,11 +294,11 @@ describe('the ways in which it goes wrong elsewhere', () => {
   });
 
   test('a series that is not used for days stays', () => {
-    const { round, after, time } = start([used('a', minuteAt('2026-05-02T12:00Z'), 10)], '2026-05-10T10:30:30Z');
+    const { round, shownAfter, time } = start([used('a', minuteAt('2026-05-02T12:00Z'), 10)], '2026-05-10T10:30:30Z');
     round();
     time.now += 6 * day;
     time.elapsed += 6 * day;
-    expect(after(1)).toEqual({ a: 10 });
+    expect(shownAfter(1)).toEqual({ a: 10 });
   });
 });
 
@@ -314,14 +314,14 @@ describe('outages of the API', () => {
     for (let at = seconds('2026-05-10T09:00Z'); at < seconds('2026-05-13T18:00Z'); at += 600)
       entries.push(used('a', at, 1));
     let out = false;
-    const { round, after, time, organization } = start(entries, '2026-05-10T10:30:30Z', { fails: () => out });
+    const { round, shownAfter, time, organization } = start(entries, '2026-05-10T10:30:30Z', { fails: () => out });
     const before = round()['a'] ?? 0;
     out = true;
     pass(time, minutes * minute);
     expect(round()).toEqual({ a: before });
     out = false;
     const settled = bucketAt(time.now + minute - 15 * minute, '1m');
-    expect(after(1)).toEqual({ a: organization.tokens(anchor, settled) });
+    expect(shownAfter(1)).toEqual({ a: organization.tokens(anchor, settled) });
   });
 });
 
@@ -372,13 +372,13 @@ describe('a clock', () => {
   });
 
   test('that stands still: nothing falls, and it goes on when the clock does', () => {
-    const { round, after, time, replica, organization } = start(entries(), '2026-05-10T10:30:30Z');
+    const { round, shownAfter, time, replica, organization } = start(entries(), '2026-05-10T10:30:30Z');
     const before = round();
     for (let each = 0; each < 30; each++) {
       time.elapsed += minute;
       expect(Object.fromEntries(replica.round())).toEqual(before);
     }
-    expect(after(1)['a']).toBe(organization.tokens(anchor, bucketAt(time.now - 15 * minute, '1m')));
+    expect(shownAfter(1)['a']).toBe(organization.tokens(anchor, bucketAt(time.now - 15 * minute, '1m')));
   });
 });
 
