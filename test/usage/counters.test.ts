@@ -125,7 +125,9 @@ describe('zero first', () => {
   });
 
   test('a series first seen when it has settled already stays at 0 for the zero-hold', () => {
-    const { round, shownAfter, time, replica, organization } = start([], '2026-05-10T10:30:30Z', { zeroHold: 5 * minute });
+    const { round, shownAfter, time, replica, organization } = start([], '2026-05-10T10:30:30Z', {
+      zeroHold: 5 * minute,
+    });
     round();
     // The API comes to know an old hour at last.
     organization.entries.push({ model: 'late', minute: minuteAt('2026-05-10T09:00Z'), tokens: 3, known: time.now });
