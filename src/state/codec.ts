@@ -88,6 +88,7 @@ export function decodeState(bytes: Buffer): State {
     const values = new Float64Array(littleEndian(take(groups * fields.length * valueBytes)).buffer);
     return { api, anchor, fields, hashes, values };
   });
+  if (position !== body.length) throw new Error('it is longer than its header says');
   return { fingerprint: header.fingerprint, apis };
 }
 
