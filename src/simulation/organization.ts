@@ -21,6 +21,8 @@ export interface OrganizationOptions {
   readonly seed: number;
   /** Seconds since the epoch: the organization has no usage before. */
   readonly createdAt: number;
+  /** Seconds since the epoch: it has no usage after, and no usage is restated any more. Default: never. */
+  readonly closedAt?: number;
   /** A known one, a made-to-measure one by its options, or one of your own. Default `small`. */
   readonly profile?: 'demo' | 'small' | ProfileOptions | Profile;
 }
@@ -154,7 +156,7 @@ export function createOrganization(options: OrganizationOptions): Organization {
     const level = endpoint.fields.some((field) => field.kind === 'level');
     const source = level
       ? createLevel(seed, endpoint, groups, createdAt)
-      : createUsage(seed, endpoint, groups, profile.behaviour, createdAt);
+      : createUsage(seed, endpoint, groups, profile.behaviour, createdAt, options.closedAt);
     sources.set(endpoint.api, source);
   }
   const costs = createCosts(seed, profile.costs, profile.behaviour, createdAt);

@@ -104,13 +104,17 @@ const leafSalt = 16;
 const weightSalt = 64;
 const delaySalt = 160;
 
-/** The flow usage of one api. `createdAt` in seconds: there is none before. */
+/**
+ * The flow usage of one api. `createdAt` and `closedAt` in seconds: there is no usage before and after, and nothing
+ * is restated any more after.
+ */
 export function createUsage(
   seed: number,
   endpoint: Endpoint,
   groups: readonly UsageGroup[],
   behaviour: Behaviour,
   createdAt: number,
+  closedAt: number = Number.POSITIVE_INFINITY,
 ): UsageSource {
   const base = mix(seed, textHash(endpoint.api));
   const leaves = leavesOf(endpoint);
@@ -118,6 +122,7 @@ export function createUsage(
   const fieldCount = endpoint.fields.length;
   const groupCount = groups.length;
   const firstHour = Math.ceil(createdAt / hourSeconds);
+  const stopHour = Math.floor(closedAt / hourSeconds);
   const requiredFields = endpoint.fields.reduce((bits, field, f) => (field.required ? bits | (1 << f) : bits), 0) >>> 0;
   const allFields = 2 ** fieldCount - 1;
   const latest = behaviour.maximumDelay * 1_000;
@@ -145,7 +150,7 @@ export function createUsage(
   /** Draws a group's hour into the scratch; false when it has no usage. */
   function drawHour(group: number, hour: number): boolean {
     const about = groups[group];
-    if (!about || hour < firstHour) return false;
+    if (!about || hour < firstHour || hour >= stopHour) return false;
     const g = mix(base, group);
     if (behaviour.dayShare < 1 && unit(g, Math.floor(hour / 24) + 0x5a5a) >= behaviour.dayShare) return false;
     h = mix(g, hour);
@@ -216,6 +221,7 @@ export function createUsage(
     // Shorter waits are more frequent than longer ones.
     const wait = least + (most - least) * unit(h, salt.restateAt) ** 2;
     const at = ((hour + 1) * hourSeconds + Math.round(wait)) * 1_000;
+    if (at > closedAt * 1_000) return;
     const chosen = mix(h, restateMinute) % active;
     beginMinutes();
     let where = 0;
