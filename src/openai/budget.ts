@@ -28,6 +28,9 @@ export interface BudgetOptions {
   readonly maxInFlight?: number;
 }
 
+/** Why an alarm ends that is set anew. */
+const reset = Symbol('reset');
+
 /** A minute, and a margin for clocks that do not run at quite the same rate. */
 const spanMs = 60_250;
 
@@ -114,7 +117,7 @@ export function createBudget({ clock, maxPerMinute, maxInFlight = 2 }: BudgetOpt
 
   function setAlarm(at: number): void {
     if (alarm?.at === at) return;
-    alarm?.off.abort();
+    alarm?.off.abort(reset);
     alarm = undefined;
     if (at === Number.POSITIVE_INFINITY) return;
     const off = new AbortController();

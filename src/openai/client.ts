@@ -77,6 +77,9 @@ export const longestBody = 64 * 1_024 * 1_024;
 /** Of an error's body, this much is looked at. */
 const longestErrorBody = 64 * 1_024;
 
+/** Why a timer ends that was not needed. Without a reason of ours each would make an error, with its stack. */
+const over = Symbol('over');
+
 type Target = Pick<GetRequest, 'api' | 'path'>;
 
 interface Received {
@@ -158,7 +161,7 @@ export function createClient(options: ClientOptions): Client {
     } catch (error) {
       throw error === tooLate ? refuse() : error;
     } finally {
-      timer.abort();
+      timer.abort(over);
       signal?.removeEventListener('abort', onAbort);
     }
   }
@@ -215,7 +218,7 @@ export function createClient(options: ClientOptions): Client {
       }
       throw new AttemptFailed(broken(request, error, code));
     } finally {
-      timer.abort();
+      timer.abort(over);
       signal?.removeEventListener('abort', onAbort);
       observer.attempt(api, code, (clock.monotonic() - begin) / 1_000);
     }

@@ -39,6 +39,9 @@ function addressOf({ path, query }: Options): { readonly path: string; readonly 
   return { path: mark < 0 ? path : path.slice(0, mark), query: params };
 }
 
+/** Why what runs for a request ends with it: no error, which would cost its stack each time. */
+const over = Symbol('over');
+
 /** One running request: tells the handler what happens, in undici's older or newer manner, and nothing after its end. */
 class Call implements Dispatcher.DispatchController {
   aborted = false;
@@ -116,7 +119,7 @@ class Call implements Dispatcher.DispatchController {
     this.ended = true;
     this.#waiting = [];
     this.#onEnd();
-    this.stop.abort();
+    this.stop.abort(over);
   }
 
   #whenFlowing(action: () => void): void {

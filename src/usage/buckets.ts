@@ -9,8 +9,6 @@ import { LRUCache } from 'lru-cache';
 import { type Width, widthSeconds } from '../openai/catalogue.ts';
 import type { Bucket } from './bucket.ts';
 
-const widths: readonly Width[] = ['1m', '1h', '1d'];
-
 /** About how many numbers a bucket holds. */
 export function sizeOf(bucket: Bucket): number {
   const columns = bucket.numbers.size + bucket.decimals.size;
@@ -56,13 +54,10 @@ export class BucketCache {
 
   /** Drops every bucket that is not wanted. */
   keep(wanted: (bucket: Bucket) => boolean): void {
+    this.#newest.clear();
     for (const [key, bucket] of this.#cache.entries()) {
       if (!wanted(bucket)) this.#cache.delete(key);
-    }
-    for (const width of widths) {
-      const held = [...this.#cache.values()].filter((bucket) => bucket.width === width);
-      if (held.length === 0) this.#newest.delete(width);
-      else this.#newest.set(width, Math.max(...held.map((bucket) => bucket.start)));
+      else this.#newest.set(bucket.width, Math.max(bucket.start, this.#newest.get(bucket.width) ?? bucket.start));
     }
   }
 }
