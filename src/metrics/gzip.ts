@@ -60,13 +60,15 @@ function times(a: number, b: number): number {
   return product >>> 0;
 }
 
+/** x to the power of 8 · 2^n, for each n: every other power is a product of these. */
+const squares: number[] = [one >>> 8];
+while (squares.length < 53) squares.push(times(squares.at(-1) ?? 0, squares.at(-1) ?? 0));
+
 /** x to the power of 8 · `bytes`: what appending so many bytes does to a CRC. */
 function shiftBy(bytes: number): number {
   let power = one;
-  let square = one >>> 8;
-  for (let left = bytes; left > 0; left = Math.floor(left / 2)) {
-    if (left % 2 === 1) power = times(power, square);
-    square = times(square, square);
+  for (let n = 0, left = bytes; left > 0; n++, left = Math.floor(left / 2)) {
+    if (left % 2 === 1) power = times(power, squares[n] ?? 0);
   }
   return power;
 }
