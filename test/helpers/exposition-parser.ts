@@ -31,7 +31,8 @@ export interface Exposition {
 const types = ['counter', 'gauge', 'histogram', 'summary', 'untyped'];
 const metricName = /^[a-zA-Z_:][a-zA-Z0-9_:]*/;
 const labelName = /^[a-zA-Z_][a-zA-Z0-9_]*/;
-const number = /^(?:[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?|NaN|[+-]Inf)$/;
+/** What Go's ParseFloat takes, of which the words in any case; without its rarer forms. */
+const number = /^(?:[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?|nan|[+-]?inf)$/i;
 
 /** `name{a="x",b="y"}` with the labels in the order of their names, as JSON writes strings. */
 export function seriesKey(name: string, labels: Labels = {}): string {
@@ -139,7 +140,7 @@ function unescaped(text: string, escapes: RegExp): string {
 }
 
 function numberOf(text: string): number {
-  if (text.endsWith('Inf')) return text.startsWith('-') ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
+  if (/inf$/i.test(text)) return text.startsWith('-') ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
   return Number(text);
 }
 

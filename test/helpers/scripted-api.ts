@@ -59,7 +59,10 @@ export async function startScriptedApi({
 
     const now = clock.now();
     const query = queryOf(request.query);
-    if (typeof query === 'string') return refuse(response, 400, query);
+    if (typeof query === 'string') {
+      if (fault === undefined) return refuse(response, 400, query);
+      return fault(response, request, { object: 'page', data: [], has_more: false, next_page: null });
+    }
     const { width, from, to, limit } = query;
     const data = [];
     let start = from;

@@ -1,0 +1,26 @@
+/** What several end-to-end tests start: the program against a scripted API, and the end of both after the test. */
+import { onTestFinished } from 'vitest';
+import { type Exporter, type ProgramOptions, startExporter } from '../helpers/process.ts';
+import { type ScriptedApi, type ScriptedApiOptions, startScriptedApi, testKey } from '../helpers/scripted-api.ts';
+import { wallClock } from '../helpers/test-clock.ts';
+
+/** A scripted API that ends with the test. */
+export async function scriptedApi(options?: ScriptedApiOptions): Promise<ScriptedApi> {
+  const api = await startScriptedApi(options);
+  onTestFinished(() => api.close());
+  return api;
+}
+
+/** An exporter that ends with the test, and asks this API as often as it likes. */
+export async function exporterOf(
+  api: ScriptedApi,
+  args: readonly string[] = [],
+  { clock = wallClock, env = { OPENAI_ADMIN_KEY: testKey }, ...more }: ProgramOptions & { readonly port?: number } = {},
+): Promise<Exporter> {
+  const own = [`--openai.base-url=${api.url}`, '--openai.max-requests-per-minute=600'];
+  const exporter = await startExporter([...own, ...args], { clock, env, ...more });
+  onTestFinished(async () => {
+    await exporter.stop('SIGKILL');
+  });
+  return exporter;
+}
