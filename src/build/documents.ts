@@ -1,5 +1,6 @@
 /** Which parts of which documents are generated, and from what. */
 import { budgetTable, selfTable, usageTables } from './metrics-page.ts';
+import { limitsTable, namesTable } from './names-page.ts';
 import { settingsTable } from './settings-page.ts';
 
 export interface GeneratedPart {
@@ -12,6 +13,8 @@ export interface GeneratedPart {
 export const generatedParts: readonly GeneratedPart[] = [
   { file: 'docs/settings.md', part: 'settings', text: settingsTable },
   { file: 'docs/metrics.md', part: 'usage', text: usageTables },
+  { file: 'docs/metrics.md', part: 'names', text: namesTable },
+  { file: 'docs/metrics.md', part: 'limits', text: limitsTable },
   { file: 'docs/metrics.md', part: 'budgets', text: budgetTable },
   { file: 'docs/metrics.md', part: 'exporter', text: selfTable },
 ];

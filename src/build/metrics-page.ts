@@ -88,6 +88,7 @@ export async function selfTable(): Promise<string> {
     processMetrics: false,
     source: {
       series: () => 1,
+      lists: [],
       apis: [
         {
           api,

@@ -23,10 +23,12 @@ import { polledApis, type Settings } from '../settings/settings.ts';
 import type { State } from '../state/codec.ts';
 import { createMemory, restoredOf } from '../state/memory.ts';
 import { Account } from '../usage/account.ts';
+import type { GroupTable } from '../usage/groups.ts';
 import { anchorAt, bucketEnd } from '../usage/windows.ts';
+import { createNames } from './names.ts';
 
 export interface ExporterOptions {
-  readonly settings: Pick<Settings, 'poll' | 'counters' | 'series' | 'budget'>;
+  readonly settings: Pick<Settings, 'poll' | 'counters' | 'series' | 'names' | 'budget'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly version: string;
@@ -110,14 +112,28 @@ export function createExporter(options: ExporterOptions): Exporter {
       earlier,
     );
   const costs = parts.find(({ endpoint }) => endpoint.api === 'costs');
+  const names = createNames({
+    settings,
+    apis: parts.map(({ endpoint }) => endpoint),
+    clock,
+    log,
+    failureLog,
+    changed: (section) => publisher.changed(section),
+  });
   const publisher = createPublisher({
     sections: [
       ...parts.map(({ endpoint, account }) => {
         const slow = () => isSlow(account, clock.now());
-        return apiSection(account, { endpoint, settleDelay, interval: () => (slow() ? idleInterval : interval) });
+        const section = apiSection(account, {
+          endpoint,
+          settleDelay,
+          interval: () => (slow() ? idleInterval : interval),
+        });
+        return names.watch(section, () => shownGroups(account));
       }),
-      ...(costs === undefined ? [] : [moneySection(costs.account)]),
+      ...(costs === undefined ? [] : [names.watch(moneySection(costs.account), () => shownGroups(costs.account))]),
       budgetSection(settings.budget),
+      ...names.sections,
     ],
     clock,
     breathe: createBreather(clock).breathe,
@@ -133,7 +149,11 @@ export function createExporter(options: ExporterOptions): Exporter {
     version,
     revision,
     processMetrics: options.processMetrics ?? true,
-    source: { apis: parts.map(({ account, status }) => selfSource(account, status)), series: () => publisher.series() },
+    source: {
+      apis: parts.map(({ account, status }) => selfSource(account, status)),
+      lists: names.lists,
+      series: () => publisher.series(),
+    },
   });
   const client = options.client(self);
 
@@ -169,7 +189,11 @@ export function createExporter(options: ExporterOptions): Exporter {
     series: publisher.series,
     ready: () => apis.every(({ status }) => status.polls > 0),
     async run(signal) {
-      await Promise.all([publisher.run(signal), ...apis.map(({ poller }) => poller.run(signal))]);
+      await Promise.all([
+        publisher.run(signal),
+        names.run(client, self, signal),
+        ...apis.map(({ poller }) => poller.run(signal)),
+      ]);
     },
   };
 }
@@ -177,6 +201,11 @@ export function createExporter(options: ExporterOptions): Exporter {
 /** Whether an api is polled at the idle interval. */
 function isSlow(account: Account, now: number): boolean {
   return account.endpoint.limits['1m'] === undefined || account.isIdle(now);
+}
+
+/** What an account's series are made of. */
+function shownGroups({ ledger, book }: Account): readonly GroupTable[] {
+  return [...new Set([ledger, ...(book?.ledgers ?? [])])].map(({ groups }) => groups);
 }
 
 const widths: readonly Width[] = ['1m', '1h', '1d'];

@@ -21,11 +21,16 @@ export class IdsOnPage {
   readonly #dimensions: readonly string[];
   readonly #sections = new Map<string, readonly Groups[]>();
   readonly #scanned = new WeakMap<Groups, Scanned>();
+  readonly #known = new Map<string, { readonly version: string; readonly values: ReadonlySet<string> }>();
   #changes = 0;
 
-  /** @param dimensions the label names that are looked for */
-  constructor(dimensions: readonly string[]) {
+  /**
+   * @param dimensions the label names that are looked for
+   * @param always ids that are on every page
+   */
+  constructor(dimensions: readonly string[], always: readonly Groups[] = []) {
     this.#dimensions = dimensions;
+    this.#sections.set('', always);
   }
 
   /** The same section, of which it is noted what it shows. */
@@ -49,10 +54,14 @@ export class IdsOnPage {
 
   /** Values of a dimension on the page, each once. */
   values(dimension: string): ReadonlySet<string> {
+    const { version } = this;
+    const known = this.#known.get(dimension);
+    if (known?.version === version) return known.values;
     const all = new Set<string>();
     for (const table of new Set([...this.#sections.values()].flat())) {
       for (const value of this.#scan(table).values.get(dimension) ?? []) all.add(value);
     }
+    this.#known.set(dimension, { version, values: all });
     return all;
   }
 

@@ -8,18 +8,23 @@ import { type Reason, reasons } from '../openai/errors.ts';
 /** What is read off at each scrape rather than counted. */
 export interface SelfSource {
   readonly apis: readonly SelfSourceApi[];
-  /** Series of usage and costs on the page. */
+  /** The lists of names and limits. */
+  readonly lists: readonly SelfSourcePolls[];
+  /** Series on the page, but for the exporter's own. */
   series(): number;
 }
 
-export interface SelfSourceApi {
+export interface SelfSourcePolls {
   readonly api: string;
-  /** Undefined until a poll was tried. */
+  /** Undefined until a poll was tried; for a list also where the key lacks the scope. */
   up(): boolean | undefined;
   /** UTC milliseconds. */
   lastSuccess(): number | undefined;
   /** Seconds. */
   pollDuration(): number | undefined;
+}
+
+export interface SelfSourceApi extends SelfSourcePolls {
   /** Seconds of UTC: the end of the newest settled bucket read, by width. */
   dataThrough(): ReadonlyMap<string, number>;
   /** Seconds of UTC. */
@@ -56,7 +61,7 @@ const prefix = 'openai_exporter_';
 export function createSelfMetrics({ version, revision, source, processMetrics }: SelfOptions): SelfMetrics {
   const registry = new Registry();
   const registers = [registry];
-  const apis = source.apis.map(({ api }) => api);
+  const polled = [...source.apis, ...source.lists];
 
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
     new Counter({ name: `${prefix}${name}`, help, labelNames: [...labelNames], registers });
@@ -76,18 +81,28 @@ export function createSelfMetrics({ version, revision, source, processMetrics }:
         collect(this);
       },
     });
-  const perApi = (name: string, help: string, value: (api: SelfSourceApi) => number | undefined) =>
+  const perApi = <Source extends { readonly api: string }>(
+    sources: readonly Source[],
+    name: string,
+    help: string,
+    value: (source: Source) => number | undefined,
+  ) =>
     gauge(name, help, ['api'] as const, (it) => {
-      for (const each of source.apis) {
+      for (const each of sources) {
         const current = value(each);
         if (current !== undefined) it.set({ api: each.api }, current);
       }
     });
 
-  perApi('openai_up', 'Whether the last poll of this api succeeded. Absent until one was tried.', (each) => {
-    const up = each.up();
-    return up === undefined ? undefined : Number(up);
-  });
+  perApi(
+    polled,
+    'openai_up',
+    'Whether the last poll of this api succeeded. Absent until one was tried; for the lists of names and limits also if the key lacks the scope, and 0 as long as one of its lists fails.',
+    (each) => {
+      const up = each.up();
+      return up === undefined ? undefined : Number(up);
+    },
+  );
   gauge(
     `${prefix}build_info`,
     'Version and source revision of the exporter; always 1.',
@@ -96,11 +111,18 @@ export function createSelfMetrics({ version, revision, source, processMetrics }:
   );
   const polls = counter('polls_total', 'Polls of this api that have ended, failed ones included.', ['api']);
   const failures = counter('poll_failures_total', 'Polls of this api that failed, by reason.', ['api', 'reason']);
-  perApi(`${prefix}poll_duration_seconds`, 'How long the last poll of this api took.', (each) => each.pollDuration());
-  perApi(`${prefix}last_success_timestamp_seconds`, 'End of the last poll of this api that succeeded.', (each) => {
-    const at = each.lastSuccess();
-    return at === undefined ? undefined : at / 1_000;
-  });
+  perApi(polled, `${prefix}poll_duration_seconds`, 'How long the last poll of this api took.', (each) =>
+    each.pollDuration(),
+  );
+  perApi(
+    polled,
+    `${prefix}last_success_timestamp_seconds`,
+    'End of the last poll of this api that succeeded.',
+    (each) => {
+      const at = each.lastSuccess();
+      return at === undefined ? undefined : at / 1_000;
+    },
+  );
   gauge(
     `${prefix}data_through_timestamp_seconds`,
     'End of the newest settled bucket that was read: what is older is final but for restatements.',
@@ -111,8 +133,11 @@ export function createSelfMetrics({ version, revision, source, processMetrics }:
       }
     },
   );
-  perApi(`${prefix}newest_activity_timestamp_seconds`, 'End of the newest bucket with any usage.', (each) =>
-    each.newestActivity(),
+  perApi(
+    source.apis,
+    `${prefix}newest_activity_timestamp_seconds`,
+    'End of the newest bucket with any usage.',
+    (each) => each.newestActivity(),
   );
   const requests = counter(
     'api_requests_total',
@@ -142,15 +167,19 @@ export function createSelfMetrics({ version, revision, source, processMetrics }:
       }
     },
   );
-  gauge(`${prefix}series`, 'Series of usage and costs on this page.', [] as const, (it) => it.set(source.series()));
+  gauge(`${prefix}series`, "Series on this page, but for the exporter's own.", [] as const, (it) =>
+    it.set(source.series()),
+  );
   const folded = counter(
     'folded_rows_total',
     'Rows taken into the group whose dimensions read other, for the api had too many groups.',
     ['api'],
   );
-  const malformed = counter('malformed_rows_total', 'Rows refused because a value is none that the field can have.', [
-    'api',
-  ]);
+  const malformed = counter(
+    'malformed_rows_total',
+    'Rows and list items refused because a value is none that the field can have.',
+    ['api'],
+  );
   let publishDuration: number | undefined;
   gauge(
     `${prefix}publish_duration_seconds`,
@@ -163,12 +192,14 @@ export function createSelfMetrics({ version, revision, source, processMetrics }:
   const rejected = counter('scrapes_rejected_total', 'Scrapes answered with 503 because too many were in flight.', []);
   if (processMetrics) collectDefaultMetrics({ register: registry });
 
-  for (const api of apis) {
+  for (const { api } of polled) {
     polls.inc({ api }, 0);
     retries.inc({ api }, 0);
-    folded.inc({ api }, 0);
     malformed.inc({ api }, 0);
     for (const reason of reasons) failures.inc({ api, reason }, 0);
+  }
+  for (const { api } of source.apis) {
+    folded.inc({ api }, 0);
     for (const direction of ['up', 'down']) restatements.inc({ api, direction }, 0);
   }
 

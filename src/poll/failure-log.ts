@@ -8,6 +8,8 @@ import type { Reason } from '../openai/errors.ts';
 export interface FailureLog {
   failed(api: string, what: string, failure: { readonly reason: Reason; readonly error: Error }, next: number): void;
   succeeded(api: string, what: string): void;
+  /** It is not done any more, so nothing will ever be said of it. */
+  forget(api: string, what: string): void;
 }
 
 /** Reasons that are about the key, whichever api was asked. */
@@ -30,6 +32,9 @@ export function createFailureLog(log: Logger): FailureLog {
     },
     succeeded(api, what) {
       if (said.delete(`${api} ${what}`)) log.info(`${api}: ${what} succeeds again`, { api });
+    },
+    forget: (api, what) => {
+      said.delete(`${api} ${what}`);
     },
   };
 }

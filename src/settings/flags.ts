@@ -8,7 +8,19 @@ import { baseUrl } from './base-url.ts';
 import { type Budget, budgetAmount, projectBudgets } from './budget.ts';
 import { type ListenAddress, listenAddress } from './listen-address.ts';
 import { telemetryPath } from './telemetry-path.ts';
-import { choice, decimal, duration, type FromText, headerValue, list, namesOf, onOff, path, whole } from './values.ts';
+import {
+  choice,
+  decimal,
+  duration,
+  durationOrOff,
+  type FromText,
+  headerValue,
+  list,
+  namesOf,
+  onOff,
+  path,
+  whole,
+} from './values.ts';
 
 /** What the program can be told to do, besides --help and --version. */
 export const commands = ['serve', 'check', 'demo', 'health'] as const;
@@ -188,6 +200,29 @@ export const flags = {
     summary: 'groups of an api; rest: other',
     details:
       'The most groups (combinations of label values) kept for one api, from 1 to 1000000. The rest is added up in one group whose labels all read `other`.',
+  }),
+  namesRefresh: flag<number>(durationOrOff({ least: '1m', most: '1d' }), '10m', {
+    name: 'names.refresh',
+    kind: 'value',
+    placeholder: 'duration',
+    summary: 'between reads of names and limits',
+    details:
+      'Time in which the names of projects, keys and users and all limits are read once, from `1m` to `1d`; a large organization takes longer, for at most 20 requests a minute are spent on them. `0`: they are not read. Every id still has its info series, with the id for a name. Needs the scope `api.management.read`.',
+  }),
+  userEmail: flag<boolean>(onOff, 'false', {
+    name: 'names.user-email',
+    kind: 'switch',
+    placeholder: '',
+    summary: 'show e-mail addresses of users',
+    details: 'Adds the label `user_email` to `openai_user_info`. Everybody who can read the metrics can then read it.',
+  }),
+  allRateLimits: flag<boolean>(onOff, 'false', {
+    name: 'names.all-rate-limits',
+    kind: 'switch',
+    placeholder: '',
+    summary: 'limits of unused models, too',
+    details:
+      'Shows every rate limit of every project. Without it only those of models that the project has used within 30 days: hundreds of models have a limit in each project.',
   }),
   budgetMonthly: optional<string>(budgetAmount, {
     name: 'budget.monthly',

@@ -36,6 +36,8 @@ export interface Settings {
   readonly counters: { readonly anchor: Anchor; readonly zeroHold: number };
   readonly state: { readonly file: string | undefined };
   readonly series: { readonly maxGroups: number };
+  /** `refresh` is 0 where names and limits are not read. */
+  readonly names: { readonly refresh: number; readonly userEmail: boolean; readonly allRateLimits: boolean };
   readonly budget: Budget;
   readonly web: { readonly listen: ListenAddress; readonly telemetryPath: string; readonly maxRequests: number };
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly format: 'json' | 'text' };
@@ -148,6 +150,11 @@ function settingsFrom(reader: Reader): Settings {
     counters: { anchor: reader.read(flags.anchor), zeroHold: reader.read(flags.zeroHold) },
     state: { file: reader.read(flags.stateFile) },
     series: { maxGroups: reader.read(flags.maxGroups) },
+    names: {
+      refresh: reader.read(flags.namesRefresh),
+      userEmail: reader.read(flags.userEmail),
+      allRateLimits: reader.read(flags.allRateLimits),
+    },
     budget: {
       monthly: reader.read(flags.budgetMonthly),
       monthlyByProject: reader.read(flags.budgetMonthlyProject) ?? [],

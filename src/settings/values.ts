@@ -47,6 +47,17 @@ export function duration(bounds: { readonly least: string; readonly most: string
   });
 }
 
+/** As `duration`, or `0`, which turns off what it is the interval of. */
+export function durationOrOff(bounds: { readonly least: string; readonly most: string }): FromText<number> {
+  const on = duration(bounds);
+  return z.string().transform((text, context) => {
+    if (text === '0' || parseDuration(text) === 0) return 0;
+    const result = on.safeParse(text);
+    if (result.success) return result.data;
+    return refuse(context, `${result.error.issues[0]?.message}, or 0 for never`);
+  });
+}
+
 /** A whole number, both bounds included. */
 export function whole(least: number, most: number): FromText<number> {
   return number(/^\d+$/, 'a whole number', least, most);

@@ -40,6 +40,7 @@ test('without anything but a key, every default holds', () => {
       counters: { anchor: { kind: 'month' }, zeroHold: 120_000 },
       state: { file: undefined },
       series: { maxGroups: 10_000 },
+      names: { refresh: 600_000, userEmail: false, allRateLimits: false },
       budget: { monthly: undefined, monthlyByProject: [] },
       web: { listen: { host: undefined, port: 9_185 }, telemetryPath: '/metrics', maxRequests: 40 },
       log: { level: 'info', format: 'json' },
@@ -185,7 +186,7 @@ describe('commands', () => {
 
 test.each([
   [['--poll.intervall=3m'], '--poll.intervall: unknown flag; did you mean --poll.interval?'],
-  [['--names.refresh=1m'], '--names.refresh: unknown flag; --help lists the flags'],
+  [['--names.nothing=1m'], '--names.nothing: unknown flag; --help lists the flags'],
   [['--tariff.monthly', '1000'], '--tariff.monthly: unknown flag; --help lists the flags'],
   [['-log.level=debug'], '-log.level: unknown flag; did you mean --log.level?'],
   [['--no-poll.interval'], '--no-poll.interval: unknown flag; did you mean --poll.interval?'],
@@ -208,6 +209,7 @@ test.each([
   [['--openai.max-requests-per-minute=0'], '--openai.max-requests-per-minute: must be a whole number from 1 to 600'],
   [['--series.max-groups=1e3'], '--series.max-groups: must be a whole number from 1 to 1000000'],
   [['demo', '--demo.speed=0'], '--demo.speed: must be a number from 1 to 3600'],
+  [['--names.refresh=1s'], '--names.refresh: must be at least 1m, or 0 for never'],
   [['--log.level=verbose'], '--log.level: must be debug, info, warn or error'],
   [['--poll.models=,'], '--poll.models: names nothing: give one or more values, separated by commas'],
   [

@@ -1,0 +1,100 @@
+/** Puts together what names and limits need: what is known of them, who reads them, and their sections of the page. */
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import { type Groups, IdsOnPage } from '../metrics/ids-on-page.ts';
+import { limitsSection, limitsSectionName } from '../metrics/limits.ts';
+import { namedDimensions, namesSection, namesSectionName } from '../metrics/names.ts';
+import type { Section } from '../metrics/section.ts';
+import type { SelfMetrics, SelfSourcePolls } from '../metrics/self.ts';
+import { Directory } from '../names/directory.ts';
+import { Limits } from '../names/limits.ts';
+import type { Endpoint } from '../openai/catalogue.ts';
+import type { Client } from '../openai/client.ts';
+import { listApis } from '../openai/lists.ts';
+import type { FailureLog } from '../poll/failure-log.ts';
+import { createNamesPoller, type NamesPoller } from '../poll/names.ts';
+import type { Settings } from '../settings/settings.ts';
+
+export interface NamesOptions {
+  readonly settings: Pick<Settings, 'poll' | 'series' | 'names' | 'budget'>;
+  /** The apis that are polled. */
+  readonly apis: readonly Endpoint[];
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly failureLog: FailureLog;
+  /** Something of this section changed. */
+  changed(section: string): void;
+}
+
+export interface NamesParts {
+  /** The same section; the ids that it shows are given names. */
+  watch(section: Section, shown: () => readonly Groups[]): Section;
+  /** To be rendered after all that are watched. */
+  readonly sections: readonly Section[];
+  /** Empty where names and limits are turned off. */
+  readonly lists: readonly SelfSourcePolls[];
+  /** Reads names and limits until the signal is aborted; then rejects with its reason. */
+  run(client: Client, self: Pick<SelfMetrics, 'polled' | 'malformed'>, signal: AbortSignal): Promise<void>;
+}
+
+/** Budgets are of projects too, whether these have usage or not. */
+function budgetedProjects({ monthlyByProject }: Settings['budget']): Groups {
+  return {
+    dimensions: ['project_id'],
+    size: monthlyByProject.length,
+    values: (index) => [monthlyByProject[index]?.[0] ?? ''],
+  };
+}
+
+export function createNames({ settings, apis, clock, log, failureLog, changed }: NamesOptions): NamesParts {
+  const { refresh, userEmail, allRateLimits } = settings.names;
+  const onPage = new IdsOnPage(namedDimensions, [budgetedProjects(settings.budget)]);
+  // Two tables of groups for each api at the most, a period's and that of the one before: no more ids can be shown.
+  const directory = new Directory(2 * (apis.length + 1) * (settings.series.maxGroups + 2), clock);
+  const limits = new Limits();
+  let poller: NamesPoller | undefined;
+
+  return {
+    watch: (section, shown) => onPage.watch(section, shown),
+    sections: [
+      namesSection({ directory, onPage, userEmail }),
+      ...(refresh === 0 ? [] : [limitsSection({ limits, allRateLimits })]),
+    ],
+    lists:
+      refresh === 0
+        ? []
+        : listApis.map((api) => {
+            const status = () => poller?.lists.find((list) => list.api === api);
+            return {
+              api,
+              up: () => status()?.up(),
+              lastSuccess: () => status()?.lastSuccess(),
+              pollDuration: () => status()?.duration(),
+            };
+          }),
+    async run(client, self, signal) {
+      if (refresh === 0) return;
+      let seen = { directory: 0, limits: 0 };
+      poller = createNamesPoller({
+        directory,
+        limits,
+        client,
+        clock,
+        log,
+        failureLog,
+        refresh,
+        allRateLimits,
+        apisByModel: apis.filter(({ dimensions }) => dimensions.includes('model')),
+        filters: settings.poll.filters,
+        isUsed: (projectId) => onPage.values('project_id').has(projectId),
+        report: { polled: self.polled, malformed: self.malformed },
+        changed() {
+          if (directory.version !== seen.directory) changed(namesSectionName);
+          if (limits.version !== seen.limits) changed(limitsSectionName);
+          seen = { directory: directory.version, limits: limits.version };
+        },
+      });
+      await poller.run(signal);
+    },
+  };
+}
