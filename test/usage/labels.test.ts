@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { RawLabel } from '../../src/openai/page.ts';
 import { escapeLabelValue, labelText, labelValue } from '../../src/usage/labels.ts';
-import { samplesIn } from '../helpers/exposition.ts';
+import { parseExposition } from '../helpers/exposition-parser.ts';
 import { propertyRuns } from '../helpers/runs.ts';
 
 describe('a label value', () => {
@@ -65,8 +65,9 @@ describe('label text', () => {
       fc.property(fc.array(fc.string({ unit: 'binary', maxLength: 40 }), { minLength: 1, maxLength: 4 }), (texts) => {
         const values = texts.map(labelValue);
         const names = values.map((_, index) => `l${index}`);
-        const [sample] = samplesIn(`# TYPE m gauge\nm{${labelText(names, values)}} 1\n`);
-        expect([...(sample?.labels.values() ?? [])]).toEqual(values);
+        const text = `# HELP m h\n# TYPE m gauge\nm{${labelText(names, values)}} 1\n`;
+        const [sample] = parseExposition(text).families.get('m')?.samples ?? [];
+        expect(Object.values(sample?.labels ?? {})).toEqual(values);
       }),
       { numRuns: propertyRuns },
     );
