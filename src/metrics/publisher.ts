@@ -40,6 +40,8 @@ interface Chunk {
 interface Segment {
   readonly chunks: readonly Chunk[];
   readonly series: number;
+  /** UTC milliseconds: as of when it was rendered. */
+  readonly at: number;
   /** When time alone changes it: UTC and monotonic milliseconds. */
   readonly until: number;
   readonly untilElapsed: number;
@@ -47,6 +49,9 @@ interface Segment {
 
 /** Chunks compressed at once: as many as Node has threads for it. */
 const mostCompressing = 4;
+
+/** A clock that was set back by more than this makes a section be rendered again, in milliseconds. */
+const largestSlip = 1_000;
 
 /** Milliseconds between two looks at the clock, which can step. */
 const longestNap = 15_000;
@@ -60,7 +65,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
 
   async function render(section: Section): Promise<Segment> {
     const before = segments.get(section.name)?.chunks ?? [];
-    const { parts, until, untilElapsed } = section.prepare(clock.now(), clock.monotonic());
+    const at = clock.now();
+    const { parts, until, untilElapsed } = section.prepare(at, clock.monotonic());
     const chunks: Promise<Chunk>[] = [];
     let series = 0;
     for (const part of parts) {
@@ -74,7 +80,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       }
       await breathe();
     }
-    return { chunks: await Promise.all(chunks), series, until, untilElapsed };
+    return { chunks: await Promise.all(chunks), series, at, until, untilElapsed };
   }
 
   async function compressed(plain: Buffer): Promise<Chunk> {
@@ -93,7 +99,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
   function isDue({ name, stale }: Section): boolean {
     const segment = segments.get(name);
     if (segment === undefined || dirty.has(name) || stale?.() === true) return true;
-    return clock.now() >= segment.until || clock.monotonic() >= segment.untilElapsed;
+    const now = clock.now();
+    return now >= segment.until || now < segment.at - largestSlip || clock.monotonic() >= segment.untilElapsed;
   }
 
   async function publish(): Promise<void> {
