@@ -64,12 +64,20 @@ function times(a: number, b: number): number {
 const squares: number[] = [one >>> 8];
 while (squares.length < 53) squares.push(times(squares.at(-1) ?? 0, squares.at(-1) ?? 0));
 
+/** Most parts of a page are as long as they were on the page before. */
+const shifts = new Map<number, number>();
+const mostShifts = 10_000;
+
 /** x to the power of 8 · `bytes`: what appending so many bytes does to a CRC. */
 function shiftBy(bytes: number): number {
+  const known = shifts.get(bytes);
+  if (known !== undefined) return known;
   let power = one;
   for (let n = 0, left = bytes; left > 0; n++, left = Math.floor(left / 2)) {
     if (left % 2 === 1) power = times(power, squares[n] ?? 0);
   }
+  if (shifts.size >= mostShifts) shifts.clear();
+  shifts.set(bytes, power);
   return power;
 }
 
