@@ -51,6 +51,8 @@ export async function keyFile(path: string): Promise<KeySource> {
   return {
     current: () => current,
     async refused() {
+      // Not the one that is current after the reading: another request may have read the file meanwhile.
+      const before = current;
       let key: string;
       try {
         key = await read();
@@ -58,9 +60,8 @@ export async function keyFile(path: string): Promise<KeySource> {
         // Half written or gone for a moment: the refusal itself is what gets reported.
         return false;
       }
-      const changed = key !== current;
       current = key;
-      return changed;
+      return key !== before;
     },
   };
 }

@@ -46,6 +46,13 @@ describe('a key file', () => {
     expect(key.current()).toBe('sk-admin-2');
   });
 
+  it('is another one for everybody who was refused with the old one', async () => {
+    await writeFile(path, 'sk-admin-1');
+    const key = await keyFile(path);
+    await writeFile(path, 'sk-admin-2');
+    expect(await Promise.all([key.refused(), key.refused()])).toEqual([true, true]);
+  });
+
   it('keeps the key while the file is gone or unusable', async () => {
     await writeFile(path, 'sk-admin-1');
     const key = await keyFile(path);
