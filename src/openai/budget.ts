@@ -51,7 +51,8 @@ export function createBudget({ clock, maxPerMinute, maxInFlight = 2 }: BudgetOpt
     replay: Math.max(1, Math.floor(maxPerMinute * 0.6)),
     names: Math.max(1, Math.min(20, Math.floor(maxPerMinute / 3))),
   };
-  const lowerShare = Math.max(1, maxPerMinute - 1);
+  // Both together: a third is for polls alone, which at the default is as much as eleven busy apis ask for.
+  const lowerShare = Math.max(1, Math.floor((maxPerMinute * 2) / 3));
   // A replay that hangs must leave a place in which polls go on.
   const lowerInFlight = Math.max(1, maxInFlight - 1);
 

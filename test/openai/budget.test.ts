@@ -49,10 +49,25 @@ describe('the budget', () => {
     }
     await clock.advance(50_000);
     expect(sends.filter(({ priority }) => priority === 'replay')).toHaveLength(18);
-    expect(sends.filter(({ priority }) => priority === 'names')).toHaveLength(10);
-    void send('poll', 'poll');
+    // Together two thirds; alone, names would have 10.
+    expect(sends.filter(({ priority }) => priority === 'names')).toHaveLength(2);
+    for (let i = 0; i < 10; i++) void send('poll', 'poll');
     await clock.advance(0);
-    expect(sends.at(-1)).toMatchObject({ name: 'poll', at: 50_000 });
+    expect(sends.filter(({ name, at }) => name === 'poll' && at === 50_000)).toHaveLength(10);
+  });
+
+  it('gives names at most 20 in a minute, and a third of a small limit', async () => {
+    for (const [limit, most] of [
+      [600, 20],
+      [60, 20],
+      [30, 10],
+      [2, 1],
+    ] as const) {
+      const { clock, sends, send } = setUp(limit);
+      for (let i = 0; i < 40; i++) void send(`n${i}`, 'names');
+      await clock.advance(60_000);
+      expect(sends).toHaveLength(most);
+    }
   });
 
   it('keeps a place for polls while a replay hangs', async () => {
