@@ -192,11 +192,13 @@ function isOfOneRequest(error: ApiError): boolean {
   );
 }
 
-/** Waits for an instant of UTC, also when the clock steps meanwhile. */
+/** Waits for an instant of UTC, also when the clock steps meanwhile; but hardly longer than it was away at first. */
 async function sleepUntil(clock: Clock, instant: number, signal: AbortSignal): Promise<void> {
+  // A clock that is put back by a day must not keep an api from being polled for a day.
+  const latest = clock.monotonic() + (instant - clock.now()) + longestNap;
   for (;;) {
     signal.throwIfAborted();
-    const left = instant - clock.now();
+    const left = Math.min(instant - clock.now(), latest - clock.monotonic());
     if (left <= 0) return;
     await clock.sleep(Math.min(left, longestNap), signal);
   }
