@@ -157,6 +157,7 @@ export function createExporter(options: ExporterOptions): Exporter {
   });
   const client = options.client(self);
 
+  const foldedSaid = new Set<string>();
   const apis = parts.map(({ endpoint, account, status, cadence }): ExporterApi => {
     const { api } = endpoint;
     const poller = createPoller({
@@ -168,7 +169,11 @@ export function createExporter(options: ExporterOptions): Exporter {
       report: {
         buckets: () => {},
         restated: (up, down) => self.restated(api, up, down),
-        folded: (rows) => self.folded(api, rows),
+        folded(rows) {
+          if (rows > 0 && !foldedSaid.has(api)) log.warn(foldingIn(api, settings.series.maxGroups), { api });
+          if (rows > 0) foldedSaid.add(api);
+          self.folded(api, rows);
+        },
         malformed: (rows) => self.malformed(api, rows),
       },
       log,
@@ -206,6 +211,10 @@ function isSlow(account: Account, now: number): boolean {
 /** What an account's series are made of. */
 function shownGroups({ ledger, book }: Account): readonly GroupTable[] {
   return [...new Set([ledger, ...(book?.ledgers ?? [])])].map(({ groups }) => groups);
+}
+
+function foldingIn(api: string, most: number): string {
+  return `${api}: there are more than ${most} groups; the usage of further ones goes into one whose labels all read "other". Raise --series.max-groups, or group by less with --poll.group-by.`;
 }
 
 const widths: readonly Width[] = ['1m', '1h', '1d'];
