@@ -5,6 +5,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { allDimensions, type Endpoint, type Field } from './catalogue.ts';
 import type { RawBucket, RawLabel, RawPage } from './page.ts';
+import { cutPage, type Piece, rowsOf } from './pieces.ts';
 
 /** The bytes are no page of buckets. What is wrong with one row is no reason: that row is refused and counted. */
 export class MalformedPage extends Error {
@@ -17,7 +18,7 @@ export const mostUnknownFields = 64;
 /** More than any `limit` allows. */
 const mostBuckets = 10_000;
 /** The event loop gets a turn after this many rows. */
-const rowsAtAStretch = 1_000;
+const rowsAtAStretch = 250;
 /** Rows hold objects in objects at most this deep, as far as unknown fields are looked for. */
 const deepest = 3;
 
@@ -33,7 +34,11 @@ export async function decodePage(
   groupBy: readonly string[],
   unknownFields: number = mostUnknownFields,
 ): Promise<RawPage> {
-  const page = parse(body);
+  const cutting = cutPage(body);
+  let cut = cutting.next();
+  for (; cut.done !== true; cut = cutting.next()) await nextTurn();
+  const { frame, lists } = cut.value;
+  const page = parsed(() => JSON.parse(frame));
   if (!isObject(page)) throw new MalformedPage(`a page should be an object, not ${kindOf(page)}`);
   const data = own(page, 'data');
   if (!Array.isArray(data)) throw new MalformedPage(`data should be an array, not ${kindOf(data)}`);
@@ -43,16 +48,15 @@ export async function decodePage(
   const buckets: RawBucket[] = [];
   let sinceTurn = 0;
   for (const bucket of data) {
-    const { start, end, results } = bucketOf(bucket);
-    const columns = reader.columns(results.length);
-    for (let from = 0; from < results.length; from += rowsAtAStretch) {
-      const slice = results.slice(from, from + rowsAtAStretch);
-      sinceTurn += slice.length;
+    const { start, end, results } = bucketOf(bucket, lists);
+    const columns = reader.columns(results.reduce((rows, piece) => rows + piece.rows, 0));
+    for (const piece of results) {
+      sinceTurn += piece.rows;
       if (sinceTurn > rowsAtAStretch) {
         await nextTurn();
-        sinceTurn = slice.length;
+        sinceTurn = piece.rows;
       }
-      for (const row of slice) columns.add(row);
+      for (const row of parsed(() => rowsOf(body, piece))) columns.add(row);
     }
     buckets.push(columns.finish(start, end));
   }
@@ -65,23 +69,27 @@ export async function decodePage(
   };
 }
 
-function parse(body: Buffer): unknown {
-  const text = body.toString('utf8');
+function parsed<T>(parse: () => T): T {
   try {
-    return JSON.parse(text.charCodeAt(0) === 0xfeff ? text.slice(1) : text);
+    return parse();
   } catch (error) {
     throw new MalformedPage('the body is not JSON', { cause: error });
   }
 }
 
-function bucketOf(bucket: unknown): { start: number; end: number; results: readonly unknown[] } {
+/** @param lists what the arrays in place of `results` are numbers of */
+function bucketOf(
+  bucket: unknown,
+  lists: readonly (readonly Piece[])[],
+): { start: number; end: number; results: readonly Piece[] } {
   if (!isObject(bucket)) throw new MalformedPage(`a bucket should be an object, not ${kindOf(bucket)}`);
   const start = own(bucket, 'start_time');
   const end = own(bucket, 'end_time');
-  const results = own(bucket, 'results');
+  const list = own(bucket, 'results');
   if (!isInteger(start)) throw new MalformedPage(`start_time should be an integer, not ${kindOf(start)}`);
   if (!isInteger(end)) throw new MalformedPage(`end_time should be an integer, not ${kindOf(end)}`);
-  if (!Array.isArray(results)) throw new MalformedPage(`results should be an array, not ${kindOf(results)}`);
+  const results = Array.isArray(list) ? lists[Number(list[0])] : undefined;
+  if (results === undefined) throw new MalformedPage(`results should be an array, not ${kindOf(list)}`);
   return { start, end, results };
 }
 
