@@ -230,7 +230,11 @@ export async function readList<T>(
   return broken('too_large', `the list has more than ${mostPages} pages`);
 }
 
-const pageShape = z.object({ data: z.array(z.unknown()).max(mostItems), has_more: z.unknown(), last_id: z.unknown() });
+const pageShape = z.object({
+  data: z.array(z.unknown()).max(mostItems),
+  has_more: z.unknown().optional(),
+  last_id: z.unknown().optional(),
+});
 
 /** @throws if it is no list, or no object where one is meant */
 function decode<T>(body: Buffer, item: z.ZodType<T>, single: boolean): ListPage<T> {

@@ -45,6 +45,8 @@ export type Fault =
 export interface When {
   /** One api, or several. Lists have the names that the `api` label uses. Default: every request. */
   readonly api?: string | readonly string[];
+  /** Only paths (without `/v1`) that begin with this: all that belongs to one project, for example. */
+  readonly path?: string;
   readonly width?: '1m' | '1h' | '1d';
   /** UTC milliseconds: from (inclusive) to (exclusive). */
   readonly from?: number;
@@ -124,6 +126,7 @@ function wrongTypes(bucket: unknown, where: 'rows' | 'times' | 'results'): unkno
 function withoutCursor(request: ApiRequest): ApiRequest {
   const query = new URLSearchParams(request.query);
   query.delete('page');
+  query.delete('after');
   return { ...request, query };
 }
 
@@ -168,7 +171,14 @@ function deliver(
     case 'repeated-cursor': {
       const cursor = fault.kind === 'endless-cursor' ? `page_endless_${count}` : 'page_repeated';
       const first = respond(withoutCursor(request));
-      return whole(rewrite(first, (page) => ({ ...page, has_more: true, next_page: cursor })));
+      // Pages of buckets and of lists have cursors of different names.
+      return whole(
+        rewrite(first, (page) => ({
+          ...page,
+          has_more: true,
+          ...('last_id' in page ? { last_id: cursor } : { next_page: cursor }),
+        })),
+      );
     }
     case 'more-without-cursor':
       return whole(rewrite(respond(request), (page) => ({ ...page, has_more: true, next_page: null })));
@@ -193,6 +203,7 @@ function matches(when: When, api: string | undefined, request: ApiRequest, now: 
     const apis = typeof when.api === 'string' ? [when.api] : when.api;
     if (api === undefined || !apis.includes(api)) return false;
   }
+  if (when.path !== undefined && !request.path.replace(/^\/v1/, '').startsWith(when.path)) return false;
   if (when.width !== undefined && (request.query.get('bucket_width') ?? '1d') !== when.width) return false;
   if (when.from !== undefined && now < when.from) return false;
   if (when.to !== undefined && now >= when.to) return false;
