@@ -1,0 +1,149 @@
+/** What a scrape sees: whole pages only, and the same ones compressed. */
+import { gunzipSync } from 'node:zlib';
+import { describe, expect, test } from 'vitest';
+import { gzipHeader, gzipTrailer } from '../../src/metrics/gzip.ts';
+import type { Page } from '../../src/metrics/published.ts';
+import { createPublisher } from '../../src/metrics/publisher.ts';
+import type { Rendered, Section } from '../../src/metrics/section.ts';
+import { createVirtualClock } from '../helpers/virtual-clock.ts';
+
+const never = Number.POSITIVE_INFINITY;
+const start = Date.UTC(2026, 4, 15, 12);
+
+/** A section of so many lines, all of which say the same generation. */
+function section(name: string, lines = 3) {
+  const it = { name, generation: 0, renderings: 0, until: never, untilElapsed: never };
+  const parts = function* (): Generator<Rendered> {
+    const { generation } = it;
+    for (let line = 0; line < lines; line++) yield { text: `${name} ${line} ${generation}\n`, series: 1 };
+  };
+  const made: Section = {
+    name,
+    prepare() {
+      it.renderings++;
+      return { parts: parts(), until: it.until, untilElapsed: it.untilElapsed };
+    },
+  };
+  return { it, made };
+}
+
+const textOf = (page: Page) => Buffer.concat([...page.plain]).toString();
+const unpacked = (page: Page) =>
+  gunzipSync(Buffer.concat([gzipHeader, ...page.gzip, gzipTrailer(page.crc, page.plainBytes)])).toString();
+const generations = (page: Page) =>
+  textOf(page)
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => Number(line.split(' ')[2]));
+
+describe('the published page', () => {
+  test('is empty before anything is there', () => {
+    const publisher = createPublisher({ sections: [], clock: createVirtualClock(start), breathe: () => undefined });
+    expect(publisher.current().plainBytes).toBe(0);
+    expect(unpacked(publisher.current())).toBe('');
+  });
+
+  test('has the sections in order; gzip says the same as plain, in the lengths that it claims', async () => {
+    const [a, b] = [section('a', 2), section('b', 5_000)];
+    const publisher = createPublisher({
+      sections: [a.made, b.made],
+      clock: createVirtualClock(start),
+      breathe: () => undefined,
+    });
+    for (let generation = 1; generation < 4; generation++) {
+      a.it.generation = generation;
+      publisher.changed(generation === 2 ? 'b' : 'a');
+      await publisher.publish();
+      const page = publisher.current();
+      const text = textOf(page);
+      expect(text.indexOf('a 0')).toBe(0);
+      expect(unpacked(page)).toBe(text);
+      expect(page.plainBytes).toBe(Buffer.byteLength(text));
+      expect(page.gzipBytes).toBe(page.gzip.reduce((sum, bytes) => sum + bytes.length, 0));
+      expect(publisher.series()).toBe(5_002);
+      expect(publisher.series('a')).toBe(2);
+    }
+  });
+
+  test('is replaced whole: who scrapes while it is made sees the one before', async () => {
+    const [a, b] = [section('a'), section('b')];
+    const seen: number[][] = [];
+    const publisher = createPublisher({
+      sections: [a.made, b.made],
+      clock: createVirtualClock(start),
+      breathe() {
+        seen.push(generations(publisher.current()));
+        return Promise.resolve();
+      },
+      beforeShown: async () => {
+        seen.push(generations(publisher.current()));
+      },
+    });
+    for (let generation = 0; generation < 5; generation++) {
+      a.it.generation = generation;
+      b.it.generation = generation;
+      publisher.changed('a');
+      publisher.changed('b');
+      await publisher.publish();
+      expect(new Set(generations(publisher.current()))).toEqual(new Set([generation]));
+    }
+    for (const each of seen) expect(new Set(each).size).toBeLessThanOrEqual(1);
+  });
+
+  test('that somebody holds does not change', async () => {
+    const a = section('a');
+    const publisher = createPublisher({
+      sections: [a.made],
+      clock: createVirtualClock(start),
+      breathe: () => undefined,
+    });
+    await publisher.publish();
+    const held = publisher.current();
+    a.it.generation = 1;
+    publisher.changed('a');
+    await publisher.publish();
+    expect(textOf(held)).toContain('a 0 0');
+    expect(unpacked(held)).toBe(textOf(held));
+    expect(textOf(publisher.current())).toContain('a 0 1');
+  });
+
+  test('is made anew only for what has changed', async () => {
+    const [a, b] = [section('a'), section('b')];
+    const publisher = createPublisher({
+      sections: [a.made, b.made],
+      clock: createVirtualClock(start),
+      breathe: () => undefined,
+    });
+    await publisher.publish();
+    await publisher.publish();
+    publisher.changed('b');
+    await publisher.publish();
+    expect([a.it.renderings, b.it.renderings]).toEqual([1, 2]);
+  });
+
+  test('follows the time by itself: UTC, and time that passes', async () => {
+    const clock = createVirtualClock(start);
+    const [utc, passing] = [section('utc'), section('passing')];
+    utc.it.until = start + 40_000;
+    passing.it.untilElapsed = clock.monotonic() + 70_000;
+    const publisher = createPublisher({
+      sections: [utc.made, passing.made],
+      clock,
+      breathe: () => undefined,
+      compress: async (text) => ({ bytes: text, length: text.length, crc: 0 }),
+    });
+    const stop = new AbortController();
+    const run = publisher.run(stop.signal).catch(() => undefined);
+    await clock.advance(39_999);
+    utc.it.until = never;
+    expect([utc.it.renderings, passing.it.renderings]).toEqual([1, 1]);
+    await clock.advance(1);
+    expect([utc.it.renderings, passing.it.renderings]).toEqual([2, 1]);
+    passing.it.untilElapsed = never;
+    await clock.advance(30_000);
+    expect([utc.it.renderings, passing.it.renderings]).toEqual([2, 2]);
+    stop.abort();
+    await clock.advance(0);
+    await run;
+  });
+});
