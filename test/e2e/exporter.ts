@@ -11,13 +11,23 @@ export async function scriptedApi(options?: ScriptedApiOptions): Promise<Scripte
   return api;
 }
 
-/** An exporter that ends with the test, and asks this API as often as it likes. */
+export interface ExporterOptions extends ProgramOptions {
+  readonly port?: number;
+  /** Whether names and limits are read, too. */
+  readonly names?: boolean;
+}
+
+/** An exporter that ends with the test, and asks this API as often as it likes; for usage and costs, unless told. */
 export async function exporterOf(
   api: ScriptedApi,
   args: readonly string[] = [],
-  { clock = wallClock, env = { OPENAI_ADMIN_KEY: testKey }, ...more }: ProgramOptions & { readonly port?: number } = {},
+  { clock = wallClock, env = { OPENAI_ADMIN_KEY: testKey }, names = false, ...more }: ExporterOptions = {},
 ): Promise<Exporter> {
-  const own = [`--openai.base-url=${api.url}`, '--openai.max-requests-per-minute=600'];
+  const own = [
+    `--openai.base-url=${api.url}`,
+    '--openai.max-requests-per-minute=600',
+    ...(names ? [] : ['--names.refresh=0']),
+  ];
   const exporter = await startExporter([...own, ...args], { clock, env, ...more });
   onTestFinished(async () => {
     await exporter.stop('SIGKILL');

@@ -31,6 +31,7 @@ async function serve(clock: TestClock, settleDelay: string, prepare: (api: Scrip
   const args = [
     `--openai.base-url=${api.url}`,
     '--openai.max-requests-per-minute=600',
+    '--names.refresh=0',
     `--poll.settle-delay=${settleDelay}`,
     ...more,
   ];

@@ -50,7 +50,9 @@ describe.skipIf(promtool === undefined)('promtool', () => {
   });
 
   test('finds nothing in a page with every field of every api but what is known', async () => {
-    const exporter = await exporterOf(await scriptedApi({ rows: (api) => everyField(api, 'p') }));
+    const exporter = await exporterOf(await scriptedApi({ rows: (api) => everyField(api, 'p') }), [], {
+      names: true,
+    });
     const page = await ready(exporter);
     const names = [...parseExposition(page).families.keys()];
     for (const { api, required, optional } of usageApis) {
@@ -118,7 +120,7 @@ describe('hostile labels', () => {
             ? []
             : Object.values(hostile).flatMap(([raw]) => everyField(name, raw)),
       });
-      return await ready(await exporterOf(api));
+      return await ready(await exporterOf(api, [], { names: true }));
     })();
     return page;
   }

@@ -192,7 +192,7 @@ describe('the key', () => {
     );
     api.faults.set('vector_stores', (response) => reply(response, 200, `{"data": "${key}`));
     const args = ['--log.level=debug', '--poll.interval=1s', '--poll.idle-interval=1s'];
-    const exporter = await exporterOf(api, args, { env: { OPENAI_ADMIN_KEY: key } });
+    const exporter = await exporterOf(api, args, { env: { OPENAI_ADMIN_KEY: key }, names: true });
     await vi.waitFor(
       async () => {
         const page = await exporter.metrics();

@@ -39,6 +39,9 @@ export interface ScriptedApi {
 
 export const testKey = 'sk-admin-e2e-Zq7Xn4Vt2Lp9';
 
+/** All empty. */
+const lists = ['projects', 'users', 'admin_api_keys', 'spend_alerts', 'api_keys', 'service_accounts', 'rate_limits'];
+
 const most: Readonly<Record<Width, number>> = { '1m': 1_440, '1h': 168, '1d': 31 };
 
 export async function startScriptedApi({
@@ -49,13 +52,15 @@ export async function startScriptedApi({
   const state = { rows, keys: new Set([key]), faults: new Map<string, Fault>() };
 
   const handler: Handler = (request, response) => {
-    const api = /^\/v1\/organization\/(?:usage\/)?(\w+)$/.exec(request.path)?.[1];
+    const path = /^\/v1\/organization\/(?:usage\/|projects\/[^/]+\/)?(\w+)$/.exec(request.path);
+    const [, api] = path ?? [];
     if (api === undefined) return refuse(response, 404, 'Unknown request URL.');
     const fault = state.faults.get(api) ?? state.faults.get('*');
     const [, key = ''] = /^Bearer (.+)$/.exec(request.headers.authorization ?? '') ?? [];
     if (fault === undefined && !state.keys.has(key))
       return refuse(response, 401, `Incorrect API key provided: ${key}.`);
-    if (api === 'projects') return answer(response, request, fault, { object: 'list', data: [], has_more: false });
+    if (lists.includes(api)) return answer(response, request, fault, { object: 'list', data: [], has_more: false });
+    if (api === 'spend_limit' && fault === undefined) return refuse(response, 404, 'None is set.');
 
     const now = clock.now();
     const query = queryOf(request.query);

@@ -1,0 +1,135 @@
+/** A real Prometheus that scrapes what a test runs: on a free port, with a data directory that goes with it. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { vi } from 'vitest';
+import type { Labels } from './exposition-parser.ts';
+import { portOf } from './http-server.ts';
+import { startProcess } from './process.ts';
+
+export interface PrometheusOptions {
+  /** Of the program. */
+  readonly path: string;
+  readonly scrapeInterval: string;
+  /** Instances, as `host:port`, by job. */
+  readonly jobs: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface Vector {
+  readonly labels: Labels;
+  readonly value: number;
+}
+
+export interface Matrix {
+  readonly labels: Labels;
+  /** Raw samples: seconds and value, oldest first. */
+  readonly samples: readonly (readonly [number, number])[];
+}
+
+export interface Prometheus {
+  readonly url: string;
+  /** An instant query whose result is a vector. @param at seconds; default now */
+  vector(query: string, at?: number): Promise<readonly Vector[]>;
+  /** The raw samples of a range selector. */
+  matrix(query: string, at?: number): Promise<readonly Matrix[]>;
+  /** The `data` of any answer of its API. */
+  get(path: string, parameters?: Readonly<Record<string, string>>): Promise<unknown>;
+  stop(): Promise<void>;
+}
+
+export async function startPrometheus({ path, scrapeInterval, jobs }: PrometheusOptions): Promise<Prometheus> {
+  const directory = mkdtempSync(join(tmpdir(), 'prometheus-'));
+  const configuration = {
+    global: { scrape_interval: scrapeInterval, scrape_timeout: scrapeInterval },
+    scrape_configs: Object.entries(jobs).map(([job_name, targets]) => ({ job_name, static_configs: [{ targets }] })),
+  };
+  const file = join(directory, 'prometheus.yml');
+  // Whatever is JSON is YAML.
+  writeFileSync(file, JSON.stringify(configuration));
+  const address = `127.0.0.1:${await freePort()}`;
+  const started = startProcess(
+    path,
+    [
+      `--config.file=${file}`,
+      `--storage.tsdb.path=${join(directory, 'data')}`,
+      `--web.listen-address=${address}`,
+      '--log.level=warn',
+    ],
+    {},
+  );
+  const url = `http://${address}`;
+  const stop = async () => {
+    await started.stop('SIGKILL');
+    rmSync(directory, { recursive: true, force: true });
+  };
+
+  const get: Prometheus['get'] = async (path, parameters = {}) => {
+    const answer = await fetch(`${url}${path}?${new URLSearchParams(parameters)}`);
+    const body: unknown = await answer.json();
+    if (!isRecord(body) || body['status'] !== 'success') throw new Error(`${path}: ${JSON.stringify(body)}`);
+    return body['data'];
+  };
+  const query = async (text: string, type: string, at: number | undefined) => {
+    const data = await get('/api/v1/query', { query: text, ...(at === undefined ? {} : { time: String(at) }) });
+    if (!isRecord(data) || data['resultType'] !== type || !Array.isArray(data['result'])) {
+      throw new Error(`no ${type}: ${text}`);
+    }
+    return data['result'].filter(isRecord);
+  };
+
+  try {
+    await vi.waitFor(
+      async () => {
+        const answer = await fetch(`${url}/-/ready`);
+        if (answer.status !== 200) throw new Error(`not ready: ${answer.status}\n${started.err()}`);
+      },
+      { timeout: 20_000, interval: 100 },
+    );
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    url,
+    get,
+    vector: async (text, at) =>
+      (await query(text, 'vector', at)).map(({ metric, value }) => ({
+        labels: labelsOf(metric),
+        value: sampleOf(value)[1],
+      })),
+    matrix: async (text, at) =>
+      (await query(text, 'matrix', at)).map(({ metric, values }) => ({
+        labels: labelsOf(metric),
+        samples: Array.isArray(values) ? values.map(sampleOf) : [],
+      })),
+    stop,
+  };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const port = portOf(server.address());
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function labelsOf(metric: unknown): Labels {
+  return isRecord(metric)
+    ? Object.fromEntries(Object.entries(metric).map(([name, value]) => [name, String(value)]))
+    : {};
+}
+
+/** `[1700000000.123, "4.5"]` */
+function sampleOf(pair: unknown): readonly [number, number] {
+  if (!Array.isArray(pair)) throw new Error(`not a sample: ${JSON.stringify(pair)}`);
+  const [at, value]: unknown[] = pair;
+  const text = String(value);
+  if (text.endsWith('Inf')) return [Number(at), text.startsWith('-') ? -Infinity : Infinity];
+  return [Number(at), Number(text)];
+}
