@@ -45,20 +45,35 @@ export function isNonZeroDecimal(text: string): boolean {
   return nonZeroDigit.test(text);
 }
 
-/**
- * Sums the rows of a returned bucket by group. Undefined for one that is narrower than its width although it has
- * ended: a query that is not aligned gives such, and it says nothing about the whole.
- * @param readAt when the read began, in milliseconds
- * @param settleDelay in milliseconds
- */
-export function collectBucket(
+/** What a returned bucket is collected with: when its read began and the settle delay, in milliseconds. */
+type Collecting = [
   raw: RawBucket,
   width: Width,
   readAt: number,
   settleDelay: number,
   groups: GroupTable,
   fields: FieldTable,
-): Bucket | undefined {
+];
+
+/**
+ * Sums the rows of a returned bucket by group. Undefined for one that is narrower than its width although it has
+ * ended: a query that is not aligned gives such, and it says nothing about the whole.
+ */
+export function collectBucket(...given: Collecting): Bucket | undefined {
+  const steps = collectInSteps(...given);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/** Rows that are looked at between two pauses. */
+const stretch = 1_000;
+
+/** As `collectBucket`, with a pause after every thousand rows, for buckets of many. */
+export function* collectInSteps(
+  ...[raw, width, readAt, settleDelay, groups, fields]: Collecting
+): Generator<undefined, Bucket | undefined> {
   const end = bucketEnd(raw.start, width);
   const whole = raw.end === end;
   const open = readAt < end * 1_000 && raw.end < end;
@@ -81,16 +96,22 @@ export function collectBucket(
     if (group === groups.folded) foldedRows++;
     bases[row] = group;
     row++;
+    if (row % stretch === 0) yield undefined;
   }
   const rowSlots = bases.map(slotOf);
 
   /** Where a field's value in each row goes; a field with a unit has groups of its own, where it has a value. */
-  const slotsOf = (name: string, has: (row: number) => boolean): Uint32Array => {
+  function* slotsOf(name: string, has: (row: number) => boolean): Generator<undefined, Uint32Array> {
     const units = raw.units.get(name);
     const label = fields.unitLabel(name);
     if (units === undefined || label === undefined) return rowSlots;
-    return bases.map((base, row) => (has(row) ? slotOf(groups.withUnit(base, label, units[row] ?? null)) : 0));
-  };
+    const found = new Uint32Array(raw.rows);
+    for (let row = 0; row < raw.rows; row++) {
+      if (row % stretch === stretch - 1) yield undefined;
+      if (has(row)) found[row] = slotOf(groups.withUnit(bases[row] ?? 0, label, units[row] ?? null));
+    }
+    return found;
+  }
 
   let used = false;
   const numbers = new Map<number, Float64Array>();
@@ -98,9 +119,11 @@ export function collectBucket(
   for (const [name, column] of raw.numbers) {
     const field = fields.index(name);
     if (field === undefined) continue;
-    const into = slotsOf(name, (row) => !Number.isNaN(column[row]));
+    const into = yield* slotsOf(name, (row) => !Number.isNaN(column[row]));
     const sums = new Float64Array(slots.size).fill(Number.NaN);
+    yield undefined;
     for (let row = 0; row < raw.rows; row++) {
+      if (row % stretch === stretch - 1) yield undefined;
       const value = column[row] ?? Number.NaN;
       if (Number.isNaN(value)) continue;
       const slot = into[row] ?? 0;
@@ -113,9 +136,11 @@ export function collectBucket(
   for (const [name, column] of raw.decimals) {
     const field = fields.index(name);
     if (field === undefined) continue;
-    const into = slotsOf(name, (row) => column[row] !== null);
+    const into = yield* slotsOf(name, (row) => column[row] !== null);
     const sums = new Array<string | null>(slots.size).fill(null);
+    yield undefined;
     for (let row = 0; row < raw.rows; row++) {
+      if (row % stretch === stretch - 1) yield undefined;
       const value = column[row] ?? null;
       if (value === null) continue;
       const slot = into[row] ?? 0;
