@@ -138,10 +138,11 @@ export function createClient(options: ClientOptions): Client {
           cause: before,
         });
       }
+      // What was wrong then is why the time ran out.
+      if (before !== undefined) return before;
       return failed(request, {
         reason: 'timeout',
         detail: 'the deadline passed before the request limit let it be sent',
-        cause: before,
       });
     };
     if (deadline <= clock.monotonic() || budget.heldUntil() >= deadline) throw refuse();

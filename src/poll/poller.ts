@@ -65,8 +65,10 @@ export function createPoller(options: PollerOptions): Poller {
         );
       } catch (error) {
         // Another width may still be readable, unless the answer would be the same.
-        if (!(error instanceof ApiError) || !isOfOneRequest(error)) throw error;
+        if (!(error instanceof ApiError)) throw error;
+        // The first failure is the cause: trying again took the time that the next width lacks.
         failure ??= error;
+        if (!isOfOneRequest(error)) break;
       }
     }
     if (failure !== undefined) throw failure;
