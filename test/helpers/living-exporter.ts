@@ -2,6 +2,7 @@
  * An exporter that lives by a virtual clock, either on the simulated organization through the real client, or on a
  * client that answers from rows which a test gives. Nothing of it waits for the wall.
  */
+import { setMaxListeners } from 'node:events';
 import { constants, crc32, deflateRawSync } from 'node:zlib';
 import { createExporter, type Exporter, type ExporterOptions } from '../../src/exporter/exporter.ts';
 import { createBudget } from '../../src/openai/budget.ts';
@@ -47,6 +48,8 @@ export function liveExporter({ start, flags = [], clientOf, memory, clock: given
   if (!('settings' in parsed)) throw new Error(JSON.stringify(parsed));
   const log = recordingLog();
   const stop = new AbortController();
+  // Every poller waits on it.
+  setMaxListeners(0, stop.signal);
   const exporter = createExporter({
     settings: parsed.settings,
     clock,
