@@ -4,7 +4,7 @@
  * of them and curl fails; so the parts are raw deflate blocks within one stream (RFC 1951, RFC 1952).
  */
 import { promisify } from 'node:util';
-import { constants, crc32, deflateRaw } from 'node:zlib';
+import { constants, crc32, deflateRaw, deflateRawSync } from 'node:zlib';
 
 const deflate = promisify(deflateRaw);
 
@@ -19,6 +19,12 @@ export interface Piece {
 /** Compresses off the event loop. Each piece stands alone: it refers to no text of the pieces before it. */
 export async function compressPiece(text: Buffer, level: number = 6): Promise<Piece> {
   const bytes = await deflate(text, { level, finishFlush: constants.Z_SYNC_FLUSH });
+  return { bytes, length: text.length, crc: crc32(text) };
+}
+
+/** The same at once, for texts so small that waiting for a thread would take longer. */
+export function compressSmallPiece(text: Buffer, level: number = 1): Piece {
+  const bytes = deflateRawSync(text, { level, finishFlush: constants.Z_SYNC_FLUSH });
   return { bytes, length: text.length, crc: crc32(text) };
 }
 

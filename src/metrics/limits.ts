@@ -7,7 +7,7 @@ import { labelText } from '../usage/labels.ts';
 import { inBlocks } from './blocks.ts';
 import type { Family } from './families.ts';
 import { type AddSample, renderFamily } from './render.ts';
-import type { Rendered, Section } from './section.ts';
+import { pause, type Rendered, type Section } from './section.ts';
 
 export const limitsSectionName = 'limits';
 
@@ -156,6 +156,5 @@ function renderEntries<T>(
   return renderFamily(family, inBlocks(entries, addEntry));
 }
 
-const pause: Rendered = { text: '', series: 0 };
 /** Pairs looked at between pauses. */
 const stretch = 1_000;

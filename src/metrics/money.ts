@@ -4,7 +4,7 @@ import type { Ledger } from '../usage/ledger.ts';
 import { type DaySums, type MonthDays, MonthSums, monthDays, monthsAt } from '../usage/months.ts';
 import { monthToDateFamily, previousMonthFamily } from './families.ts';
 import { renderFamily } from './render.ts';
-import type { Rendered, Section } from './section.ts';
+import { pause, type Rendered, type Section } from './section.ts';
 
 /** Name of the section: it changes with the costs. */
 export const moneySectionName = 'money';
@@ -59,8 +59,6 @@ function* renderMoney(
     );
   }
 }
-
-const pause: Rendered = { text: '', series: 0 };
 
 type Block = Parameters<typeof renderFamily>[1][number];
 

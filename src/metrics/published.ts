@@ -10,6 +10,8 @@ export interface Page {
   readonly gzipBytes: number;
   /** CRC-32 of all of `plain`; `joinPieces` gives it without reading the text again. */
   readonly crc: number;
+  /** What of it belongs to these families, as a page. */
+  only(families: ReadonlySet<string>): Page;
 }
 
 export interface PageSource {
@@ -17,4 +19,11 @@ export interface PageSource {
 }
 
 /** What there is before anything was published. */
-export const emptyPage: Page = { plain: [], gzip: [], plainBytes: 0, gzipBytes: 0, crc: 0 };
+export const emptyPage: Page = {
+  plain: [],
+  gzip: [],
+  plainBytes: 0,
+  gzipBytes: 0,
+  crc: 0,
+  only: () => emptyPage,
+};

@@ -5,7 +5,7 @@
 import type { Clock } from '../clock.ts';
 import { compressPiece, joinPieces, type Piece } from './gzip.ts';
 import { emptyPage, type Page, type PageSource } from './published.ts';
-import type { Section } from './section.ts';
+import type { Rendered, Section } from './section.ts';
 
 export interface PublisherOptions {
   /** In the order of the page. */
@@ -33,6 +33,7 @@ export interface Publisher extends PageSource {
 
 /** A part as rendered, and as compressed: by itself, so that the parts beside it can change. */
 interface Chunk {
+  readonly family: string | undefined;
   readonly plain: Buffer;
   readonly piece: Piece;
 }
@@ -60,6 +61,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
   const { sections, clock, breathe, compress = compressPiece } = options;
   const segments = new Map<string, Segment>();
   const dirty = new Set<string>(sections.map(({ name }) => name));
+  /** The chunks of marked parts, for as long as somebody keeps the mark. */
+  const marked = new WeakMap<object, Promise<Chunk>>();
   let page: Page = emptyPage;
   let wake: (() => void) | undefined;
 
@@ -71,10 +74,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     let series = 0;
     for (const part of parts) {
       if (part.series > 0) {
-        const plain = Buffer.from(part.text);
-        const same = before[chunks.length];
-        // Most of a page is as it was: then the old bytes serve on, and nothing is compressed.
-        chunks.push(same?.plain.equals(plain) === true ? Promise.resolve(same) : compressed(plain));
+        chunks.push(chunkOf(part, before[chunks.length]));
         series += part.series;
         await chunks[chunks.length - mostCompressing];
       }
@@ -83,8 +83,19 @@ export function createPublisher(options: PublisherOptions): Publisher {
     return { chunks: await Promise.all(chunks), series, at, until, untilElapsed };
   }
 
-  async function compressed(plain: Buffer): Promise<Chunk> {
-    return { plain, piece: await compress(plain) };
+  /** @param before what was in its place on the page before */
+  function chunkOf({ text, family, mark }: Rendered, before: Chunk | undefined): Promise<Chunk> {
+    const known = mark === undefined ? undefined : marked.get(mark);
+    if (known !== undefined) return known;
+    const plain = Buffer.from(text);
+    // Most of a page is as it was: then the old bytes serve on, and nothing is compressed.
+    const chunk = before?.plain.equals(plain) === true ? Promise.resolve(before) : compressed(plain, family);
+    if (mark !== undefined) marked.set(mark, chunk);
+    return chunk;
+  }
+
+  async function compressed(plain: Buffer, family: string | undefined): Promise<Chunk> {
+    return { family, plain, piece: await compress(plain) };
   }
 
   /** Milliseconds until time alone changes something, or until the clock is to be looked at again. */
@@ -116,7 +127,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     }
     if (!rendered) return;
     await options.beforeShown?.();
-    page = assemble(sections.flatMap(({ name }) => segments.get(name) ?? []));
+    page = assemble(sections.flatMap(({ name }) => segments.get(name)?.chunks ?? []));
     options.published?.((clock.monotonic() - begun) / 1_000);
   }
 
@@ -152,8 +163,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
   };
 }
 
-function assemble(segments: readonly Segment[]): Page {
-  const chunks = segments.flatMap((segment) => segment.chunks);
+function assemble(chunks: readonly Chunk[]): Page {
   const pieces = chunks.map(({ piece }) => piece);
   const { length, crc } = joinPieces(pieces);
   // One buffer, so that a scrape is one write; it is a tenth of the plain text, which stays in pieces.
@@ -164,5 +174,6 @@ function assemble(segments: readonly Segment[]): Page {
     plainBytes: length,
     gzipBytes: gzip.length,
     crc,
+    only: (families) => assemble(chunks.filter(({ family }) => family !== undefined && families.has(family))),
   };
 }

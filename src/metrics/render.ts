@@ -2,79 +2,116 @@
 import type { Field } from '../openai/catalogue.ts';
 import type { Account } from '../usage/account.ts';
 import type { CounterBook } from '../usage/counters.ts';
-import type { Ledger } from '../usage/ledger.ts';
+import type { Ledger, SeriesView } from '../usage/ledger.ts';
 import { type RecentOptions, recent, type Shown, samplesOf } from '../usage/recent.ts';
 import { sampleLine } from './exposition.ts';
 import { type Family, familyHeader, recentFamily, totalFamily } from './families.ts';
-import type { Rendered, Section } from './section.ts';
+import { KeptParts } from './kept-parts.ts';
+import { pause, type Rendered, type Section } from './section.ts';
 
 /** @param options what decides how long a bucket is shown */
 export function apiSection(account: Account, options: RecentOptions): Section {
+  const kept = new KeptParts();
   return {
     name: account.endpoint.api,
     prepare(now, elapsed) {
       const { ledger, book } = account;
       book?.advance(now, elapsed);
       const { shown, until } = recent(options, (width, start) => ledger.buckets.get(width, start), now);
-      const parts = renderApi({ ledger, shown, book, settleDelayMinutes: options.settleDelay / 60_000 });
+      const settleDelayMinutes = options.settleDelay / 60_000;
+      const parts = renderApi({ ledger, series: ledger.seriesNow(), shown, book, settleDelayMinutes }, kept);
       return { parts, until, untilElapsed: book?.nextChange ?? Number.POSITIVE_INFINITY };
     },
   };
 }
 
-/** What is to be rendered of an api, as of one instant. */
+/** What is to be rendered of an api, as of one instant: nothing in it changes while rendering pauses. */
 export interface View {
-  readonly ledger: Ledger;
+  readonly ledger: Pick<Ledger, 'endpoint' | 'fields'>;
+  readonly series: SeriesView;
   readonly shown: readonly Shown[];
   readonly book: CounterBook | undefined;
   /** Minutes, for HELP. */
   readonly settleDelayMinutes: number;
 }
 
-/** Families in parts, so that the caller can pause in between; a family without samples is left out. */
-export function* renderApi({ ledger, shown, book, settleDelayMinutes }: View): Generator<Rendered> {
+/**
+ * Families in parts, so that the caller can pause in between; a family without samples is left out.
+ * @param kept what was rendered of the same api before, so that what has not changed is not rendered again
+ */
+export function* renderApi(view: View, kept: KeptParts): Generator<Rendered> {
+  const { ledger, series, shown, book, settleDelayMinutes } = view;
   const { endpoint } = ledger;
-  for (const [index, field] of ledger.fields.all.entries()) {
-    const blocks = shown.map((each) => (add: AddSample) => recentSamples(ledger, field, index, each, add));
-    yield* renderFamily(recentFamily(endpoint, field, settleDelayMinutes), blocks);
+  kept.begin();
+  for (const [index, field] of [...ledger.fields.all].entries()) {
+    const gauge = recentFamily(endpoint, field, settleDelayMinutes);
+    yield* renderFamily(
+      gauge,
+      shown.map((each) => (add) => recentSamples(series, field, index, each, add)),
+      (block, header, at) => {
+        const { bucket, before } = shown[at] ?? {};
+        const source = [header, bucket, series.seriesOf(index), ...(before ?? [])];
+        return kept.parts(`${gauge.name} ${at}`, source, () => renderBlock(gauge, header, block));
+      },
+    );
     if (field.kind !== 'flow' || book === undefined) continue;
-    const total = (add: AddSample) => book.samples(index, (labels, value) => add('', labels, value));
-    yield* renderFamily(totalFamily(endpoint, field, settleDelayMinutes), [total]);
+    const total = totalFamily(endpoint, field, settleDelayMinutes);
+    yield* renderFamily(
+      total,
+      [(add) => book.samples(index, (labels, value) => add('', labels, value))],
+      (block, header) =>
+        kept.parts(total.name, [book, book.revisionOf(index)], () => renderBlock(total, header, block)),
+    );
   }
+  kept.end();
 }
 
 /** Adds a sample: label text without braces that is common to many, and that of the group; either can be empty. */
 export type AddSample = (fixed: string, labels: string, value: number) => void;
 
-function recentSamples(ledger: Ledger, field: Field, index: number, shown: Shown, add: AddSample): void {
+/** Samples of a family: calls `add` for each, in the order of the page. */
+export type Block = (add: AddSample) => void;
+
+function recentSamples(series: SeriesView, field: Field, index: number, shown: Shown, add: AddSample): void {
   const fixed = `bucket_width="${shown.width}",state="${shown.state}"`;
   // Money becomes a float here and nowhere before: the sum it came from was exact.
-  samplesOf(ledger, field, index, shown, (group, value) => add(fixed, ledger.groups.text(group), Number(value)));
+  samplesOf(series, field, index, shown, (group, value) => add(fixed, series.groups.text(group), Number(value)));
 }
 
 /** Samples in a part at most, so that no part takes long to make. */
-const mostInPart = 2_000;
+const mostInPart = 1_000;
 
 /** A family with its samples, block by block; nothing where it has none. */
-export function* renderFamily(family: Family, blocks: readonly ((add: AddSample) => void)[]): Generator<Rendered> {
+export function* renderFamily(
+  family: Family,
+  blocks: readonly Block[],
+  render = (block: Block, header: string, _at: number): Iterable<Rendered> => renderBlock(family, header, block),
+): Generator<Rendered> {
   let header = familyHeader(family);
-  for (const block of blocks) {
-    const texts: string[] = [];
-    let text = header;
-    let series = 0;
-    block((fixed, labels, value) => {
-      if (series > 0 && series % mostInPart === 0) {
-        texts.push(text);
-        text = '';
-      }
-      text += sampleLine(family.name, fixed, labels, value);
-      series++;
-    });
-    if (series === 0) continue;
-    header = '';
-    texts.push(text);
-    for (const [index, part] of texts.entries()) {
-      yield { text: part, series: index < texts.length - 1 ? mostInPart : series - index * mostInPart };
+  for (const [at, block] of blocks.entries()) {
+    for (const part of render(block, header, at)) {
+      if (part.series > 0) header = '';
+      yield part;
     }
+  }
+}
+
+/** The samples of a block as parts, the first of which begins with the header. */
+function* renderBlock({ name }: Family, header: string, block: Block): Generator<Rendered> {
+  // Gathered as columns first, for that cannot pause; text, which takes longer, is made part by part.
+  const fixed: string[] = [];
+  const labels: string[] = [];
+  const values: number[] = [];
+  block((common, own, value) => {
+    fixed.push(common);
+    labels.push(own);
+    values.push(value);
+  });
+  if (values.length > mostInPart) yield pause;
+  for (let from = 0; from < values.length; from += mostInPart) {
+    const to = Math.min(values.length, from + mostInPart);
+    let text = from === 0 ? header : '';
+    for (let at = from; at < to; at++) text += sampleLine(name, fixed[at] ?? '', labels[at] ?? '', values[at] ?? 0);
+    yield { text, series: to - from, family: name };
   }
 }

@@ -4,7 +4,14 @@
 export interface Rendered {
   readonly text: string;
   readonly series: number;
+  /** The family's name; absent for a pause, which is a part without samples. */
+  readonly family?: string;
+  /** Stands for the text: who yields a part again with the same mark says that its text is as it was, and may leave it out. */
+  readonly mark?: object;
 }
+
+/** Yielded to give the event loop its turn. */
+export const pause: Rendered = { text: '', series: 0 };
 
 /** A section as of one instant. */
 export interface Prepared {

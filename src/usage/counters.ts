@@ -50,6 +50,8 @@ export class CounterBook {
   #seen = -1;
   /** Rises whenever a value on show changes. */
   revision = 0;
+  /** By field index, the same for that field alone; dropping the period before makes all of them rise, too. */
+  readonly #revisions: number[] = [];
   #nextChange = Number.POSITIVE_INFINITY;
 
   constructor(options: BookOptions) {
@@ -69,7 +71,10 @@ export class CounterBook {
    */
   advance(now: number, elapsed: number): void {
     this.#openedAt ??= elapsed;
-    if (this.#previous !== undefined && elapsed >= this.#openedAt + farewell) this.#previous = undefined;
+    if (this.#previous !== undefined && elapsed >= this.#openedAt + farewell) {
+      this.#previous = undefined;
+      for (const field of this.flows) this.#changed(field);
+    }
     if (this.ledger.version === this.#seen && elapsed < this.#nextChange) return;
     const opening = this.#seen === -1;
     this.#seen = this.ledger.version;
@@ -116,6 +121,11 @@ export class CounterBook {
     return Number.isNaN(this.#since.get(field, group)) ? undefined : this.#shown.get(field, group);
   }
 
+  /** Another value means that the samples of the field may be others. */
+  revisionOf(field: number): number {
+    return this.#revisions[field] ?? 0;
+  }
+
   /** The samples of a field, those of a finished period that are still to be seen at 0 included. */
   samples(field: number, sample: CounterSample): void {
     const { groups } = this.ledger;
@@ -160,14 +170,14 @@ export class CounterBook {
         const atOnce = before > 0 || (historyAtOnce && target > 0);
         since[group] = atOnce ? Number.NEGATIVE_INFINITY : elapsed;
         shown[group] = before;
-        this.revision++;
+        this.#changed(field);
       }
       const heldUntil = (since[group] ?? elapsed) + zeroHold;
       const value = shown[group] ?? 0;
       if (target > value) {
         if (elapsed >= heldUntil) {
           shown[group] = target;
-          this.revision++;
+          this.#changed(field);
         } else {
           pending = true;
           this.#nextChange = Math.min(this.#nextChange, heldUntil);
@@ -176,5 +186,10 @@ export class CounterBook {
     }
     if (heldBack > 0 || this.#heldBack.has(field)) this.#heldBack.set(field, heldBack);
     return pending;
+  }
+
+  #changed(field: number): void {
+    this.revision++;
+    this.#revisions[field] = this.revisionOf(field) + 1;
   }
 }

@@ -17,6 +17,13 @@ export class Grid {
     this.column(field, group + 1)[group] = value;
   }
 
+  /** The same numbers, which stay as they are. */
+  copy(): Grid {
+    const copy = new Grid(this.#empty);
+    for (const column of this.#columns) copy.#columns.push(column.slice());
+    return copy;
+  }
+
   /** The column of a field, at least `length` long, to read and write. It is replaced when it has to grow. */
   column(field: number, length: number): Float64Array {
     while (this.#columns.length <= field) this.#columns.push(new Float64Array(0));

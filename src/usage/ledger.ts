@@ -30,6 +30,14 @@ const unchanged: Restatements = { up: 0, down: 0 };
 
 const never = Number.NEGATIVE_INFINITY;
 
+/** Which groups and fields have series, as of one instant. */
+export interface SeriesView {
+  readonly groups: GroupTable;
+  hasSeries(field: number, group: number): boolean;
+  /** How many groups have one of this field: they are the same as long as it is. */
+  seriesOf(field: number): number;
+}
+
 export class Ledger {
   readonly endpoint: Endpoint;
   readonly anchor: number;
@@ -43,6 +51,8 @@ export class Ledger {
   readonly #clock: { now(): number };
   #newestUsed: Bucket | undefined;
   readonly #settledEnds = new Map<Width, number>();
+  /** By field index: groups that have a series. */
+  readonly #series: number[] = [];
 
   constructor(options: LedgerOptions) {
     this.endpoint = options.endpoint;
@@ -84,8 +94,18 @@ export class Ledger {
   }
 
   /** Whether the field has had a value other than 0 in this group, in any bucket held. */
-  hasSeries(field: number, group: number): boolean {
-    return this.lastUsed.get(field, group) !== never;
+  readonly hasSeries = (field: number, group: number): boolean => this.lastUsed.get(field, group) !== never;
+
+  /** The series as they are now: a view that does not change while buckets come in. */
+  seriesNow(): SeriesView {
+    const { groups } = this;
+    const used = this.lastUsed.copy();
+    const counts = [...this.#series];
+    return {
+      groups,
+      hasSeries: (field, group) => used.get(field, group) !== never,
+      seriesOf: (field) => counts[field] ?? 0,
+    };
   }
 
   /** The newest bucket with usage; of buckets that overlap, the narrowest. */
@@ -109,27 +129,26 @@ export class Ledger {
       this.#settledEnds.set(bucket.width, Math.max(end, this.#settledEnds.get(bucket.width) ?? end));
     }
     if (!bucket.used) return;
-    const { groups } = bucket;
     for (const [field, column] of bucket.numbers) {
-      const last = this.lastUsed.column(field, this.groups.size);
-      for (let slot = 0; slot < column.length; slot++) {
-        const value = column[slot] ?? Number.NaN;
-        const group = groups[slot] ?? 0;
-        if (!Number.isNaN(value) && value !== 0 && bucket.start > (last[group] ?? never)) last[group] = bucket.start;
-      }
+      this.#noteUse(bucket, field, (slot) => column[slot] !== 0 && !Number.isNaN(column[slot]), column.length);
     }
     for (const [field, column] of bucket.decimals) {
-      for (let slot = 0; slot < column.length; slot++) {
-        const value = column[slot] ?? null;
-        const group = groups[slot] ?? 0;
-        if (value !== null && isNonZeroDecimal(value) && bucket.start > this.lastUsed.get(field, group)) {
-          this.lastUsed.set(field, group, bucket.start);
-        }
-      }
+      this.#noteUse(bucket, field, (slot) => isNonZeroDecimal(column[slot] ?? ''), column.length);
     }
     const newest = this.#newestUsed;
     // A wide bucket says less about when, so among those that start together the narrowest counts.
     if (newest === undefined || laterOrNarrower(bucket, newest)) this.#newestUsed = bucket;
+  }
+
+  #noteUse({ groups, start }: Bucket, field: number, isUsed: (slot: number) => boolean, slots: number): void {
+    const last = this.lastUsed.column(field, this.groups.size);
+    for (let slot = 0; slot < slots; slot++) {
+      const group = groups[slot] ?? 0;
+      const before = last[group] ?? never;
+      if (start <= before || !isUsed(slot)) continue;
+      if (before === never) this.#series[field] = (this.#series[field] ?? 0) + 1;
+      last[group] = start;
+    }
   }
 }
 

@@ -3,7 +3,7 @@
  */
 import { type Endpoint, type Field, type Width, widthSeconds } from '../openai/catalogue.ts';
 import type { Bucket } from './bucket.ts';
-import type { Ledger } from './ledger.ts';
+import type { SeriesView } from './ledger.ts';
 import type { Held } from './plan.ts';
 import { bucketAt, bucketEnd, hour, lookbackBuckets, polledWidths, settleDelayOf } from './windows.ts';
 
@@ -111,20 +111,26 @@ export type Sample = (group: number, value: number | string) => void;
  * in one shortly before it, unless the field is a level. A field missing from a row stays absent, and so does a
  * field that was never other than 0 in the group.
  */
-export function samplesOf(ledger: Ledger, field: Field, index: number, shown: Shown, sample: Sample): void {
+export function samplesOf(
+  { groups, hasSeries }: Pick<SeriesView, 'groups' | 'hasSeries'>,
+  field: Field,
+  index: number,
+  shown: Shown,
+  sample: Sample,
+): void {
   const { bucket } = shown;
   eachValue(bucket, index, (group, value) => {
-    if (ledger.hasSeries(index, group)) sample(group, value);
+    if (hasSeries(index, group)) sample(group, value);
   });
   if (field.kind === 'level' || shown.before.length === 0) return;
 
-  const present = new Uint8Array(ledger.groups.size);
+  const present = new Uint8Array(groups.size);
   for (const group of bucket.groups) present[group] = 1;
   for (const before of shown.before) {
     eachValue(before, index, (group) => {
-      if (present[group] === 1 || present[ledger.groups.base(group)] === 1) return;
+      if (present[group] === 1 || present[groups.base(group)] === 1) return;
       present[group] = 1;
-      if (ledger.hasSeries(index, group)) sample(group, 0);
+      if (hasSeries(index, group)) sample(group, 0);
     });
   }
 }

@@ -1,4 +1,5 @@
 /** The exact sum of what has settled since the anchor, for every field and group. */
+import type { Width } from '../openai/catalogue.ts';
 import type { Bucket } from './bucket.ts';
 import { cover } from './cover.ts';
 import type { Ledger } from './ledger.ts';
@@ -12,14 +13,15 @@ export function flowFields(ledger: Ledger): readonly number[] {
 }
 
 /**
- * Totals of a ledger. The sum over the days is kept until a day changes; only hours and minutes are added anew
- * each time. Always summed in the order of time, so that the result does not depend on how it was arrived at.
+ * Totals of a ledger. The sums over the days, and over the hours that follow them, are kept until one of these
+ * changes; only minutes are added anew each time. Always summed in the order of time, so that the result does not
+ * depend on how it was arrived at.
  */
 export class Totals {
   readonly #ledger: Ledger;
   readonly #flows: readonly number[];
-  #days: readonly Bucket[] = [];
-  #daySums: Columns = [];
+  /** The sums over the days, and those over days and hours. */
+  readonly #kept: Kept[] = [];
 
   constructor(ledger: Ledger) {
     this.#ledger = ledger;
@@ -29,14 +31,19 @@ export class Totals {
   /** Sums of the settled buckets from the anchor to `to`, in seconds. */
   upTo(to: number): Columns {
     const covering = [...cover(this.#ledger.settled, this.#ledger.anchor, to)];
-    // Days that come before everything narrower; a day behind a gap of hours is added with the rest.
-    const narrower = covering.findIndex((bucket) => bucket.width !== '1d');
-    const days = narrower === -1 ? covering : covering.slice(0, narrower);
-    if (!sameBuckets(days, this.#days)) {
-      this.#daySums = this.#sum([], days);
-      this.#days = days;
+    let sums: Columns = [];
+    let end = 0;
+    for (const [index, width] of wideWidths.entries()) {
+      const begin = end;
+      // Of this width up to the first that is narrower; a day behind a gap of hours is added with the rest.
+      while (covering[end]?.width === width) end++;
+      const buckets = covering.slice(0, end);
+      const kept = this.#kept[index];
+      sums =
+        kept !== undefined && sameBuckets(buckets, kept.buckets) ? kept.sums : this.#sum(sums, buckets.slice(begin));
+      this.#kept[index] = { buckets, sums };
     }
-    return this.#sum(this.#daySums, covering.slice(days.length));
+    return this.#sum(sums, covering.slice(end));
   }
 
   #sum(base: Columns, buckets: readonly Bucket[]): Columns {
@@ -60,6 +67,14 @@ export class Totals {
     return sums;
   }
 }
+
+/** The sums over some buckets. */
+interface Kept {
+  readonly buckets: readonly Bucket[];
+  readonly sums: Columns;
+}
+
+const wideWidths: readonly Width[] = ['1d', '1h'];
 
 function sameBuckets(a: readonly Bucket[], b: readonly Bucket[]): boolean {
   return a.length === b.length && a.every((bucket, index) => bucket === b[index]);

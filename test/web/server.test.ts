@@ -105,7 +105,8 @@ async function pageOf(...texts: readonly string[]): Promise<Page> {
   const pieces = await Promise.all(plain.map((text) => compressPiece(text)));
   const gzip = pieces.map((piece) => piece.bytes);
   const { length, crc } = joinPieces(pieces);
-  return { plain, gzip, plainBytes: length, gzipBytes: gzip.reduce((sum, { length: bytes }) => sum + bytes, 0), crc };
+  const gzipBytes = gzip.reduce((sum, { length: bytes }) => sum + bytes, 0);
+  return { ...emptyPage, plain, gzip, plainBytes: length, gzipBytes, crc };
 }
 
 /** Lets what is under way on the loop and on loopback sockets happen. */

@@ -1,0 +1,48 @@
+/** Remembers which parts were made of what, so that a part whose sources are the same is not rendered again. */
+import type { Rendered } from './section.ts';
+
+interface Kept {
+  /** Compared one by one, by identity. */
+  readonly sources: readonly unknown[];
+  /** Without their texts, of which the publisher has the bytes. */
+  readonly parts: readonly Rendered[];
+}
+
+export class KeptParts {
+  #before = new Map<string, Kept>();
+  #now = new Map<string, Kept>();
+
+  /** To be called before a rendering. One that was broken off is forgotten, and so is nothing else. */
+  begin(): void {
+    this.#now = new Map();
+  }
+
+  /** To be called after one: what it did not ask for is forgotten. */
+  end(): void {
+    this.#before = this.#now;
+  }
+
+  /** The parts that this name had in the last rendering if they were made of the same sources; otherwise new ones. */
+  *parts(name: string, sources: readonly unknown[], render: () => Iterable<Rendered>): Generator<Rendered> {
+    const before = this.#before.get(name);
+    if (before !== undefined && same(before.sources, sources)) {
+      this.#now.set(name, before);
+      yield* before.parts;
+      return;
+    }
+    const parts: Rendered[] = [];
+    for (const part of render()) {
+      if (part.series === 0) yield part;
+      else {
+        const mark = {};
+        parts.push({ ...part, text: '', mark });
+        yield { ...part, mark };
+      }
+    }
+    this.#now.set(name, { sources, parts });
+  }
+}
+
+function same(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((each, index) => each === b[index]);
+}
