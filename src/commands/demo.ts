@@ -42,7 +42,7 @@ export async function startDemo(wallClock: Clock, speed: number, version: string
         baseUrl: new URL(server.url),
         key: fixedKey(simulatedKey),
         dispatcher: createTransport(new URL(server.url), {}, { timeoutMs: 30_000 }),
-        budget: createBudget({ clock, maxPerMinute: requestsPerMinute }),
+        budget: createBudget({ clock, maxPerMinute: requestsPerMinute, maxNamesPerMinute: requestsPerMinute }),
         clock,
         random: Math.random,
         timeoutMs,

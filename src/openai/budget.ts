@@ -26,6 +26,8 @@ export interface BudgetOptions {
   /** No span of 60 s holds more requests than this. At least 1. */
   readonly maxPerMinute: number;
   readonly maxInFlight?: number;
+  /** Of them for names and limits. Default: 20. */
+  readonly maxNamesPerMinute?: number;
 }
 
 /** Why an alarm ends that is set anew. */
@@ -44,12 +46,12 @@ interface Waiter {
   grant(one: Sent): void;
 }
 
-export function createBudget({ clock, maxPerMinute, maxInFlight = 2 }: BudgetOptions): Budget {
+export function createBudget({ clock, maxPerMinute, maxInFlight = 2, maxNamesPerMinute = 20 }: BudgetOptions): Budget {
   // What is left to the lower classes, so that polls find room whatever those do.
   const share: Readonly<Record<Priority, number>> = {
     poll: maxPerMinute,
     replay: Math.max(1, Math.floor(maxPerMinute * 0.6)),
-    names: Math.max(1, Math.min(20, Math.floor(maxPerMinute / 3))),
+    names: Math.max(1, Math.min(maxNamesPerMinute, Math.floor(maxPerMinute / 3))),
   };
   // Both together: a third is for polls alone, which at the default is as much as eleven busy apis ask for.
   const lowerShare = Math.max(1, Math.floor((maxPerMinute * 2) / 3));

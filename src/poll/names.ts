@@ -80,8 +80,19 @@ const daysDeadline = 1_800_000;
 /** Days that tell which models are in use, the running one included: what a page holds. */
 const days = 31;
 
-/** Ranks: the organization's own lists are few and always come first; then projects with usage; names before limits. */
-const ranks = { organization: -2, inUse: -1, usedNames: 0, usedLimits: 1, otherNames: 2, otherLimits: 3 } as const;
+/**
+ * Ranks: the organization's own lists are few and always come first; then projects with usage; names before limits.
+ * Which models are in use is needed for limits alone, so at first it waits for names; later it is a request an hour.
+ */
+const ranks = {
+  organization: -2,
+  inUse: -1,
+  usedNames: 0,
+  inUseAtFirst: 1,
+  usedLimits: 2,
+  otherNames: 3,
+  otherLimits: 4,
+} as const;
 
 export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
   const { directory, limits, client, clock, log, failureLog, refresh, report } = options;
@@ -140,7 +151,7 @@ export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
         what: 'reading of the models in use',
         projectId: null,
         period: hour,
-        rank: ranks.inUse,
+        rank: ranks.inUseAtFirst,
         read: (signal) => readModelsInUse(endpoint, signal),
       });
     }
@@ -215,6 +226,7 @@ export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
     const { api, what } = task;
     const isList = listApis.some((name) => name === api);
     task.tried = clock.now();
+    if (task.rank === ranks.inUseAtFirst) task.rank = ranks.inUse;
     const outcome = await attempt({ api, clock, log, signal }, () => task.read(signal));
     const reason = outcome.failure?.reason;
     task.reason = reason;
