@@ -14,6 +14,8 @@ export interface PrometheusOptions {
   readonly scrapeInterval: string;
   /** Instances, as `host:port`, by job. */
   readonly jobs: Readonly<Record<string, readonly string[]>>;
+  /** Fills the data directory before the start. */
+  readonly past?: (data: string) => void;
 }
 
 export interface Vector {
@@ -38,7 +40,7 @@ export interface Prometheus {
   stop(): Promise<void>;
 }
 
-export async function startPrometheus({ path, scrapeInterval, jobs }: PrometheusOptions): Promise<Prometheus> {
+export async function startPrometheus({ path, scrapeInterval, jobs, past }: PrometheusOptions): Promise<Prometheus> {
   const directory = mkdtempSync(join(tmpdir(), 'prometheus-'));
   const configuration = {
     global: { scrape_interval: scrapeInterval, scrape_timeout: scrapeInterval },
@@ -47,6 +49,7 @@ export async function startPrometheus({ path, scrapeInterval, jobs }: Prometheus
   const file = join(directory, 'prometheus.yml');
   // Whatever is JSON is YAML.
   writeFileSync(file, JSON.stringify(configuration));
+  past?.(join(directory, 'data'));
   const address = `127.0.0.1:${await freePort()}`;
   const started = startProcess(
     path,
@@ -55,6 +58,8 @@ export async function startPrometheus({ path, scrapeInterval, jobs }: Prometheus
       `--storage.tsdb.path=${join(directory, 'data')}`,
       `--web.listen-address=${address}`,
       '--log.level=warn',
+      // As seen from the newest sample; of a past that a test made up, nothing is to be dropped.
+      '--storage.tsdb.retention.time=10y',
     ],
     {},
   );
