@@ -142,7 +142,10 @@ export function createExporter(options: ExporterOptions): Exporter {
       const state = memory?.changed();
       if (state !== undefined) await options.memory?.save(state);
     },
-    published: (duration) => self.published(duration),
+    published(duration) {
+      self.published(duration);
+      log.debug('page published', { seconds: duration, series: publisher.series() });
+    },
   });
 
   const self = createSelfMetrics({

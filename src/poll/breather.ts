@@ -2,7 +2,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 
 /** Milliseconds that work may go on at a stretch. */
-const stretch = 8;
+const stretch = 4;
 
 export interface Breather {
   /** Resolves at once, or after a turn of the event loop if the work has gone on for long enough. */

@@ -1,0 +1,41 @@
+/**
+ * Measures the built program: `npm run bench` for the table of sizes, `npm run bench -- --series=1000,10000` for some
+ * of them, and `npm run bench -- start|groups|replay|requests` for one question each.
+ */
+import { parseArgs } from 'node:util';
+import { measureGroups, measureReplay, measureRequests, measureStart } from './cases.ts';
+import { groupsFor, measureSize, type SizeResult } from './sizes.ts';
+import { tableOf } from './table.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    series: { type: 'string', default: '1000,10000,100000,1000000' },
+    polls: { type: 'string', default: '3' },
+    rivals: { type: 'boolean', default: true },
+  },
+  allowNegative: true,
+});
+
+const cases: Readonly<Record<string, () => Promise<string>>> = {
+  start: measureStart,
+  groups: () => measureGroups(Number(values.polls)),
+  replay: measureReplay,
+  requests: measureRequests,
+};
+
+for (const name of positionals) {
+  const measure = cases[name];
+  if (measure === undefined) throw new Error(`${name}: there is ${Object.keys(cases).join(', ')}`);
+  console.log(await measure());
+}
+if (positionals.length === 0) {
+  const results: SizeResult[] = [];
+  for (const series of values.series.split(',')) {
+    console.error(`${series} series …`);
+    const groups = groupsFor(Number(series));
+    results.push(await measureSize({ groups, polls: Number(values.polls), rivals: values.rivals }));
+    console.error(JSON.stringify(results.at(-1)));
+  }
+  console.log(tableOf(results));
+}

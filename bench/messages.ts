@@ -1,0 +1,17 @@
+/** What the processes of a run tell each other. */
+
+/** Of a process with the probe, since it was last asked. Times in milliseconds, sizes in bytes. */
+export interface Reading {
+  readonly longestDelay: number;
+  /** Of all threads. */
+  readonly cpu: number;
+  readonly resident: number;
+  /** The most that was ever resident. */
+  readonly residentPeak: number;
+}
+
+/** Of the simulated API, since it started. */
+export interface Served {
+  /** When each answer had been handed over whole, in UTC milliseconds. */
+  readonly answers: readonly number[];
+}

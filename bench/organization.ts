@@ -1,0 +1,43 @@
+/** A process that is a simulated API. Argument: an `OrganizationSize` as JSON. Sends its URL, then `Served` when asked. */
+import { subscribe } from 'node:diagnostics_channel';
+import { systemClock } from '../src/clock.ts';
+import { createOrganization } from '../src/simulation/organization.ts';
+import { largeProfile, type Profile } from '../src/simulation/profile.ts';
+import { startServer } from '../src/simulation/server.ts';
+import type { Served } from './messages.ts';
+
+export interface OrganizationSize {
+  readonly groups: number;
+  /** Fields of completions that have usage: ten, as text with some audio has, or all fifteen. */
+  readonly fields: 'ten' | 'all';
+  readonly historyDays: number;
+  /** Instead of the above, the organization of the demonstration. */
+  readonly demo?: boolean;
+}
+
+/** Leaves after the requests: text, audio, image, cached text, audio, image, cache write; text, audio, image out. */
+const tenFields = [300, 0, 0, 120, 0, 0, 40, 90, 15, 0];
+const allFields = [300, 20, 10, 120, 8, 6, 40, 90, 15, 12];
+
+function profileOf({ groups, fields, demo = false }: OrganizationSize): Profile | 'demo' {
+  if (demo) return 'demo';
+  const profile = largeProfile(1, groups);
+  const usage = [...profile.usage].map(([api, list]) => {
+    const perRequest = fields === 'ten' ? tenFields : allFields;
+    return [api, list.map((group) => ({ ...group, perRequest }))] as const;
+  });
+  return { ...profile, usage: new Map(usage) };
+}
+
+const size: OrganizationSize = JSON.parse(process.argv[2] ?? '{}');
+const today = Math.floor(systemClock.now() / 86_400_000) * 86_400;
+const organization = createOrganization({
+  seed: 1,
+  createdAt: today - size.historyDays * 86_400,
+  profile: profileOf(size),
+});
+const answers: number[] = [];
+subscribe('http.server.response.finish', () => answers.push(systemClock.now()));
+const server = await startServer({ organization, clock: systemClock });
+process.on('message', () => process.send?.({ answers } satisfies Served));
+process.send?.({ url: server.url });
