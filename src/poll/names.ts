@@ -104,6 +104,7 @@ export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
   /** By api: the day, in seconds, on which the whole span was read the last time. */
   const wholeReadOn = new Map<string, number>();
   let refused = false;
+  let updated: { readonly version: number; readonly elapsed: number } | undefined;
 
   function add(task: Pick<Task, 'key' | 'api' | 'what' | 'projectId' | 'period' | 'rank' | 'read'>): void {
     if (!tasks.has(task.key)) {
@@ -189,8 +190,12 @@ export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
     if (whole) wholeReadOn.set(api, today);
   }
 
-  /** Brings the tasks in line with the projects there are. */
+  /** Brings the tasks in line with the projects there are; what is used changes without notice, but not at once. */
   function update(): void {
+    const version = directory.version + limits.inUse.version;
+    const elapsed = clock.monotonic();
+    if (updated?.version === version && elapsed < updated.elapsed + longestNap) return;
+    updated = { version, elapsed };
     limits.inUse.forget(clock.now());
     const active = new Set(directory.activeProjects);
     for (const id of active) addProject(id);

@@ -76,7 +76,7 @@ function expectWhole(page: Exposition): void {
   }
 }
 
-describe('on the organization of the demonstration', () => {
+describe('on the organization of the demonstration', { timeout: 30_000 }, () => {
   test('every figure is what the lists say', async () => {
     const profile = demoProfile();
     const { clock, page, self, directory } = live(profile, { flags: ['--names.user-email'] });
@@ -206,7 +206,7 @@ describe('on the organization of the demonstration', () => {
   }
 });
 
-describe('every id on the page has exactly one info series', () => {
+describe('every id on the page has exactly one info series', { timeout: 30_000 }, () => {
   test('from the first page on, before any list was read, and on every page after', async () => {
     const { clock, page } = live(small({ groups: 8 }), { flags: [polled] });
     let pages = 0;
@@ -269,7 +269,7 @@ describe('every id on the page has exactly one info series', () => {
   });
 });
 
-describe('what changes', () => {
+describe('what changes', { timeout: 30_000 }, () => {
   test('a renamed project, key and user have their new names after the next refresh', async () => {
     const { clock, page, directory } = live(small(), { flags: [polled] });
     await clock.advance(15 * minute);
