@@ -85,7 +85,6 @@ export async function measureSize({ groups, polls, fields = 'ten', rivals }: Siz
     const buffer = await startHelper<Reading>('rival', ['buffer', file], { probed: true });
     const bufferScraper = createScraper(buffer.url);
 
-    await quiet(exporter);
     const [own, finished] = await timings(scraper, bufferScraper);
     const promClient = rivals ? await measurePromClient(file).catch(() => undefined) : undefined;
 
@@ -93,7 +92,6 @@ export async function measureSize({ groups, polls, fields = 'ten', rivals }: Siz
     const idleBlocked: number[] = [];
     const cpu: number[] = [];
     for (let poll = 0; poll < polls; poll++) {
-      await quiet(exporter);
       await Promise.all([exporter.ask(), buffer.ask()]);
       await sleep(minute);
       const [reading, idle] = await Promise.all([exporter.ask(), buffer.ask()]);
@@ -174,7 +172,7 @@ async function timings(exporter: Scraper, buffer: Scraper): Promise<readonly [Ti
     own: { gzip: [] as number[], plain: [] as number[] },
     buffer: { gzip: [] as number[], plain: [] as number[] },
   };
-  const until = performance.now() + 20_000;
+  const until = performance.now() + 15_000;
   for (let round = 0; round < 300 && performance.now() < until; round++) {
     times.own.gzip.push((await exporter.scrape('gzip')).took);
     times.buffer.gzip.push((await buffer.scrape('gzip')).took);
