@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import {
   type ApiState,
   decodeState,
@@ -9,7 +9,9 @@ import {
   groupHash,
   type State,
 } from '../../src/state/codec.ts';
-import { propertyRuns } from '../helpers/runs.ts';
+import { propertyRuns, propertyTimeout } from '../helpers/runs.ts';
+
+vi.setConfig({ testTimeout: propertyTimeout });
 
 const value = fc.oneof(fc.constant(Number.NaN), fc.integer({ min: 0 }), fc.double());
 

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Width } from '../../src/openai/catalogue.ts';
 import { widthSeconds } from '../../src/openai/catalogue.ts';
 import type { RawBucket } from '../../src/openai/page.ts';
@@ -7,7 +7,9 @@ import { addDecimals, type Bucket, collectBucket, isNonZeroDecimal } from '../..
 import { FieldTable } from '../../src/usage/fields.ts';
 import { GroupTable } from '../../src/usage/groups.ts';
 import { endpointNamed, type Row, rawBucket, seconds } from '../helpers/rows.ts';
-import { propertyRuns } from '../helpers/runs.ts';
+import { propertyRuns, propertyTimeout } from '../helpers/runs.ts';
+
+vi.setConfig({ testTimeout: propertyTimeout });
 
 const start = seconds('2026-05-15T12:00Z');
 const settleDelay = 900_000;

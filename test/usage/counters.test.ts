@@ -1,6 +1,6 @@
 /** What the counters show over time: first 0, then the truth, never less. */
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Width } from '../../src/openai/catalogue.ts';
 import { bucketAt, day, hour, minute } from '../../src/usage/windows.ts';
 import { createReplica, type Replica, type ReplicaOptions } from '../helpers/replica.ts';
@@ -8,6 +8,8 @@ import { seconds } from '../helpers/rows.ts';
 import { propertyRuns, propertyTimeout } from '../helpers/runs.ts';
 import { createScraper } from '../helpers/scraper.ts';
 import { type Entry, type SmallOrganization, smallOrganization, used } from '../helpers/small-organization.ts';
+
+vi.setConfig({ testTimeout: propertyTimeout });
 
 const anchor = seconds('2026-05-01T00:00Z');
 
@@ -510,86 +512,70 @@ function truthOf(organization: SmallOrganization, model?: string): number {
 describe('whatever happens', () => {
   const begin = fc.integer({ min: 60, max: span });
 
-  test(
-    'without restatements downwards: never a fall, right in the end, and Prometheus counts each group exactly',
-    () => {
-      fc.assert(
-        fc.property(entryList, stepList, begin, (drawn, steps, from) => {
-          const organization = smallOrganization(entriesOf(drawn, false));
-          const { shown, scraper, fell, replica } = live(organization, steps, { begin: from, state: true });
-          expect(fell).toBe(false);
-          expect(replica.heldBack()).toBe(0);
-          for (const model of models) {
-            expect(shown.get(model) ?? 0).toBe(truthOf(organization, model));
-            expect(scraper.counted.get(model) ?? 0).toBe(truthOf(organization, model));
-          }
-        }),
-        { numRuns: propertyRuns },
-      );
-    },
-    propertyTimeout,
-  );
+  test('without restatements downwards: never a fall, right in the end, and Prometheus counts each group exactly', () => {
+    fc.assert(
+      fc.property(entryList, stepList, begin, (drawn, steps, from) => {
+        const organization = smallOrganization(entriesOf(drawn, false));
+        const { shown, scraper, fell, replica } = live(organization, steps, { begin: from, state: true });
+        expect(fell).toBe(false);
+        expect(replica.heldBack()).toBe(0);
+        for (const model of models) {
+          expect(shown.get(model) ?? 0).toBe(truthOf(organization, model));
+          expect(scraper.counted.get(model) ?? 0).toBe(truthOf(organization, model));
+        }
+      }),
+      { numRuns: propertyRuns },
+    );
+  });
 
-  test(
-    'with restatements and the state file: never a fall; sum of groups − held back = ungrouped sum',
-    () => {
-      fc.assert(
-        fc.property(entryList, stepList, begin, (drawn, steps, from) => {
-          const organization = smallOrganization(entriesOf(drawn, true));
-          const { shown, scraper, fell, replica } = live(organization, steps, { begin: from, state: true });
-          expect(fell).toBe(false);
-          expect([...scraper.resets]).toEqual([]);
-          const current = replica.show();
-          const sum = [...current.values()].reduce((a, b) => a + b, 0);
-          expect(sum - replica.heldBack()).toBe(truthOf(organization));
-          for (const model of models) {
-            expect(current.get(model) ?? 0).toBeGreaterThanOrEqual(truthOf(organization, model));
-            expect(scraper.counted.get(model) ?? 0).toBe(shown.get(model) ?? 0);
-          }
-        }),
-        { numRuns: propertyRuns },
-      );
-    },
-    propertyTimeout,
-  );
+  test('with restatements and the state file: never a fall; sum of groups − held back = ungrouped sum', () => {
+    fc.assert(
+      fc.property(entryList, stepList, begin, (drawn, steps, from) => {
+        const organization = smallOrganization(entriesOf(drawn, true));
+        const { shown, scraper, fell, replica } = live(organization, steps, { begin: from, state: true });
+        expect(fell).toBe(false);
+        expect([...scraper.resets]).toEqual([]);
+        const current = replica.show();
+        const sum = [...current.values()].reduce((a, b) => a + b, 0);
+        expect(sum - replica.heldBack()).toBe(truthOf(organization));
+        for (const model of models) {
+          expect(current.get(model) ?? 0).toBeGreaterThanOrEqual(truthOf(organization, model));
+          expect(scraper.counted.get(model) ?? 0).toBe(shown.get(model) ?? 0);
+        }
+      }),
+      { numRuns: propertyRuns },
+    );
+  });
 
-  test(
-    'a running process never lets a counter fall, with or without a state file',
-    () => {
-      fc.assert(
-        fc.property(entryList, stepList, begin, (drawn, steps, from) => {
-          const organization = smallOrganization(entriesOf(drawn, true));
-          const calm = steps.map((step) => ({ ...step, restart: false }));
-          const { scraper, fell, replica } = live(organization, calm, { begin: from, state: false, grouped: false });
-          expect(fell).toBe(false);
-          expect((scraper.counted.get('') ?? 0) - replica.heldBack()).toBe(truthOf(organization));
-        }),
-        { numRuns: propertyRuns },
-      );
-    },
-    propertyTimeout,
-  );
+  test('a running process never lets a counter fall, with or without a state file', () => {
+    fc.assert(
+      fc.property(entryList, stepList, begin, (drawn, steps, from) => {
+        const organization = smallOrganization(entriesOf(drawn, true));
+        const calm = steps.map((step) => ({ ...step, restart: false }));
+        const { scraper, fell, replica } = live(organization, calm, { begin: from, state: false, grouped: false });
+        expect(fell).toBe(false);
+        expect((scraper.counted.get('') ?? 0) - replica.heldBack()).toBe(truthOf(organization));
+      }),
+      { numRuns: propertyRuns },
+    );
+  });
 
-  test(
-    'replicas agree once they have made the same reads, but for what is held back',
-    () => {
-      fc.assert(
-        fc.property(entryList, stepList, stepList, begin, begin, (drawn, steps, otherSteps, from, otherFrom) => {
-          const rising = smallOrganization(entriesOf(drawn, false));
-          const one = live(rising, steps, { begin: from, state: false });
-          const other = live(rising, otherSteps, { begin: otherFrom, state: false });
-          expect(Object.fromEntries(one.replica.show())).toEqual(Object.fromEntries(other.replica.show()));
+  test('replicas agree once they have made the same reads, but for what is held back', () => {
+    fc.assert(
+      fc.property(entryList, stepList, stepList, begin, begin, (drawn, steps, otherSteps, from, otherFrom) => {
+        const rising = smallOrganization(entriesOf(drawn, false));
+        const one = live(rising, steps, { begin: from, state: false });
+        const other = live(rising, otherSteps, { begin: otherFrom, state: false });
+        expect(Object.fromEntries(one.replica.show())).toEqual(Object.fromEntries(other.replica.show()));
 
-          const restated = smallOrganization(entriesOf(drawn, true));
-          const total = ({ replica }: Life) =>
-            [...replica.show().values()].reduce((a, b) => a + b, 0) - replica.heldBack();
-          expect(total(live(restated, steps, { begin: from, state: false }))).toBe(
-            total(live(restated, otherSteps, { begin: otherFrom, state: false })),
-          );
-        }),
-        { numRuns: Math.ceil(propertyRuns / 2) },
-      );
-    },
-    propertyTimeout,
-  );
+        const restated = smallOrganization(entriesOf(drawn, true));
+        const total = ({ replica }: Life) =>
+          [...replica.show().values()].reduce((a, b) => a + b, 0) - replica.heldBack();
+        expect(total(live(restated, steps, { begin: from, state: false }))).toBe(
+          total(live(restated, otherSteps, { begin: otherFrom, state: false })),
+        );
+      }),
+      { numRuns: Math.ceil(propertyRuns / 2) },
+    );
+  });
 });

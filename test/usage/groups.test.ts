@@ -1,12 +1,14 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { RawLabel } from '../../src/openai/page.ts';
 import { collectBucket } from '../../src/usage/bucket.ts';
 import { FieldTable } from '../../src/usage/fields.ts';
 import { GroupTable } from '../../src/usage/groups.ts';
 import { labelValue } from '../../src/usage/labels.ts';
 import { endpointNamed, rawBucket, seconds } from '../helpers/rows.ts';
-import { propertyRuns } from '../helpers/runs.ts';
+import { propertyRuns, propertyTimeout } from '../helpers/runs.ts';
+
+vi.setConfig({ testTimeout: propertyTimeout });
 
 const raw: fc.Arbitrary<RawLabel> = fc.oneof(
   fc.constantFrom<RawLabel>(

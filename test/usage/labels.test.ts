@@ -1,9 +1,11 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { RawLabel } from '../../src/openai/page.ts';
 import { escapeLabelValue, labelText, labelValue } from '../../src/usage/labels.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
-import { propertyRuns } from '../helpers/runs.ts';
+import { propertyRuns, propertyTimeout } from '../helpers/runs.ts';
+
+vi.setConfig({ testTimeout: propertyTimeout });
 
 describe('a label value', () => {
   test.each<[string, RawLabel, string]>([

@@ -1,6 +1,6 @@
 /** What is read next, as a table: it follows from what is known and the time. */
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { type Width, widthSeconds } from '../../src/openai/catalogue.ts';
 import { collectBucket } from '../../src/usage/bucket.ts';
 import { FieldTable } from '../../src/usage/fields.ts';
@@ -8,7 +8,9 @@ import { GroupTable } from '../../src/usage/groups.ts';
 import { type Held, historySpans, type PlanOptions, pollSpans, type Span } from '../../src/usage/plan.ts';
 import { day, hour, minute, settleDelayOf } from '../../src/usage/windows.ts';
 import { endpointNamed, rawBucket, seconds } from '../helpers/rows.ts';
-import { propertyRuns } from '../helpers/runs.ts';
+import { propertyRuns, propertyTimeout } from '../helpers/runs.ts';
+
+vi.setConfig({ testTimeout: propertyTimeout });
 
 const at = (text: string) => seconds(text) * 1_000;
 

@@ -1,12 +1,14 @@
 /** The change from one period to the next: nothing of the old one is lost, and the reset of the smallest series is seen. */
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { bucketAt, hour, minute } from '../../src/usage/windows.ts';
 import { createReplica, type ReplicaOptions } from '../helpers/replica.ts';
 import { seconds } from '../helpers/rows.ts';
 import { propertyRuns, propertyTimeout } from '../helpers/runs.ts';
 import { createScraper } from '../helpers/scraper.ts';
 import { type Entry, smallOrganization, used } from '../helpers/small-organization.ts';
+
+vi.setConfig({ testTimeout: propertyTimeout });
 
 const midnight = seconds('2026-06-01T00:00Z');
 const may = seconds('2026-05-01T00:00Z');
@@ -352,58 +354,54 @@ describe('whatever happens around midnight', () => {
     restart: fc.integer({ min: 0, max: 4 }).map((n) => n === 0),
   });
 
-  test(
-    'with the state file Prometheus counts every group of both periods exactly',
-    () => {
-      const entries = fc.array(entry, { minLength: 1, maxLength: 12 });
-      const begin = fc.integer({ min: -150, max: 20 });
-      fc.assert(
-        fc.property(entries, fc.array(step, { maxLength: 12 }), begin, (drawn, steps, from) => {
-          const organization = smallOrganization(
-            drawn.map(({ model, at: minuteOf, tokens, delay }) => used(model, midnight + minuteOf * 60, tokens, delay)),
-          );
-          const time = { now: (midnight + from * 60) * 1_000 + 30_000, elapsed: 0 };
-          let breaks = 0;
-          let reads = 0;
-          const fails = () => {
-            reads++;
-            return breaks > 0 && reads % breaks === 0;
-          };
-          let replica = createReplica({ organization, time, fails });
-          let began = replica.account.ledger.anchor;
-          const scraper = createScraper();
-          const pass = (minutes: number) => {
-            time.now += minutes * minute;
-            time.elapsed += minutes * minute;
-          };
-          for (const each of steps) {
-            pass(each.minutes);
-            breaks = each.breaks;
-            if (each.restart) {
-              const { state } = replica;
-              replica = createReplica({ organization, time, fails, state });
-              // One that has shown nothing has left nothing: if June has begun, nobody asks for May.
-              if (state === undefined) began = replica.account.ledger.anchor;
-            }
-            if (each.poll) replica.poll();
-            if (each.history) replica.readHistory();
-            scraper.scrape(replica.show());
+  test('with the state file Prometheus counts every group of both periods exactly', () => {
+    const entries = fc.array(entry, { minLength: 1, maxLength: 12 });
+    const begin = fc.integer({ min: -150, max: 20 });
+    fc.assert(
+      fc.property(entries, fc.array(step, { maxLength: 12 }), begin, (drawn, steps, from) => {
+        const organization = smallOrganization(
+          drawn.map(({ model, at: minuteOf, tokens, delay }) => used(model, midnight + minuteOf * 60, tokens, delay)),
+        );
+        const time = { now: (midnight + from * 60) * 1_000 + 30_000, elapsed: 0 };
+        let breaks = 0;
+        let reads = 0;
+        const fails = () => {
+          reads++;
+          return breaks > 0 && reads % breaks === 0;
+        };
+        let replica = createReplica({ organization, time, fails });
+        let began = replica.account.ledger.anchor;
+        const scraper = createScraper();
+        const pass = (minutes: number) => {
+          time.now += minutes * minute;
+          time.elapsed += minutes * minute;
+        };
+        for (const each of steps) {
+          pass(each.minutes);
+          breaks = each.breaks;
+          if (each.restart) {
+            const { state } = replica;
+            replica = createReplica({ organization, time, fails, state });
+            // One that has shown nothing has left nothing: if June has begun, nobody asks for May.
+            if (state === undefined) began = replica.account.ledger.anchor;
           }
-          breaks = 0;
-          time.now = Math.max(time.now, (midnight + 120 * 60) * 1_000);
-          for (let calm = 0; calm < 14; calm++) {
-            pass(1);
-            scraper.scrape(replica.round());
-          }
-          expect(replica.account.ledger.anchor).toBe(midnight);
-          for (const model of ['a', 'b', 'c']) {
-            const truth = organization.tokens(began, midnight + 86_400, undefined, model);
-            expect([model, scraper.counted.get(model) ?? 0]).toEqual([model, truth]);
-          }
-        }),
-        { numRuns: propertyRuns },
-      );
-    },
-    propertyTimeout,
-  );
+          if (each.poll) replica.poll();
+          if (each.history) replica.readHistory();
+          scraper.scrape(replica.show());
+        }
+        breaks = 0;
+        time.now = Math.max(time.now, (midnight + 120 * 60) * 1_000);
+        for (let calm = 0; calm < 14; calm++) {
+          pass(1);
+          scraper.scrape(replica.round());
+        }
+        expect(replica.account.ledger.anchor).toBe(midnight);
+        for (const model of ['a', 'b', 'c']) {
+          const truth = organization.tokens(began, midnight + 86_400, undefined, model);
+          expect([model, scraper.counted.get(model) ?? 0]).toEqual([model, truth]);
+        }
+      }),
+      { numRuns: propertyRuns },
+    );
+  });
 });

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { type Width, widthSeconds } from '../../src/openai/catalogue.ts';
 import {
   type Anchor,
@@ -12,7 +12,9 @@ import {
   settleDelayOf,
 } from '../../src/usage/windows.ts';
 import { endpointNamed, seconds } from '../helpers/rows.ts';
-import { propertyRuns } from '../helpers/runs.ts';
+import { propertyRuns, propertyTimeout } from '../helpers/runs.ts';
+
+vi.setConfig({ testTimeout: propertyTimeout });
 
 const at = (text: string) => seconds(text) * 1_000;
 const iso = (instant: number) => new Date(instant * 1_000).toISOString().slice(0, 16);
