@@ -19,7 +19,7 @@ beforeAll(async () => {
   living = liveExporter({ start, clientOf: simulatedClient(organization).clientOf });
   await living.minutes(6);
   served = `${living.text()}${await living.exporter.self.text()}`;
-});
+}, 60_000);
 
 afterAll(() => living.end());
 
