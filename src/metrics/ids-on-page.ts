@@ -69,7 +69,7 @@ export class IdsOnPage {
     const before = this.#sections.get(section);
     const same = before?.length === tables.length && before.every((table, index) => table === tables[index]);
     if (same) return;
-    this.#sections.set(section, tables);
+    this.#sections.set(section, [...tables]);
     this.#changes++;
   }
 

@@ -533,3 +533,25 @@ describe('rate limits', () => {
     expect(samples(page(), 'openai_project_model_limit_info').length).toBeGreaterThan(3);
   });
 });
+
+test('names and limits take at most 20 requests in any minute, and no poll is late for them', {
+  timeout: 30_000,
+}, async () => {
+  const profile = small({ projects: 60, groups: 60 });
+  const { clock, dispatcher, page } = live(profile, { flags: [polled] });
+  await clock.advance(25 * minute);
+  expectWhole(page());
+  const isPoll = (api = '', query: URLSearchParams) =>
+    api === 'costs' || (api === 'completions' && query.getAll('group_by[]').length > 2);
+  const names = dispatcher.requests.filter(({ api, query }) => !isPoll(api, query)).map(({ receivedAt }) => receivedAt);
+  for (const [index, at] of names.entries()) {
+    expect(names.slice(index).filter((other) => other < at + minute).length).toBeLessThanOrEqual(20);
+  }
+  expect(names.length).toBeGreaterThan(300);
+  const minutes = dispatcher.requests.filter(
+    ({ api, query, receivedAt }) =>
+      api === 'completions' && query.get('bucket_width') === '1m' && receivedAt > start + 5 * minute,
+  );
+  expect(minutes.length).toBeGreaterThanOrEqual(20);
+  for (const { receivedAt } of minutes) expect(receivedAt % minute).toBeLessThan(1_000);
+});
