@@ -184,8 +184,16 @@ export class Account {
 
   /** Whether a span of recent buckets has one that could have settled and is not there. */
   #lacks(span: Span, ledger: Ledger, now: number): boolean {
+    if (this.#isCosts && this.#isStaler(span, ledger)) return true;
     const last = bucketAt(now - settleDelayOf(this.endpoint, this.#options.settleDelay), span.width);
     return span.from < last || ledger.buckets.get(span.width, span.from) === undefined;
+  }
+
+  /** Whether a bucket on show was read later than the one that would take its place: the sum of a month would fall. */
+  #isStaler({ width, from, to }: Span, ledger: Ledger): boolean {
+    return [...this.#ledger.buckets.between(width, from, to)].some(
+      ({ start, readAt }) => (ledger.buckets.get(width, start)?.readAt ?? Number.NEGATIVE_INFINITY) < readAt,
+    );
   }
 
   #takeOver(replay: Replay, now: number): boolean {
