@@ -54,7 +54,7 @@ test('ids are those of the tables that the page was rendered from, what came sin
   tables[0].intern(['new', 'm']);
   section.prepare(0, 0);
   expect(onPage.version).not.toBe(known);
-  expect([...onPage.values('project_id')].sort()).toEqual(['always', 'p']);
+  expect([...onPage.values('project_id')].sort()).toEqual(['always', 'new']);
 });
 
 test('a section that names what others show is on the same page with it, also when that grows while it is rendered', async () => {
