@@ -1,0 +1,189 @@
+/** What a scrape can ask for, and how it can misbehave. */
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { connect } from 'node:net';
+import { gunzipSync } from 'node:zlib';
+import { afterEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import { silentLogger } from '../../src/log.ts';
+import type { Page, PageSource } from '../../src/metrics/published.ts';
+import { createPublisher } from '../../src/metrics/publisher.ts';
+import type { Rendered } from '../../src/metrics/section.ts';
+import { createServer, type WebServer } from '../../src/web/server.ts';
+
+const running: WebServer[] = [];
+afterEach(async () => {
+  await Promise.all(running.splice(0).map((server) => server.stop(0)));
+});
+
+const never = Number.POSITIVE_INFINITY;
+const own = `# HELP own_total Of itself.
+# TYPE own_total counter
+own_total 1
+# HELP own_seconds Of itself.
+# TYPE own_seconds histogram
+own_seconds_bucket{le="+Inf"} 1
+own_seconds_sum 1
+own_seconds_count 1
+`;
+
+function family(name: string, ...values: readonly number[]): readonly Rendered[] {
+  const header = `# HELP ${name} HELP own_total\n# TYPE ${name} gauge\n`;
+  return values.map((value, index) => ({
+    family: name,
+    text: `${index === 0 ? header : ''}${name}{part="${index}"} ${value}\n`,
+    series: 1,
+  }));
+}
+
+const textOf = (parts: readonly Rendered[]) => parts.map(({ text }) => text).join('');
+
+async function publish(...parts: readonly (readonly Rendered[])[]): Promise<PageSource> {
+  const publisher = createPublisher({
+    sections: [
+      { name: 'all', prepare: () => ({ parts: parts.flat(), until: never, untilElapsed: never }) },
+      { name: 'none', prepare: () => ({ parts: [], until: never, untilElapsed: never }) },
+    ],
+    clock: systemClock,
+    breathe: () => undefined,
+  });
+  await publisher.publish();
+  return publisher;
+}
+
+async function serve(page: PageSource) {
+  const server = createServer({
+    page,
+    self: async () => own,
+    status: () => {
+      throw new Error('nobody asks');
+    },
+    ready: () => true,
+    maxRequests: 4,
+    telemetryPath: '/metrics',
+    onRejected: () => {},
+    log: silentLogger,
+    clock: systemClock,
+  });
+  running.push(server);
+  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
+  const ask = (path: string, headers: Record<string, string> = {}) =>
+    new Promise<{ readonly response: IncomingMessage; readonly body: Buffer }>((resolve, reject) => {
+      httpRequest({ port, host: '127.0.0.1', path, headers }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('error', reject).on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () => resolve({ response, body: Buffer.concat(chunks) }));
+      })
+        .on('error', reject)
+        .end();
+    });
+  return { port, ask };
+}
+
+describe('name[]', () => {
+  const [a, b, c] = [family('a', 1, 2, 3), family('b', 4), family('c_total', 5, 6)];
+  const ownTotal = own.slice(0, own.indexOf('# HELP own_seconds'));
+  const ownSeconds = own.slice(ownTotal.length);
+
+  test.each([
+    ['', textOf([...a, ...b, ...c]) + own],
+    ['?', textOf([...a, ...b, ...c]) + own],
+    ['?other=a', textOf([...a, ...b, ...c]) + own],
+    ['?name=a', textOf([...a, ...b, ...c]) + own],
+    ['?name[]=a', textOf(a)],
+    ['?name%5B%5D=a', textOf(a)],
+    ['?name[]=c_total&x=1&name[]=a&name[]=a', textOf([...a, ...c])],
+    ['?name[]=own_total', ownTotal],
+    ['?name[]=own_seconds&name[]=b', textOf(b) + ownSeconds],
+    ['?name[]=own_seconds_bucket', ''],
+    ['?name[]=c', ''],
+    ['?name[]=', ''],
+    ['?name[]=A&name[]=*&name[]=%', ''],
+  ])('%s', async (query, expected) => {
+    const { ask } = await serve(await publish(a, b, c));
+    const plain = await ask(`/metrics${query}`);
+    expect(plain.response.statusCode).toBe(200);
+    expect(plain.body.toString()).toBe(expected);
+    expect(plain.response.headers['content-length']).toBe(String(Buffer.byteLength(expected)));
+    const compressed = await ask(`/metrics${query}`, { 'accept-encoding': 'gzip' });
+    expect(compressed.response.headers['content-encoding']).toBe('gzip');
+    expect(gunzipSync(compressed.body).toString()).toBe(expected);
+  });
+});
+
+describe('a scraper', () => {
+  /** Larger than what sockets hold. */
+  const big = (value: number) => family('big', ...Array.from({ length: 300 }, () => value)).map(widened);
+  const widened = (part: Rendered): Rendered => ({
+    ...part,
+    text: part.text.replace('part="', `wide="${'x'.repeat(100_000)}",part="`),
+  });
+
+  test('that reads a byte at a time gets the page that it began with, and keeps nobody waiting', async () => {
+    const [before, after] = [await publish(big(1)), await publish(big(2))];
+    let page: Page = before.current();
+    const { port, ask } = await serve({ current: () => page });
+    const socket = connect(port, '127.0.0.1');
+    const read: Buffer[] = [];
+    await new Promise<void>((resolve) => {
+      socket.once('readable', resolve);
+      socket.write('GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    });
+    for (let bytes = 0; bytes < 1_000; bytes++) {
+      const byte: unknown = socket.read(1);
+      if (byte instanceof Buffer) read.push(byte);
+    }
+    page = after.current();
+    for (let other = 0; other < 8; other++) {
+      expect((await ask('/metrics')).body.includes(`part="299"} 2\n`)).toBe(true);
+    }
+    await new Promise((resolve) => {
+      socket.on('data', (chunk: Buffer) => read.push(chunk)).on('end', resolve);
+    });
+    const answer = Buffer.concat(read);
+    const body = answer.subarray(answer.indexOf('\r\n\r\n') + 4);
+    expect(body.toString() === textOf(big(1)) + own).toBe(true);
+  });
+
+  test('that hangs up, at any byte, leaves nothing behind', async () => {
+    const { port, ask } = await serve(await publish(big(1)));
+    for (const patience of [0, 1, 200, 70_000, 1_000_000, 20_000_000]) {
+      await new Promise<void>((resolve) => {
+        let bytes = 0;
+        const socket = connect(port, '127.0.0.1', () => {
+          socket.write('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n');
+          if (patience === 0) socket.destroy();
+        });
+        socket
+          .on('close', () => resolve())
+          .on('data', (chunk: Buffer) => {
+            bytes += chunk.length;
+            if (bytes >= patience) socket.resetAndDestroy();
+          });
+      });
+    }
+    // More have hung up than may be in flight.
+    expect((await ask('/metrics')).response.statusCode).toBe(200);
+  });
+
+  test.each([
+    ',',
+    ';',
+    'gzip;q=',
+    'gzip;q=x',
+    'gzip;q=-1',
+    'gzip;q=2',
+    'gzip;q=0.0000001',
+    ';q=1',
+    'gz\u00efp',
+    'q=1;gzip',
+    'gzip'.repeat(2_000),
+    `${'deflate,'.repeat(1_500)}gzip`,
+  ])('with a malformed Accept-Encoding gets plain text: %j', async (header) => {
+    const parts = family('a', 1);
+    const { ask } = await serve(await publish(parts));
+    const { response, body } = await ask('/metrics', { 'accept-encoding': header });
+    expect(response.statusCode).toBe(200);
+    expect(response.headers['content-encoding']).toBeUndefined();
+    expect(body.toString()).toBe(textOf(parts) + own);
+  });
+});
