@@ -24,6 +24,7 @@ import type { State } from '../state/codec.ts';
 import { createMemory, restoredOf } from '../state/memory.ts';
 import { Account } from '../usage/account.ts';
 import type { GroupTable } from '../usage/groups.ts';
+import { TuplePool } from '../usage/tuples.ts';
 import { anchorAt, bucketEnd } from '../usage/windows.ts';
 import { createNames } from './names.ts';
 
@@ -72,6 +73,7 @@ export function createExporter(options: ExporterOptions): Exporter {
   const startedAt = clock.now();
   const earlier = options.memory?.earlier;
   const polled = new Set(polledApis(settings.poll));
+  const tuples = new TuplePool();
 
   const parts = endpoints.flatMap((endpoint, index) => {
     if (!polled.has(endpoint.api)) return [];
@@ -90,6 +92,7 @@ export function createExporter(options: ExporterOptions): Exporter {
         clock,
         offset,
         restored,
+        tuples,
       },
       // Until the last buckets of a period have been shown, its counters go on; a restart must not cut them short.
       restored?.anchor ?? anchorAt(startedAt - 2 * settleDelay, settings.counters.anchor),

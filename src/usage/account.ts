@@ -10,6 +10,7 @@ import { Ledger, type LedgerOptions } from './ledger.ts';
 import { monthsAt } from './months.ts';
 import { historySpans, isNeeded, type PlanOptions, pollSpans, type Span } from './plan.ts';
 import type { Restatements } from './restatements.ts';
+import type { TuplePool } from './tuples.ts';
 import { type Anchor, anchorAfter, anchorAt, bucketAt, bucketEnd, day, settleDelayOf } from './windows.ts';
 
 /** What an earlier process has shown. */
@@ -34,6 +35,8 @@ export interface AccountOptions {
   /** Delay of this api's periodic reads after the common instant, in milliseconds. */
   readonly offset: number;
   readonly restored?: Restored | undefined;
+  /** Shared by all accounts. */
+  readonly tuples?: TuplePool;
 }
 
 /** What the counters of an api are doing. */
@@ -172,8 +175,8 @@ export class Account {
   }
 
   #newLedger(anchor: number): Ledger {
-    const { endpoint, dimensions, maxGroups, clock } = this.#options;
-    const options: LedgerOptions = { endpoint, dimensions, maxGroups, anchor, clock };
+    const { endpoint, dimensions, maxGroups, clock, tuples } = this.#options;
+    const options: LedgerOptions = { endpoint, dimensions, maxGroups, anchor, clock, tuples };
     return new Ledger(options);
   }
 

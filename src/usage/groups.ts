@@ -6,7 +6,8 @@
  * memory stays bounded. What was admitted stays for as long as the table: a rollover starts a new one.
  */
 import type { RawLabel } from '../openai/page.ts';
-import { foldedValue, labelText, labelValue } from './labels.ts';
+import { foldedValue, labelValue } from './labels.ts';
+import { type Tuple, TuplePool } from './tuples.ts';
 
 const separator = '\u0000';
 const escapeMark = '\u0001';
@@ -17,13 +18,13 @@ const mostUnits = 64;
 export class GroupTable {
   readonly dimensions: readonly string[];
   readonly #most: number;
-  /** By id: the labels as text; the values of the dimensions; the group without its unit. */
-  readonly #texts: string[] = [];
-  readonly #values: (readonly string[])[] = [];
+  readonly #pool: TuplePool;
+  /** By id: the labels; and the group without its unit, which is where the values of the dimensions are. */
+  readonly #tuples: Tuple[] = [];
   readonly #bases: number[] = [];
   readonly #ids = new Map<string, number>();
-  /** By text: for finding a group of another table here. */
-  readonly #byText = new Map<string, number>();
+  /** By text, made when it is first asked for: for finding a group of another table here. */
+  #byText: Map<string, number> | undefined;
   readonly #units = new Set<string>();
   #admitted = 0;
   #folded: number | undefined;
@@ -31,15 +32,17 @@ export class GroupTable {
   /**
    * @param dimensions label names, in the order of the values given to `intern`
    * @param most tuples admitted before folding starts; the folded group itself is not counted
+   * @param pool where tables share their tuples
    */
-  constructor(dimensions: readonly string[], most: number) {
+  constructor(dimensions: readonly string[], most: number, pool: TuplePool = new TuplePool()) {
     this.dimensions = dimensions;
     this.#most = most;
+    this.#pool = pool;
   }
 
   /** Number of group ids in use: ids are 0 … size - 1. */
   get size(): number {
-    return this.#texts.length;
+    return this.#tuples.length;
   }
 
   /** Tuples that can still be admitted. */
@@ -54,12 +57,12 @@ export class GroupTable {
 
   /** The labels of a group as text, without braces. */
   text(id: number): string {
-    return this.#texts[id] ?? '';
+    return this.#tuples[id]?.text ?? '';
   }
 
   /** The values of a group's dimensions, in the order of `dimensions`. */
   values(id: number): readonly string[] {
-    return this.#values[id] ?? [];
+    return this.#tuples[this.base(id)]?.values ?? [];
   }
 
   /** The group of the same dimensions without a unit; a group without a unit is its own. */
@@ -69,6 +72,7 @@ export class GroupTable {
 
   /** The group whose labels have this text. */
   find(text: string): number | undefined {
+    this.#byText ??= new Map(this.#tuples.map((tuple, id) => [tuple.text, id]));
     return this.#byText.get(text);
   }
 
@@ -113,14 +117,13 @@ export class GroupTable {
   }
 
   #add(key: string, values: readonly string[], unit?: { base: number; name: string; value: string }): number {
-    const id = this.#texts.length;
-    const text = unit
-      ? labelText([unit.name, ...this.dimensions], [unit.value, ...values])
-      : labelText(this.dimensions, values);
+    const id = this.#tuples.length;
+    const tuple = unit
+      ? this.#pool.get([unit.name, ...this.dimensions], [unit.value, ...values])
+      : this.#pool.get(this.dimensions, values);
     this.#ids.set(key, id);
-    this.#byText.set(text, id);
-    this.#texts.push(text);
-    this.#values.push(values);
+    this.#byText?.set(tuple.text, id);
+    this.#tuples.push(tuple);
     this.#bases.push(unit?.base ?? id);
     return id;
   }

@@ -10,6 +10,7 @@ import { FieldTable } from './fields.ts';
 import { Grid } from './grid.ts';
 import { GroupTable } from './groups.ts';
 import { type Restatements, restatements } from './restatements.ts';
+import type { TuplePool } from './tuples.ts';
 import { bucketEnd } from './windows.ts';
 
 export interface LedgerOptions {
@@ -21,6 +22,8 @@ export interface LedgerOptions {
   /** Where the counters start, in seconds. */
   readonly anchor: number;
   readonly clock: { now(): number };
+  /** Shared by the ledgers of a process. */
+  readonly tuples?: TuplePool | undefined;
 }
 
 /** Buckets that `keep` can leave: a year of days, and hours and minutes of many failing days. */
@@ -58,7 +61,7 @@ export class Ledger {
     this.endpoint = options.endpoint;
     this.anchor = options.anchor;
     this.#clock = options.clock;
-    this.groups = new GroupTable(options.dimensions, options.maxGroups);
+    this.groups = new GroupTable(options.dimensions, options.maxGroups, options.tuples);
     this.fields = new FieldTable(options.endpoint);
     const columns = this.fields.known + 64;
     this.buckets = new BucketCache(mostBuckets * (options.maxGroups + 2) * 3 * (1 + columns), options.clock);
