@@ -1,0 +1,249 @@
+/** The exporter itself, by instance: whether its numbers can be believed, and what it costs to run. */
+import { type Board, variables } from '../board.ts';
+import { columns, lines, number } from '../panels.ts';
+import { own } from '../promql.ts';
+
+const rate = (metric: string) => `rate(${own(metric)}[$__rate_interval])`;
+
+export function exporter(): Board {
+  return {
+    uid: 'openai-exporter',
+    title: 'OpenAI / Exporter',
+    about: 'Delay, failures, requests and restatements of the exporter, by instance.',
+    from: 'now-6h',
+    variables: [variables.job(), variables.instance()],
+    rows: [
+      {
+        title: 'Delay',
+        panels: [
+          lines(
+            {
+              title: 'Age of the newest settled minute',
+              about: 'By api. 15 minutes are usual, up to 30 for an api without usage for a day. An alert fires at 60.',
+              unit: 's',
+              thresholds: [2_700, 3_600],
+            },
+            [
+              {
+                expr: `time() - min by (api) (${own('openai_exporter_data_through_timestamp_seconds', { bucket_width: '="1m"' })})`,
+                legend: '{{api}}',
+              },
+            ],
+          ),
+          lines(
+            {
+              title: 'Since the last successful poll',
+              about: 'By api. A minute is usual, 10 for costs and an api without usage for a day.',
+              unit: 's',
+            },
+            [
+              {
+                expr: `time() - min by (api) (${own('openai_exporter_last_success_timestamp_seconds')})`,
+                legend: '{{api}}',
+              },
+            ],
+          ),
+          columns(
+            {
+              title: 'Apis',
+              about: 'Whether the last poll succeeded, how long it took, and how long ago there was usage.',
+              unit: 'short',
+              width: 16,
+            },
+            { api: 'Api', instance: 'Instance' },
+            [
+              { heading: 'Up', unit: 'bool_yes_no', expr: `max by (instance, api) (${own('openai_up')})` },
+              {
+                heading: 'Last poll took',
+                unit: 's',
+                expr: `max by (instance, api) (${own('openai_exporter_poll_duration_seconds')})`,
+              },
+              {
+                heading: 'Last usage, ago',
+                unit: 's',
+                expr: `time() - max by (instance, api) (${own('openai_exporter_newest_activity_timestamp_seconds')})`,
+              },
+            ],
+          ),
+          columns(
+            {
+              title: 'Exporters',
+              about: 'Version and revision of each.',
+              unit: 'short',
+              width: 8,
+            },
+            { instance: 'Instance', version: 'Version', revision: 'Revision' },
+            [
+              {
+                heading: 'Running',
+                expr: `max by (instance, version, revision) (${own('openai_exporter_build_info')})`,
+              },
+            ],
+          ),
+        ],
+      },
+      {
+        title: 'Failures and requests',
+        panels: [
+          lines(
+            {
+              title: 'Failed polls per minute, by reason',
+              about:
+                'auth: the key is refused. permission: it lacks a scope. The others are explained in docs/alerts.md.',
+              unit: 'short',
+            },
+            [{ expr: `60 * sum by (reason) (${rate('openai_exporter_poll_failures_total')})`, legend: '{{reason}}' }],
+            { stacked: true },
+          ),
+          lines(
+            {
+              title: 'API requests per minute, by status',
+              about: 'Each attempt counted; "none" is without a response.',
+              unit: 'short',
+            },
+            [{ expr: `60 * sum by (code) (${rate('openai_exporter_api_requests_total')})`, legend: '{{code}}' }],
+            { stacked: true },
+          ),
+          lines(
+            {
+              title: 'Duration of API requests, 95th percentile',
+              about: 'By api, each attempt and its body included.',
+              unit: 's',
+            },
+            [
+              {
+                expr: `histogram_quantile(0.95, sum by (api, le) (${rate('openai_exporter_api_request_duration_seconds_bucket')}))`,
+                legend: '{{api}}',
+              },
+            ],
+          ),
+          lines(
+            {
+              title: 'Retries per minute',
+              about: 'Requests to OpenAI that were tried again, by api.',
+              unit: 'short',
+            },
+            [{ expr: `60 * sum by (api) (${rate('openai_exporter_api_retries_total')})`, legend: '{{api}}' }],
+            { stacked: true },
+          ),
+        ],
+      },
+      {
+        title: 'Exactness',
+        panels: [
+          lines(
+            {
+              title: 'Restatements per hour',
+              about: 'Values that OpenAI changed after their bucket had settled, by api and direction.',
+              unit: 'short',
+            },
+            [
+              {
+                expr: `3600 * sum by (api, direction) (${rate('openai_exporter_restatements_total')})`,
+                legend: '{{api}} {{direction}}',
+              },
+            ],
+          ),
+          lines(
+            {
+              title: 'Held back',
+              about:
+                'How far counters stand above what OpenAI says now, because a counter must not fall. A line at 0: nothing is.',
+              unit: 'short',
+            },
+            [
+              {
+                expr: `sum by (api, field) (${own('openai_exporter_held_back')})
+or on ()
+label_replace(0 * max(${own('openai_exporter_build_info')}), "api", "nothing", "", "")`,
+                legend: '{{api}} {{field}}',
+              },
+            ],
+          ),
+          lines(
+            {
+              title: 'Rows folded or refused per hour',
+              about: 'Folded into "other" because an api has too many groups; refused because a value is none.',
+              unit: 'short',
+            },
+            [
+              { expr: `3600 * sum(${rate('openai_exporter_folded_rows_total')})`, legend: 'folded' },
+              { expr: `3600 * sum(${rate('openai_exporter_malformed_rows_total')})`, legend: 'refused' },
+            ],
+          ),
+          lines(
+            {
+              title: 'Series',
+              about: 'Series of usage and costs on the page, by instance.',
+              unit: 'short',
+            },
+            [{ expr: own('openai_exporter_series'), legend: '{{instance}}' }],
+          ),
+        ],
+      },
+      {
+        title: 'Process',
+        panels: [
+          lines({ title: 'Memory', about: 'Resident memory, by instance.', unit: 'bytes', width: 8 }, [
+            { expr: own('process_resident_memory_bytes'), legend: '{{instance}}' },
+          ]),
+          lines(
+            {
+              title: 'CPU',
+              about: 'Share of one processor, by instance.',
+              unit: 'percentunit',
+              width: 8,
+            },
+            [{ expr: rate('process_cpu_seconds_total'), legend: '{{instance}}' }],
+          ),
+          lines(
+            {
+              title: 'Event loop and publishing',
+              about: 'The longest that the event loop was blocked, and how long it took to render what had changed.',
+              unit: 's',
+              width: 8,
+            },
+            [
+              { expr: own('nodejs_eventloop_lag_max_seconds'), legend: '{{instance}} event loop' },
+              { expr: own('openai_exporter_publish_duration_seconds'), legend: '{{instance}} publishing' },
+            ],
+          ),
+          lines(
+            {
+              title: 'Scrapes',
+              about: 'How long Prometheus needed for a scrape, by instance.',
+              unit: 's',
+              width: 8,
+            },
+            [
+              {
+                expr: `${own('scrape_duration_seconds')} and on (job, instance) ${own('openai_exporter_build_info')}`,
+                legend: '{{instance}}',
+              },
+            ],
+          ),
+          lines(
+            {
+              title: 'Scrapes rejected per minute',
+              about: 'Answered with 503 because too many were in flight.',
+              unit: 'short',
+              width: 8,
+            },
+            [{ expr: `60 * ${rate('openai_exporter_scrapes_rejected_total')}`, legend: '{{instance}}' }],
+          ),
+          number(
+            {
+              title: 'Next admin key expires',
+              about: 'Of those that expire at all; known with the second scope.',
+              unit: 'dateTimeFromNow',
+              width: 8,
+              height: 8,
+              none: 'none, or not known',
+            },
+            `1000 * min(${own('openai_admin_api_key_expires_timestamp_seconds')})`,
+          ),
+        ],
+      },
+    ],
+  };
+}

@@ -1,0 +1,114 @@
+/** How much room the rate limits leave, by project and model. */
+import { type Board, variables } from '../board.ts';
+import { columns, lines, number, ranking } from '../panels.ts';
+import { of } from '../promql.ts';
+
+const used = (limit?: string) =>
+  of('job_project_limit:openai_rate_limit_used:ratio', ['project'], {
+    limit_model: '=~"$model"',
+    ...(limit === undefined ? {} : { limit: `="${limit}"` }),
+  });
+
+function over(what: string, title: string) {
+  return lines(
+    {
+      title,
+      about: `Share of the ${what} a minute that were used in the newest settled minute, batches left out. The ten largest.`,
+      unit: 'percentunit',
+      none: 'no such limit',
+      thresholds: [0.8, 0.9],
+    },
+    [
+      {
+        expr: `topk(10, max by (project_name, limit_model) (${used(what)}))`,
+        legend: '{{project_name}}, {{limit_model}}',
+      },
+    ],
+  );
+}
+
+const limit = (field: string) =>
+  `max by (project_name, model) (
+  max by (job, project_id, model) (${of(`openai_project_rate_limit_${field}`, [], { model: '=~"$model"' })})
+  * on (job, project_id) group_left (project_name)
+  ${of('job_project:openai_project_name:info', ['project'])}
+)`;
+
+export function limits(): Board {
+  return {
+    uid: 'openai-limits',
+    title: 'OpenAI / Limits',
+    about:
+      'Rate limits of projects and models, and how much of them was used in the newest settled minute: about 15 minutes ago. A model is the one whose limit holds; its dated snapshots count to it.',
+    from: 'now-6h',
+    variables: [variables.job(), variables.project(), variables.limitModel()],
+    rows: [
+      {
+        title: 'Headroom',
+        panels: [
+          number(
+            {
+              title: 'Least headroom',
+              about: 'What the busiest project and model have left of a limit.',
+              unit: 'percentunit',
+              none: 'no limits known',
+              thresholds: [0.1, 0.05],
+              height: 8,
+            },
+            `1 - max(${used()})`,
+          ),
+          ranking(
+            {
+              title: 'Headroom now, by project and model',
+              about: 'The fifteen with the least left; tokens, requests or images a minute, whichever is shorter.',
+              unit: 'percentunit',
+              none: 'no limits known',
+              width: 10,
+            },
+            {
+              expr: `bottomk(15, 1 - max by (project_name, limit_model) (${used()}))`,
+              legend: '{{project_name}}, {{limit_model}}',
+            },
+          ),
+          ranking(
+            {
+              title: 'Largest share used in the time shown',
+              about: 'The fifteen busiest minutes of each project and model.',
+              unit: 'percentunit',
+              none: 'no limits known',
+              width: 10,
+              thresholds: [0.8, 0.9],
+            },
+            {
+              expr: `topk(15, max by (project_name, limit_model) (max_over_time(${used()}[$__range])))`,
+              legend: '{{project_name}}, {{limit_model}}',
+            },
+          ),
+        ],
+      },
+      {
+        title: 'Over time',
+        panels: [
+          over('tokens', 'Tokens a minute, of the limit'),
+          over('requests', 'Requests a minute, of the limit'),
+          over('images', 'Images a minute, of the limit'),
+          columns(
+            {
+              title: 'The limits',
+              about: 'As OpenAI has them, of models in use. Infinite where there is none.',
+              unit: 'short',
+              none: 'no limits known',
+            },
+            { project_name: 'Project', model: 'Model' },
+            [
+              { heading: 'Tokens a minute', expr: limit('max_tokens_per_1_minute') },
+              { heading: 'Requests a minute', expr: limit('max_requests_per_1_minute') },
+              { heading: 'Requests a day', expr: limit('max_requests_per_1_day') },
+              { heading: 'Images a minute', expr: limit('max_images_per_1_minute') },
+            ],
+          ),
+        ],
+      },
+    ],
+  };
+}

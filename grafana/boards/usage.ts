@@ -1,0 +1,275 @@
+/** Every endpoint, narrowed down by project, key, user, model, service tier and batch. */
+import { type Board, variables } from '../board.ts';
+import { lines, number, type Panel, recordedStep } from '../panels.ts';
+import { type Narrowing, of, orNone, perMinute } from '../promql.ts';
+
+const level = 'job_project_key_user_model';
+const all: readonly Narrowing[] = ['project', 'key', 'user', 'model', 'tier', 'batch'];
+const identity: readonly Narrowing[] = ['project', 'key', 'user'];
+
+const tokens = (more: Readonly<Record<string, string>> = { api: '="completions"' }) =>
+  of(`${level}:openai_tokens:rate5m`, all, more);
+
+function by(title: string, label: string, about: string): Panel {
+  return lines(
+    { title, about, unit: 'short', none: 'no usage' },
+    [{ expr: perMinute(tokens(), [label]), legend: `{{${label}}}` }],
+    { step: recordedStep, stacked: true },
+  );
+}
+
+interface Endpoint {
+  readonly title: string;
+  readonly about: string;
+  readonly api: string;
+  readonly label: string;
+  readonly narrowing: readonly Narrowing[];
+  readonly unit?: string;
+}
+
+/** What an endpoint counts besides tokens and requests; a line at 0 for whoever does not use it. */
+function units({ title, about, api, label, narrowing, unit = 'short' }: Endpoint): Panel {
+  const selector = of(`${level}:openai_units:rate5m`, narrowing, { api: `="${api}"` });
+  return lines(
+    { title, about: `${about} A line at 0 where there is no usage.`, unit, width: 8 },
+    [{ expr: orNone(perMinute(selector, [label]), api, label), legend: `{{${label}}}` }],
+    { step: recordedStep, stacked: true },
+  );
+}
+
+export function usage(): Board {
+  return {
+    uid: 'openai-usage',
+    title: 'OpenAI / Usage',
+    about: 'Usage of every endpoint per minute, averaged over each step: about 15 minutes late, exact in the sum.',
+    from: 'now-24h',
+    variables: [
+      variables.job(),
+      variables.project(),
+      variables.key(),
+      variables.user(),
+      variables.model(),
+      variables.tier(),
+      variables.batch(),
+    ],
+    rows: [
+      {
+        title: 'All endpoints',
+        panels: [
+          lines(
+            {
+              title: 'Tokens per minute, by direction',
+              about: 'Of completions, embeddings and moderations. Cached input is a part of input.',
+              unit: 'short',
+            },
+            [
+              { expr: perMinute(tokens({}), ['direction']), legend: '{{direction}}' },
+              {
+                expr: `60 * sum(avg_over_time(${of(`${level}:openai_cached_tokens:rate5m`, all)}[$__interval]))`,
+                legend: 'cached input',
+              },
+            ],
+            { step: recordedStep },
+          ),
+          lines(
+            {
+              title: 'Requests per minute, by api',
+              about: 'Requests to models, by all apis that count them.',
+              unit: 'short',
+            },
+            [{ expr: perMinute(of(`${level}:openai_requests:rate5m`, all), ['api']), legend: '{{api}}' }],
+            { step: recordedStep, stacked: true },
+          ),
+        ],
+      },
+      {
+        title: 'Completions: tokens per minute',
+        panels: [
+          by('By project', 'project_name', 'Input and output tokens of completions.'),
+          by('By model', 'model', 'Input and output tokens of completions.'),
+          lines(
+            {
+              title: 'By key, the ten largest',
+              about: 'Input and output tokens of completions; the ten largest at each instant.',
+              unit: 'short',
+              none: 'no usage',
+            },
+            [{ expr: `topk(10, ${perMinute(tokens(), ['api_key_name'])})`, legend: '{{api_key_name}}' }],
+            { step: recordedStep },
+          ),
+          lines(
+            {
+              title: 'By user, the ten largest',
+              about:
+                'Input and output tokens of completions by user or service account; the ten largest at each instant.',
+              unit: 'short',
+              none: 'no usage',
+            },
+            [{ expr: `topk(10, ${perMinute(tokens(), ['user_name'])})`, legend: '{{user_name}}' }],
+            { step: recordedStep },
+          ),
+          by('By service tier', 'service_tier', 'Input and output tokens of completions.'),
+          by('Batch or not', 'batch', 'Input and output tokens of completions; true is the Batch API.'),
+          lines(
+            {
+              title: 'Cached share of input, by model',
+              about:
+                'Which share of the input tokens came from the cache. Models whose usage does not say are left out.',
+              unit: 'percentunit',
+              none: 'no cached input',
+            },
+            [
+              {
+                expr: `sum by (model) (avg_over_time(${of(`${level}:openai_cached_tokens:rate5m`, all)}[$__interval]))
+/
+(sum by (model) (avg_over_time(${tokens({ api: '="completions"', direction: '="input"' })}[$__interval])) > 0)`,
+                legend: '{{model}}',
+              },
+            ],
+            { step: recordedStep },
+          ),
+          lines(
+            {
+              title: 'Audio, images and cache writes',
+              about: 'Tokens of special kinds per minute; each is a part of input or output. A line at 0 without any.',
+              unit: 'short',
+            },
+            [
+              {
+                expr: orNone(
+                  perMinute(of(`${level}:openai_special_tokens:rate5m`, all), ['kind']),
+                  'completions',
+                  'kind',
+                ),
+                legend: '{{kind}}',
+              },
+            ],
+            { step: recordedStep },
+          ),
+        ],
+      },
+      {
+        title: 'Embeddings and moderations',
+        panels: [
+          lines(
+            {
+              title: 'Embeddings: tokens per minute, by model',
+              about: 'Input tokens. A line at 0 where there is no usage.',
+              unit: 'short',
+            },
+            [
+              {
+                expr: orNone(
+                  perMinute(of(`${level}:openai_tokens:rate5m`, [...identity, 'model'], { api: '="embeddings"' }), [
+                    'model',
+                  ]),
+                  'embeddings',
+                  'model',
+                ),
+                legend: '{{model}}',
+              },
+            ],
+            { step: recordedStep, stacked: true },
+          ),
+          lines(
+            {
+              title: 'Moderations: tokens per minute, by project',
+              about: 'Input tokens. A line at 0 where there is no usage.',
+              unit: 'short',
+            },
+            [
+              {
+                expr: orNone(
+                  perMinute(of(`${level}:openai_tokens:rate5m`, [...identity, 'model'], { api: '="moderations"' }), [
+                    'project_name',
+                  ]),
+                  'moderations',
+                  'project_name',
+                ),
+                legend: '{{project_name}}',
+              },
+            ],
+            { step: recordedStep, stacked: true },
+          ),
+        ],
+      },
+      {
+        title: 'Images, audio, searches, sessions, storage',
+        panels: [
+          units({
+            title: 'Images per minute, by model',
+            about: 'Images made, edited or varied.',
+            api: 'images',
+            label: 'model',
+            narrowing: [...identity, 'model'],
+          }),
+          units({
+            title: 'Speech: characters per minute, by model',
+            about: 'Characters read aloud.',
+            api: 'audio_speeches',
+            label: 'model',
+            narrowing: [...identity, 'model'],
+          }),
+          units({
+            title: 'Transcriptions: seconds of audio per minute, by model',
+            about: 'Audio written down.',
+            api: 'audio_transcriptions',
+            label: 'model',
+            narrowing: [...identity, 'model'],
+          }),
+          units({
+            title: 'File searches per minute, by project',
+            about: 'Calls of file search; they have no model.',
+            api: 'file_search_calls',
+            label: 'project_name',
+            narrowing: identity,
+          }),
+          units({
+            title: 'Web searches per minute, by project',
+            about: 'Calls of web search.',
+            api: 'web_search_calls',
+            label: 'project_name',
+            narrowing: [...identity, 'model'],
+          }),
+          units({
+            title: 'Code interpreter: sessions per minute, by project',
+            about: 'Sessions begun; known by project alone.',
+            api: 'code_interpreter_sessions',
+            label: 'project_name',
+            narrowing: ['project'],
+          }),
+          lines(
+            {
+              title: 'Vector stores, by project',
+              about: 'Bytes stored in the newest settled hour: a level. A line at 0 without any.',
+              unit: 'bytes',
+              width: 16,
+            },
+            [
+              {
+                expr: orNone(
+                  `sum by (project_name) (${of('job_project:openai_vector_stores_usage_bytes:max', ['project'])})`,
+                  'vector_stores',
+                  'project_name',
+                ),
+                legend: '{{project_name}}',
+              },
+            ],
+            { step: recordedStep },
+          ),
+          number(
+            {
+              title: 'Stored now',
+              about: 'Bytes in vector stores in the newest settled hour.',
+              unit: 'bytes',
+              width: 8,
+              height: 8,
+              none: 'nothing',
+            },
+            `sum(${of('job_project:openai_vector_stores_usage_bytes:max', ['project'])})`,
+          ),
+        ],
+      },
+    ],
+  };
+}

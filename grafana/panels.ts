@@ -1,0 +1,185 @@
+/** The kinds of panels that the boards are made of, each with the one look it has everywhere. */
+import * as bargauge from '@grafana/grafana-foundation-sdk/bargauge';
+import type * as cog from '@grafana/grafana-foundation-sdk/cog';
+import * as common from '@grafana/grafana-foundation-sdk/common';
+import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
+import * as prometheus from '@grafana/grafana-foundation-sdk/prometheus';
+import * as stat from '@grafana/grafana-foundation-sdk/stat';
+import * as table from '@grafana/grafana-foundation-sdk/table';
+import * as timeseries from '@grafana/grafana-foundation-sdk/timeseries';
+
+export type Panel = cog.Builder<dashboard.Panel>;
+
+export interface About {
+  readonly title: string;
+  /** A sentence or two: what it shows, and what to mind. */
+  readonly about: string;
+  /** As Grafana names it. */
+  readonly unit: string;
+  readonly decimals?: number;
+  /** What stands there instead of a number; for panels of something that not everybody has. */
+  readonly none?: string;
+  /** Of 24. */
+  readonly width?: number;
+  readonly height?: number;
+  /** From which value on it is yellow, and from which red; if the first is larger, below which. */
+  readonly thresholds?: readonly [number, number];
+}
+
+export interface Query {
+  readonly expr: string;
+  /** Template of the series' name, or of a table the heading of the value's column. */
+  readonly legend?: string;
+}
+
+export const source = { type: 'prometheus', uid: '$datasource' };
+
+const letters = 'ABCDEFGHIJ';
+
+function target({ expr, legend }: Query, index: number): prometheus.DataqueryBuilder {
+  const query = new prometheus.DataqueryBuilder()
+    .datasource(source)
+    .refId(letters.charAt(index))
+    .expr(expr)
+    .editorMode(prometheus.QueryEditorMode.Code);
+  return legend === undefined ? query : query.legendFormat(legend);
+}
+
+/** The newest number, of one series. */
+export function number(about: About, expr: string): Panel {
+  const panel = new stat.PanelBuilder()
+    .withTarget(target({ expr }, 0).instant())
+    .colorMode(about.thresholds === undefined ? common.BigValueColorMode.None : common.BigValueColorMode.Value)
+    .graphMode(common.BigValueGraphMode.None)
+    .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(['lastNotNull']));
+  return described(panel, { width: 4, height: 4, ...about });
+}
+
+/** Lines over time. */
+export function lines(
+  about: About,
+  queries: readonly Query[],
+  { step, stacked = false, bars = false }: Look = {},
+): Panel {
+  const panel = new timeseries.PanelBuilder()
+    .targets(queries.map((query, index) => target(query, index).range()))
+    .drawStyle(bars ? common.GraphDrawStyle.Bars : common.GraphDrawStyle.Line)
+    .lineWidth(1)
+    .fillOpacity(stacked || bars ? 40 : 8)
+    .showPoints(common.VisibilityMode.Never)
+    .stacking(
+      new common.StackingConfigBuilder()
+        .mode(stacked ? common.StackingMode.Normal : common.StackingMode.None)
+        .group('A'),
+    )
+    .legend(
+      new common.VizLegendOptionsBuilder()
+        .showLegend(true)
+        .displayMode(common.LegendDisplayMode.List)
+        .placement(common.LegendPlacement.Bottom),
+    )
+    .tooltip(
+      new common.VizTooltipOptionsBuilder().mode(common.TooltipDisplayMode.Multi).sort(common.SortOrder.Descending),
+    );
+  if (step !== undefined) panel.interval(step);
+  return described(panel, { width: 12, height: 8, ...about });
+}
+
+export interface Look {
+  /** The least time between two points. Recorded rates come every 4 minutes. */
+  readonly step?: string;
+  readonly stacked?: boolean;
+  readonly bars?: boolean;
+}
+
+/** Recorded rates: a point at least every 4 minutes. */
+export const recordedStep = '4m';
+
+/** The newest values, largest first. */
+export function ranking(about: About, { expr, legend }: Query): Panel {
+  const panel = new bargauge.PanelBuilder()
+    .withTarget(target({ expr, ...(legend === undefined ? {} : { legend }) }, 0).instant())
+    .orientation(common.VizOrientation.Horizontal)
+    .displayMode(common.BarGaugeDisplayMode.Basic)
+    .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(['lastNotNull']));
+  return described(panel, { width: 8, height: 8, ...about });
+}
+
+export interface Column {
+  readonly heading: string;
+  readonly unit?: string;
+}
+
+/** The newest values of several queries, as columns beside the labels that they share. */
+export function columns(
+  about: About,
+  labels: Readonly<Record<string, string>>,
+  values: readonly (Column & { readonly expr: string })[],
+): Panel {
+  const panel = new table.PanelBuilder()
+    .targets(
+      values.map(({ expr }, index) => target({ expr }, index).instant().format(prometheus.PromQueryFormat.Table)),
+    )
+    .cellHeight(common.TableCellHeight.Sm)
+    .withTransformation({ id: 'merge', options: {} })
+    .withTransformation({
+      id: 'organize',
+      options: {
+        excludeByName: { Time: true },
+        renameByName: {
+          ...labels,
+          ...Object.fromEntries(
+            values.map(({ heading }, index) => [
+              values.length === 1 ? 'Value' : `Value #${letters.charAt(index)}`,
+              heading,
+            ]),
+          ),
+        },
+      },
+    });
+  for (const { heading, unit } of values) {
+    if (unit !== undefined) panel.overrideByName(heading, [{ id: 'unit', value: unit }]);
+  }
+  return described(panel, { width: 12, height: 9, ...about });
+}
+
+interface Described {
+  title(title: string): unknown;
+  description(text: string): unknown;
+  unit(unit: string): unknown;
+  datasource(source: { readonly type: string; readonly uid: string }): unknown;
+  decimals(decimals: number): unknown;
+  noValue(text: string): unknown;
+  span(width: number): unknown;
+  height(height: number): unknown;
+  thresholds(thresholds: cog.Builder<dashboard.ThresholdsConfig>): unknown;
+}
+
+function described<T extends Panel & Described>(
+  panel: T,
+  about: About & { readonly width: number; readonly height: number },
+): T {
+  panel.title(about.title);
+  panel.description(about.about);
+  panel.unit(about.unit);
+  panel.datasource(source);
+  panel.span(about.width);
+  panel.height(about.height);
+  if (about.decimals !== undefined) panel.decimals(about.decimals);
+  if (about.none !== undefined) panel.noValue(about.none);
+  const [from, worst] = about.thresholds ?? [];
+  const steps: dashboard.Threshold[] = [{ value: null, color: 'green' }];
+  if (from !== undefined && worst !== undefined) {
+    if (from < worst) steps.push({ value: from, color: 'yellow' }, { value: worst, color: 'red' });
+    else {
+      const rising = [
+        { value: null, color: 'red' },
+        { value: worst, color: 'yellow' },
+        { value: from, color: 'green' },
+      ];
+      steps.splice(0, 1, ...rising);
+    }
+  }
+  panel.thresholds(new dashboard.ThresholdsConfigBuilder().mode(dashboard.ThresholdsMode.Absolute).steps(steps));
+  return panel;
+}

@@ -1,0 +1,155 @@
+/** The committed dashboards are the generated ones, and keep the rules of Grafana's dashboard linter. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { parse, stringify } from 'yaml';
+import { dashboardFiles } from '../../grafana/boards.ts';
+import {
+  committedDashboards,
+  type Dashboard,
+  dashboardDirectory,
+  dashboards,
+  fillIn,
+  queriesOf,
+  queryOf,
+} from '../helpers/dashboards.ts';
+import { knownMetrics } from '../helpers/known-metrics.ts';
+import { selectorsIn } from '../helpers/promql.ts';
+import { recorded } from '../helpers/rules.ts';
+import { findTool } from '../helpers/tools.ts';
+
+test('what is committed is what is generated; if not: npm run dashboards', () => {
+  expect([...committedDashboards]).toEqual([...dashboardFiles()].sort(([a], [b]) => (a < b ? -1 : 1)));
+});
+
+test('there are five boards, each links to the others, and no two are taken for one', () => {
+  expect(dashboards.map(({ uid }) => uid)).toEqual([
+    'openai-costs',
+    'openai-exporter',
+    'openai-limits',
+    'openai-overview',
+    'openai-usage',
+  ]);
+  const [tag] = dashboards[0]?.tags ?? [];
+  for (const board of dashboards) {
+    expect(board.tags).toEqual([tag]);
+    expect(board.links).toEqual([{ type: 'dashboards', tags: [tag], includeVars: true, keepTime: true }]);
+  }
+});
+
+interface Exclusions {
+  readonly exclusions: Readonly<Record<string, { readonly entries: readonly { readonly dashboard: string }[] }>>;
+}
+const lint: Exclusions = parse(readFileSync(`${dashboardDirectory}.lint`, 'utf8'));
+
+function holds(rule: string, board: Dashboard): boolean {
+  return !(lint.exclusions[rule]?.entries ?? []).some(({ dashboard }) => dashboard === board.title);
+}
+
+/** Units that the linter knows, as far as they are used here. */
+const units = new Set('short percentunit bytes currencyUSD s dateTimeAsIso dateTimeFromNow bool_yes_no'.split(' '));
+
+describe.each(dashboards.map((board) => [board.title, board] as const))('%s', (_, board) => {
+  const variables = board.templating.list;
+  const queries = queriesOf(board);
+  const shown = board.panels.filter(({ type }) => type !== 'row');
+
+  test('cannot be edited, and chooses its data source, job and, where it matters, instance', () => {
+    expect(board.editable).toBe(false);
+    const [first, ...rest] = variables;
+    expect(first).toMatchObject({ type: 'datasource', name: 'datasource', label: 'Data source', query: 'prometheus' });
+    const required = ['job', ...(holds('template-instance-rule', board) ? ['instance'] : [])];
+    for (const name of required) {
+      const label = `${name.charAt(0).toUpperCase()}${name.slice(1)}`;
+      expect(rest.find((each) => each.name === name)).toMatchObject({ label, multi: true, allValue: '.+' });
+    }
+  });
+
+  test('has variables that chain, ask for what exists, and are renewed with the time', () => {
+    const before = new Set<string>();
+    for (const variable of variables) {
+      if (variable.type === 'query') {
+        expect(variable).toMatchObject({ datasource: { type: 'prometheus', uid: '$datasource' }, refresh: 2 });
+        const [, selector = ''] = /^label_values\((.*), \w+\)$/.exec(queryOf(variable)) ?? [];
+        const [asked] = selectorsIn(selector);
+        expect(recorded.has(asked?.name ?? '') || knownMetrics.has(asked?.name ?? '')).toBe(true);
+        for (const [, name = ''] of selector.matchAll(/\$(\w+)/g)) expect(before).toContain(name);
+      }
+      before.add(variable.name);
+    }
+    const used = [...board.panels, ...variables].map((each) => JSON.stringify(each)).join('\n');
+    for (const name of before) expect(used).toContain(`$${name}`);
+  });
+
+  test('has on every panel a title, a description, a unit, the chosen data source and queries', () => {
+    const titles = new Set<string>();
+    for (const panel of shown) {
+      expect(panel.title).toMatch(/\S/);
+      titles.add(panel.title);
+      expect(panel.description).toMatch(/\S.*\.$/);
+      expect(units).toContain(panel.fieldConfig?.defaults.unit);
+      expect(panel.datasource).toEqual({ type: 'prometheus', uid: '$datasource' });
+      expect(panel.targets?.length).toBeGreaterThan(0);
+      for (const target of panel.targets ?? []) expect(target.datasource.uid).toBe('$datasource');
+    }
+    expect(titles.size).toBe(shown.length);
+    expect(new Set(board.panels.map(({ id }) => id)).size).toBe(board.panels.length);
+  });
+
+  test('has panels that do not overlap', () => {
+    for (const [index, { gridPos: a, title }] of board.panels.entries()) {
+      expect(a.x + a.w).toBeLessThanOrEqual(24);
+      for (const { gridPos: b, title: other } of board.panels.slice(index + 1)) {
+        const apart = a.x + a.w <= b.x || b.x + b.w <= a.x || a.y + a.h <= b.y || b.y + b.h <= a.y;
+        expect([title, other, apart]).toEqual([title, other, true]);
+      }
+    }
+  });
+
+  test('asks for what exists, of the chosen jobs, with rates over $__rate_interval', () => {
+    for (const { target } of queries) {
+      for (const { name, matchers, range, within } of selectorsIn(target.expr)) {
+        expect([name, recorded.has(name) || knownMetrics.has(name)]).toEqual([name, true]);
+        expect(matchers).toContain('job=~"$job"');
+        if (holds('target-instance-rule', board)) expect(matchers).toContain('instance=~"$instance"');
+        if (within === 'rate' || within === 'irate') expect(range).toBe('$__rate_interval');
+        if (name.endsWith('_total')) expect(within).toMatch(/^(?:rate|irate|increase)$/);
+      }
+    }
+  });
+
+  test('sums no gauge over several widths or states, and no replicas', () => {
+    for (const { target } of queries) {
+      for (const { name, matchers } of selectorsIn(target.expr)) {
+        if (name.startsWith('openai_usage_')) expect(matchers).toMatch(/bucket_width="\w+".*state="\w+"/);
+        const twice =
+          /^openai_(?!exporter_|up$)/.test(name) &&
+          !target.expr.includes('max by (job') &&
+          !matchers.includes('instance');
+        expect([target.expr, twice]).toEqual([target.expr, false]);
+      }
+    }
+  });
+});
+
+const promtool = findTool('promtool', 'prometheus');
+
+test.skipIf(promtool === undefined)('promtool can read every query', () => {
+  const values = new Proxy<Record<string, string>>({}, { get: () => '.*' });
+  const rules = dashboards.flatMap((board) =>
+    queriesOf(board).map(({ panel, target }) => ({
+      record: `panel:${board.uid.replaceAll('-', '_')}_${panel.id}:${target.refId}`,
+      expr: fillIn(target.expr, values, { range: 86_400, step: 240 }),
+    })),
+  );
+  const directory = mkdtempSync(join(tmpdir(), 'dashboards-'));
+  writeFileSync(join(directory, 'panels.yml'), stringify({ groups: [{ name: 'panels', rules }] }));
+  const { status, stderr, stdout } = spawnSync(promtool ?? '', ['check', 'rules', join(directory, 'panels.yml')], {
+    encoding: 'utf8',
+  });
+  rmSync(directory, { recursive: true });
+  expect([status, stderr]).toEqual([0, '']);
+  expect(stdout).toContain(`${rules.length} rules found`);
+});
