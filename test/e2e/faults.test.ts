@@ -29,7 +29,7 @@ function shown(page: Exposition): Record<string, number> {
   return Object.fromEntries([...page.series].filter(([key]) => own.test(key)));
 }
 
-async function until(exporter: Exporter, check: (page: Exposition) => void, timeout = 15_000): Promise<Exposition> {
+async function until(exporter: Exporter, check: (page: Exposition) => void, timeout = 30_000): Promise<Exposition> {
   return await vi.waitFor(
     async () => {
       const page = await exporter.metrics();

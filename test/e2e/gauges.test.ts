@@ -63,7 +63,7 @@ async function shows(exporter: Exporter, expected: Readonly<Record<string, numbe
     async () => {
       expect(gaugesOf(await exporter.metrics(), api)).toEqual(expected);
     },
-    { timeout: 10_000, interval: 100 },
+    { timeout: 30_000, interval: 100 },
   );
 }
 
@@ -280,7 +280,7 @@ describe.each(settings)('$what, settled after $delay', ({ clock: time, delay, se
       const expected = Object.assign(costsExpected(), ...[...books.values()].map((book) => book.expected));
       // By api, for a difference that can be read.
       for (const [name, book] of books) await shows(exporter, sorted(book.expected), name);
-      await vi.waitFor(async () => expect((await exporter.get('/-/ready')).status).toBe(200), { timeout: 10_000 });
+      await vi.waitFor(async () => expect((await exporter.get('/-/ready')).status).toBe(200), { timeout: 30_000 });
       await shows(exporter, sorted(expected));
     });
   });
@@ -338,7 +338,7 @@ test('counters count each instant once: days, then hours, then minutes', async (
       expect(page.families.has('openai_vector_stores_usage_bytes_total')).toBe(false);
       expect([...page.families.keys()].filter((name) => /costs.*_total/.test(name))).toEqual([]);
     },
-    { timeout: 10_000, interval: 100 },
+    { timeout: 30_000, interval: 100 },
   );
 });
 
@@ -423,7 +423,7 @@ describe('recorded shapes', () => {
           [seriesKey('openai_usage_costs_quantity', { ...settled, quantity_unit: 'tokens', line_item: input })]: 10_316,
         });
       },
-      { timeout: 10_000, interval: 100 },
+      { timeout: 30_000, interval: 100 },
     );
   });
 
@@ -454,7 +454,7 @@ describe('recorded shapes', () => {
         const through = { api: 'embeddings', bucket_width: '1h' };
         expect(page.value('openai_exporter_data_through_timestamp_seconds', through)).toBe(clipped);
       },
-      { timeout: 10_000, interval: 100 },
+      { timeout: 30_000, interval: 100 },
     );
     expect(await exporter.page()).not.toContain('141201');
   });

@@ -55,7 +55,7 @@ describe.skipIf(path === undefined)('Prometheus', () => {
           usageOf(page),
         );
       },
-      { timeout: 15_000, interval: 250 },
+      { timeout: 30_000, interval: 250 },
     );
     expect(byKey(await prometheus.vector('openai_up'))).toMatchObject(
       Object.fromEntries(apiNames.map((api) => [seriesKey('openai_up', { api }), 1])),
@@ -87,7 +87,7 @@ describe.skipIf(path === undefined)('Prometheus', () => {
         expect(series.length).toBeGreaterThan(500);
         expect(page.families.has('openai_web_search_calls_num_requests_total')).toBe(true);
       },
-      { timeout: 20_000, interval: 250 },
+      { timeout: 30_000, interval: 250 },
     );
     for (const [question, answers] of [
       ['sum by (project_id) (openai_usage_costs_amount_value{bucket_width="1d", state="open"})', 3],

@@ -102,7 +102,7 @@ describe('mistakes', () => {
 
 describe('told to stop, it ends with 0 within 5 s', () => {
   const requests = (api: { requests: readonly unknown[] }, least: number) =>
-    vi.waitFor(() => expect(api.requests.length).toBeGreaterThanOrEqual(least), { timeout: 10_000 });
+    vi.waitFor(() => expect(api.requests.length).toBeGreaterThanOrEqual(least), { timeout: 30_000 });
 
   async function stops(exporter: { stop(signal?: NodeJS.Signals): Promise<{ code: number | null; took: number }> }) {
     const { code, took } = await exporter.stop();
@@ -139,7 +139,7 @@ describe('told to stop, it ends with 0 within 5 s', () => {
 
   test('at rest, by the other signal, too', async () => {
     const exporter = await exporterOf(await scriptedApi());
-    await vi.waitFor(async () => expect((await exporter.get('/-/ready')).status).toBe(200), { timeout: 10_000 });
+    await vi.waitFor(async () => expect((await exporter.get('/-/ready')).status).toBe(200), { timeout: 30_000 });
     const { code, took } = await exporter.stop('SIGINT');
     expect(code).toBe(0);
     expect(took).toBeLessThan(5_000);
@@ -200,7 +200,7 @@ describe('the key', () => {
           expect(page.value('openai_exporter_polls_total', { api: name })).toBeGreaterThanOrEqual(3);
         }
       },
-      { timeout: 20_000, interval: 200 },
+      { timeout: 30_000, interval: 200 },
     );
     const pages = await Promise.all(
       ['/metrics', '/', '/api/status', '/-/ready', '/-/healthy', '/nowhere'].map(async (path) => {
@@ -236,7 +236,7 @@ describe('the key', () => {
           const page = await exporter.metrics();
           expect(apiNames.map((name) => page.value('openai_up', { api: name }))).toEqual(apiNames.map(() => value));
         },
-        { timeout: 15_000, interval: 100 },
+        { timeout: 30_000, interval: 100 },
       );
     await up(1);
     api.keys = new Set([second]);
@@ -257,11 +257,11 @@ describe('the key', () => {
     const exporter = await exporterOf(api, ['--poll.interval=1s', '--poll.idle-interval=1s'], {
       env: { OPENAI_ADMIN_KEY_FILE: file },
     });
-    await vi.waitFor(async () => expect((await exporter.get('/-/ready')).status).toBe(200), { timeout: 10_000 });
+    await vi.waitFor(async () => expect((await exporter.get('/-/ready')).status).toBe(200), { timeout: 30_000 });
     writeFileSync(file, second);
     api.keys = new Set([second]);
     const sent = api.requests.length;
-    await vi.waitFor(() => expect(api.requests.length).toBeGreaterThan(sent + 30), { timeout: 15_000 });
+    await vi.waitFor(() => expect(api.requests.length).toBeGreaterThan(sent + 30), { timeout: 30_000 });
     const page = await exporter.metrics();
     for (const name of apiNames) {
       expect(page.value('openai_exporter_poll_failures_total', { api: name, reason: 'auth' })).toBe(0);

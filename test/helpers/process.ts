@@ -71,7 +71,7 @@ export function startProcess(file: string, args: readonly string[], env: Readonl
     pid,
     out: () => out,
     err: () => err,
-    logged: (pattern, withinMs = 10_000) =>
+    logged: (pattern, withinMs = 30_000) =>
       new Promise((resolve, reject) => {
         const done = () => {
           clearTimeout(timer);
