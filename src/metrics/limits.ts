@@ -107,7 +107,10 @@ function* render(limits: Limits, allRateLimits: boolean): Generator<Rendered> {
   }
 
   const pairs: Pair[] = [];
-  for (const [project, models] of shown) for (const model of models) pairs.push([project, model]);
+  for (const [project, models] of shown) {
+    for (const model of models) pairs.push([project, model]);
+    yield pause;
+  }
   for (const [field, name] of [...rate.fields].entries()) {
     const samples = ([project, model]: Pair, add: AddSample) => {
       const value = rate.value(project, model, field);
