@@ -141,12 +141,15 @@ export function createWatcher(monthOf: (instant: number) => number): Watcher {
     return at - since > 2 * hour ? monthOf(at - hour / 2) : firstPeriod;
   }
 
-  /** Whether a running process has begun its next period: then a series is lower than before. */
+  /** Whether a running process has begun its next period: then a series is lower than it has shown it before. */
   function hasRolledOver(api: Api, changed: readonly Samples[]): boolean {
     return changed.some(({ field, values }) => {
       const series = api.fields.get(field);
       if (series === undefined) return false;
-      for (const [labels, value] of values) if (value < (series.get(labels)?.last ?? 0)) return true;
+      for (const [labels, value] of values) {
+        const before = series.get(labels);
+        if (before !== undefined && before.process === api.process && value < before.last) return true;
+      }
       return false;
     });
   }
