@@ -117,6 +117,7 @@ export function createPoller(options: PollerOptions): Poller {
           try {
             await readSpan(context, account, ledger, span, how, report);
           } catch (error) {
+            if (error instanceof ApiError && isBeyondLookback(error) && account.leave(span)) continue;
             // Days of costs count one by one: a month that cannot be read must not keep the others away.
             if (!isCosts || !(error instanceof ApiError) || isOfEveryRequest(error)) throw error;
             if (!isBeyondLookback(error)) failure ??= error;

@@ -60,7 +60,7 @@ export class Account {
   #replay: Replay | undefined;
   #abandoned = false;
   #replayed = false;
-  /** Costs: days before this are not asked for, the API does not go back so far. In seconds. */
+  /** Days before this are not asked for any more, the API does not go back so far. In seconds. */
   #reach = Number.NEGATIVE_INFINITY;
 
   /** @param anchor where the counters start, in seconds */
@@ -129,6 +129,16 @@ export class Account {
     return true;
   }
 
+  /**
+   * The first day of this span is out of the API's reach by now, but it is known, and stays as it is. Returns false
+   * where it is not known: while history is read for the first time.
+   */
+  leave(span: Span): boolean {
+    if (this.#book === undefined || this.#replay !== undefined) return false;
+    this.#reach = span.from + widthSeconds['1d'];
+    return true;
+  }
+
   /** The API cannot be read back to the anchor: no counters until the next period. Returns whether that is news. */
   abandon(): boolean {
     if (this.#replay === undefined || this.#abandoned) return false;
@@ -182,7 +192,9 @@ export class Account {
 
   #historyFrom(ledger: Ledger, now: number): number | undefined {
     if (this.#isCosts) return Math.max(monthsAt(now).previous, this.#reach);
-    return this.#hasCounters ? ledger.anchor : undefined;
+    if (!this.#hasCounters) return undefined;
+    // A replay needs all of it, and must not be cut short.
+    return ledger === this.#ledger ? Math.max(ledger.anchor, this.#reach) : ledger.anchor;
   }
 
   /** Whether a span of recent buckets has one that could have settled and is not there. */
