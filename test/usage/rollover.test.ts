@@ -328,6 +328,16 @@ describe('a restart at each minute around midnight', () => {
     }
   });
 
+  test('without it and down while the period ends: a reset can go unseen, at a loss of the old total at most', () => {
+    const { organization, time, scraper } = lifeWith(false, 25, 10);
+    const settled = bucketAt(time.now - 15 * minute, '1m');
+    for (const model of models) {
+      const missing = organization.tokens(may, settled, undefined, model) - (scraper.counted.get(model) ?? 0);
+      // The new total of this one is larger than the old one was.
+      expect([model, missing]).toEqual([model, model === 'small' ? 2 : 0]);
+    }
+  });
+
   test('without it: a series that was there before is still counted exactly, if its reset can be seen', () => {
     for (const restartAt of minutes.filter((each) => each % 2 === 1 || each % 2 === -1)) {
       const { organization, time, scraper } = lifeWith(false, restartAt);
