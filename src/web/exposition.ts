@@ -7,30 +7,42 @@ import { acceptsGzip } from './accept-encoding.ts';
 /** Text format 0.0.4, as prom-client names it. */
 export const expositionType = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** Writes the whole answer, head included. Resolves when it is written or the client has gone. */
+/**
+ * Writes the whole answer, head included. Resolves when it is written or the client has gone.
+ * @throws what `self` does; what was sent until then is not all
+ */
 export async function sendExposition(
   request: Request,
   response: Response,
   { page, self }: { readonly page: PageSource; readonly self: () => Promise<string> },
 ): Promise<void> {
   const families = familiesAsked(request.url);
-  const ownText = await self();
-  const own = Buffer.from(families === undefined ? ownText : onlyFamilies(ownText, families));
   // Taken once: what is published during a slow scrape belongs to the next one.
   const whole = page.current();
   const current = families === undefined ? whole : whole.only(families);
+  const gzip = acceptsGzip(request.headers['accept-encoding']);
   response.setHeader('Content-Type', expositionType);
   response.setHeader('Vary', 'Accept-Encoding');
-  if (!acceptsGzip(request.headers['accept-encoding'])) {
-    await send(request, response, [...current.plain, own], current.plainBytes + own.length);
+  if (gzip) response.setHeader('Content-Encoding', 'gzip');
+  if (request.method === 'HEAD') {
+    response.end();
+    return;
+  }
+  let rest: readonly Buffer[] = gzip ? [gzipHeader, ...current.gzip] : current.plain;
+  if (current.plainBytes > 0) {
+    await write(response, rest);
+    rest = [];
+  }
+  // Made while the page is on its way.
+  const ownText = await self();
+  const own = Buffer.from(families === undefined ? ownText : onlyFamilies(ownText, families));
+  if (!gzip) {
+    response.end(Buffer.concat([...rest, own]));
     return;
   }
   const ownPiece = compressSmallPiece(own);
   const { length, crc } = joinPieces([{ length: current.plainBytes, crc: current.crc }, ownPiece]);
-  response.setHeader('Content-Encoding', 'gzip');
-  const trailer = gzipTrailer(crc, length);
-  const bytes = gzipHeader.length + current.gzipBytes + ownPiece.bytes.length + trailer.length;
-  await send(request, response, [gzipHeader, ...current.gzip, ownPiece.bytes, trailer], bytes);
+  response.end(Buffer.concat([...rest, ownPiece.bytes, gzipTrailer(crc, length)]));
 }
 
 /** The families named by `name[]` in the query, as client_golang has it; undefined where none is: all are wanted. */
@@ -52,27 +64,19 @@ function onlyFamilies(text: string, families: ReadonlySet<string>): string {
 /** Bytes handed over at once. More would only wait in memory, and with TLS be encrypted at a stretch. */
 const batch = 1_048_576;
 
-/** Hands the pieces over, each batch when the client has taken enough of those before. */
-async function send(request: Request, response: Response, pieces: readonly Buffer[], bytes: number): Promise<void> {
-  response.setHeader('Content-Length', bytes);
-  if (request.method === 'HEAD') {
-    response.end();
-    return;
-  }
-  response.cork();
-  let sinceDrain = 0;
+/** Hands the pieces over, each batch when the client has taken enough of those before; resolves when the last has gone out. */
+async function write(response: Response, pieces: readonly Buffer[]): Promise<void> {
+  let written = 0;
   for (const piece of pieces) {
     if (response.destroyed) return;
     response.write(piece);
-    sinceDrain += piece.length;
-    if (sinceDrain < batch) continue;
-    response.uncork();
+    written += piece.length;
+    if (written < batch) continue;
     if (response.writableNeedDrain) await drained(response);
-    response.cork();
-    sinceDrain = 0;
+    written = 0;
   }
-  // Ends the last batch, too.
-  response.end();
+  // What is written goes out behind this turn.
+  await new Promise((resolve) => process.nextTick(resolve));
 }
 
 /** Resolves when more can be written, or when nobody reads any more. */

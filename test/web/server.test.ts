@@ -128,7 +128,6 @@ describe('the exposition', () => {
     expect(plain).toMatchObject({ status: 200, body: Buffer.from(expected) });
     expect(plain.headers).toMatchObject({
       'content-type': register.contentType,
-      'content-length': String(Buffer.byteLength(expected)),
       vary: 'Accept-Encoding',
     });
     expect(plain.headers['content-encoding']).toBeUndefined();
@@ -136,7 +135,6 @@ describe('the exposition', () => {
 
     const gzip = await ask('/metrics', 'GET', { 'Accept-Encoding': 'gzip' });
     expect(gzip.headers).toMatchObject({ 'content-encoding': 'gzip', vary: 'Accept-Encoding' });
-    expect(gzip.headers['content-length']).toBe(String(gzip.body.length));
     expect(gunzipSync(gzip.body).toString()).toBe(expected);
   });
 
@@ -163,7 +161,8 @@ describe('the exposition', () => {
     const head = await ask('/metrics', 'HEAD', { 'Accept-Encoding': coding });
     expect(head.body).toHaveLength(0);
     const { date: _a, ...headHeaders } = head.headers;
-    const { date: _b, ...getHeaders } = get.headers;
+    // The length is known only at the end, for the page is sent while the own metrics are made.
+    const { date: _b, 'transfer-encoding': _c, ...getHeaders } = get.headers;
     expect(headHeaders).toEqual(getHeaders);
   });
 
@@ -198,7 +197,7 @@ describe('scrapes in flight', () => {
     const self = () => new Promise<string>((resolve) => gates.push(() => resolve('own 1\n')));
     const { ask } = await serve({ self, maxRequests: 2, onRejected: () => (rejected += 1) });
     const first = ask('/metrics');
-    const second = ask('/metrics', 'HEAD');
+    const second = ask('/metrics');
     await until(() => gates.length === 2);
     const third = await ask('/metrics');
     expect(third.status).toBe(503);
