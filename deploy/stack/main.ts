@@ -1,0 +1,113 @@
+/**
+ * `npm run stack`: the demonstration with Prometheus and Alertmanager as they are installed, configured by the files
+ * beside this folder. Messages of alerts are printed. Runs until it is told to stop, and leaves nothing behind.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { alertmanagerConfiguration, prometheusConfiguration, receiverFiles, replaceAll } from './configuration.ts';
+import { startAlertmanager, startPrometheus } from './monitoring.ts';
+import { findProgram, freePort, type Running, startProgram } from './programs.ts';
+import { startReceiver } from './receiver.ts';
+
+/** Of the package, which is where npm runs this. */
+const root = process.cwd();
+const deploy = resolve(root, 'deploy');
+
+/** More often than one would for good, so that there is something to see at once. */
+const hurry = [
+  ['scrape_interval: 30s', 'scrape_interval: 5s'],
+  ['evaluation_interval: 1m', 'evaluation_interval: 15s'],
+] as const;
+
+/** Of the demonstration: enough for the month of one project, too little for the other. */
+const budgets = ['--budget.monthly=9000', '--budget.monthly-project=proj_search=400,proj_mobile=900'];
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
+
+async function main(told: Promise<string>): Promise<void> {
+  findProgram(['prometheus'], 'prometheus');
+  findProgram(['prometheus-alertmanager', 'alertmanager'], 'prometheus-alertmanager');
+  const directory = mkdtempSync(join(tmpdir(), 'openai-usage-exporter-'));
+  const running: Running[] = [];
+  const receiver = await startReceiver(({ receiver, title, text }) => {
+    print(`\nmessage for ${receiver}: ${title}\n${text.trim().replaceAll(/^/gm, '  ')}`);
+  });
+  try {
+    const exporter = await freePort(9185);
+    const prometheus = await freePort(9090);
+    const alertmanager = await freePort(9093);
+    const write = (name: string, text: string): string => {
+      const path = join(directory, name);
+      writeFileSync(path, text);
+      return path;
+    };
+    for (const name of receiverFiles) write(name, `${receiver.url}/${name.replace('_url', '')}`);
+
+    running.push(
+      await startProgram({
+        name: 'the exporter',
+        path: process.execPath,
+        args: [
+          join(root, 'dist/main.js'),
+          'demo',
+          `--web.listen-address=127.0.0.1:${exporter}`,
+          '--log.format=text',
+          ...budgets,
+        ],
+        log: join(directory, 'exporter.log'),
+        readyUrl: `http://127.0.0.1:${exporter}/-/ready`,
+      }),
+    );
+    const toAlertmanager = alertmanagerConfiguration(
+      readFileSync(join(deploy, 'alertmanager/alertmanager.yml'), 'utf8'),
+      { secrets: directory, templates: join(deploy, 'alertmanager/templates') },
+    );
+    running.push(
+      await startAlertmanager({
+        directory,
+        configuration: write('alertmanager.yml', toAlertmanager),
+        port: alertmanager,
+      }),
+    );
+    const toPrometheus = prometheusConfiguration(readFileSync(join(deploy, 'prometheus/prometheus.yml'), 'utf8'), {
+      exporter: `127.0.0.1:${exporter}`,
+      prometheus: `127.0.0.1:${prometheus}`,
+      alertmanager: `127.0.0.1:${alertmanager}`,
+      rules: join(deploy, 'prometheus/rules'),
+    });
+    running.push(
+      await startPrometheus({
+        directory,
+        configuration: write('prometheus.yml', replaceAll(toPrometheus, hurry)),
+        port: prometheus,
+      }),
+    );
+
+    print(`exporter      http://127.0.0.1:${exporter}/  (a demonstration: every number is simulated)`);
+    print(`Prometheus    http://127.0.0.1:${prometheus}/`);
+    print(`Alertmanager  http://127.0.0.1:${alertmanager}/`);
+    print('Boards for a Grafana of yours are in grafana/dashboards. Messages of alerts follow; stop with Ctrl-C.');
+
+    const end = await Promise.race([
+      told.then((reason) => ({ reason, failed: false })),
+      ...running.map(async ({ name, ended }) => ({ reason: `${name} ${await ended}`, failed: true })),
+    ]);
+    print(`\n${end.reason}: stopping`);
+    if (end.failed) process.exitCode = 1;
+  } finally {
+    await Promise.all(running.map(({ stop }) => stop()));
+    await receiver.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+const told = new Promise<string>((resolve) => {
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(`${signal} received`));
+});
+main(told).catch((error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});

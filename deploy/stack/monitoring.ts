@@ -1,0 +1,42 @@
+/** Prometheus and Alertmanager as they are installed, on given ports and with nothing kept afterwards. */
+import { join } from 'node:path';
+import { findProgram, type Running, startProgram } from './programs.ts';
+
+export interface MonitoringOptions {
+  /** Folder for data and logs. */
+  readonly directory: string;
+  readonly configuration: string;
+  readonly port: number;
+}
+
+export async function startPrometheus({ directory, configuration, port }: MonitoringOptions): Promise<Running> {
+  return await startProgram({
+    name: 'Prometheus',
+    path: findProgram(['prometheus'], 'prometheus'),
+    args: [
+      `--config.file=${configuration}`,
+      `--storage.tsdb.path=${join(directory, 'prometheus')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      '--log.level=warn',
+    ],
+    log: join(directory, 'prometheus.log'),
+    readyUrl: `http://127.0.0.1:${port}/-/ready`,
+  });
+}
+
+export async function startAlertmanager({ directory, configuration, port }: MonitoringOptions): Promise<Running> {
+  return await startProgram({
+    name: 'Alertmanager',
+    path: findProgram(['prometheus-alertmanager', 'alertmanager'], 'prometheus-alertmanager'),
+    args: [
+      `--config.file=${configuration}`,
+      `--storage.path=${join(directory, 'alertmanager')}`,
+      `--web.listen-address=127.0.0.1:${port}`,
+      // One alone: no other is looked for.
+      '--cluster.listen-address=',
+      '--log.level=warn',
+    ],
+    log: join(directory, 'alertmanager.log'),
+    readyUrl: `http://127.0.0.1:${port}/-/ready`,
+  });
+}
