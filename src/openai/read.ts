@@ -91,6 +91,8 @@ export interface ReadPage {
   readonly buckets: readonly RawBucket[];
 }
 
+/** How often one page is asked for: about half a minute, so that in an outage the polls' back-off sets the pace. */
+const attempts = 8;
 const mostPages = 200;
 const mostRestarts = 10;
 
@@ -126,7 +128,7 @@ export async function* readBuckets(client: Client, sizes: PageSizes, request: Re
       let answer: Awaited<ReturnType<typeof client.get<RawPage>>>;
       try {
         answer = await client.get(
-          { ...request, api, path, query: cursor === null ? query : [...query, ['page', cursor]] },
+          { ...request, api, path, attempts, query: cursor === null ? query : [...query, ['page', cursor]] },
           (body) => decodePage(body, endpoint, request.groupBy),
         );
       } catch (error) {
