@@ -1,9 +1,10 @@
 /** The section of costs over longer spans: the running month so far, and the month before. */
+import type { Endpoint } from '../openai/catalogue.ts';
 import type { Account } from '../usage/account.ts';
-import type { Ledger } from '../usage/ledger.ts';
+import type { SeriesView } from '../usage/ledger.ts';
 import { type DaySums, type MonthDays, MonthSums, monthDays, monthsAt } from '../usage/months.ts';
 import { monthToDateFamily, previousMonthFamily } from './families.ts';
-import { renderFamily } from './render.ts';
+import { type Block, renderFamily } from './render.ts';
 import { pause, type Rendered, type Section } from './section.ts';
 
 /** Name of the section: it changes with the costs. */
@@ -18,7 +19,7 @@ export function moneySection(account: Account): Section {
     prepare(now) {
       const { ledger } = account;
       return {
-        parts: renderMoney(ledger, index, monthDays(ledger, now), sums.of(ledger, now)),
+        parts: renderMoney(ledger.endpoint, ledger.seriesNow(), index, monthDays(ledger, now), sums.of(ledger, now)),
         // With the month, what is shown becomes that of the month before, whether anything is read or not.
         until: monthsAt(now).next * 1_000,
         untilElapsed: Number.POSITIVE_INFINITY,
@@ -29,12 +30,12 @@ export function moneySection(account: Account): Section {
 
 /** Adding up is part of it, and pauses like rendering does: a pause is a part without text. */
 function* renderMoney(
-  ledger: Ledger,
+  endpoint: Endpoint,
+  { groups, hasSeries }: SeriesView,
   index: number,
   days: MonthDays,
   sums: { readonly running: DaySums; readonly previous: DaySums },
 ): Generator<Rendered> {
-  const { endpoint, groups } = ledger;
   const field = endpoint.fields[index];
   if (field === undefined) return;
   for (const _ of sums.running.update(days.running)) yield pause;
@@ -44,7 +45,7 @@ function* renderMoney(
     ranges(groups.size).map(([from, to]) => (add) => {
       for (let group = from; group < to; group++) {
         // Money becomes a float here and nowhere before: the sum is exact.
-        if (isShown(group) && ledger.hasSeries(index, group)) add('', groups.text(group), Number(of.exact(group)));
+        if (isShown(group) && hasSeries(index, group)) add('', groups.text(group), Number(of.exact(group)));
       }
     });
   if (days.running.length > 0) {
@@ -59,8 +60,6 @@ function* renderMoney(
     );
   }
 }
-
-type Block = Parameters<typeof renderFamily>[1][number];
 
 /** Groups that are rendered at a stretch. */
 const stretch = 2_000;
