@@ -32,7 +32,7 @@ export async function measureStart(): Promise<string> {
 
 /** 5,000 groups in completions, with all fields. */
 export async function measureGroups(polls: number): Promise<string> {
-  const { series, blocked, idleBlocked, resident, residentPeak, worst, publish } = await measureSize({
+  const { series, blocked, idleBlocked, worked, resident, residentPeak, worst, publish } = await measureSize({
     groups: 5_000,
     fields: 'all',
     polls,
@@ -40,7 +40,7 @@ export async function measureGroups(polls: number): Promise<string> {
   });
   return [
     `5,000 groups with all fields: ${series} series`,
-    `longest block of the event loop in each minute: ${blocked.map(ms).join(', ')}; of an idle process: ${idleBlocked.map(ms).join(', ')}`,
+    `longest block of the event loop in each minute: ${blocked.map(ms).join(', ')}; own work alone: ${worked.map(ms).join(', ')}; of an idle process: ${idleBlocked.map(ms).join(', ')}`,
     `resident: ${megabytes(resident)}, at most ${megabytes(residentPeak)}`,
     `worst gzip scrape through each poll: ${worst.map(ms).join(', ')}; last answer to page: ${publish.map(ms).join(', ')}`,
   ].join('\n');
@@ -62,14 +62,14 @@ export async function measureReplay(): Promise<string> {
   const scraper = createScraper(`${exporter.url}/metrics`);
   await countersShown(scraper);
   const took = performance.now() - begun;
-  const { cpu, residentPeak, longestDelay } = await exporter.ask();
+  const { cpu, residentPeak, longestDelay, longestWork } = await exporter.ask();
   const series = seriesIn(await scraper.text());
   await exporter.end();
   await organization.end();
   return [
     `replay of 31 days of 2,000 groups: ${ms(took)} until the counters were shown (${series} series)`,
     `processing: ${ms(cpu)} of all threads, after ${ms(imports)} for the start`,
-    `longest block of the event loop: ${ms(longestDelay)}; resident at most ${megabytes(residentPeak)}`,
+    `longest block of the event loop: ${ms(longestDelay)}, own work alone: ${ms(longestWork)}; resident at most ${megabytes(residentPeak)}`,
   ].join('\n');
 }
 

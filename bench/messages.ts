@@ -3,6 +3,8 @@
 /** Of a process with the probe, since it was last asked. Times in milliseconds, sizes in bytes. */
 export interface Reading {
   readonly longestDelay: number;
+  /** The same without the time in which others on the machine had the processor. */
+  readonly longestWork: number;
   /** Of all threads. */
   readonly cpu: number;
   readonly resident: number;

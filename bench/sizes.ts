@@ -32,6 +32,8 @@ export interface SizeResult {
   /** The longest that the event loop was blocked in each minute; and that of an idle process. */
   readonly blocked: readonly number[];
   readonly idleBlocked: readonly number[];
+  /** The same as `blocked`, without the time in which others on the machine had the processor. */
+  readonly worked: readonly number[];
   /** Of all threads, in each minute. */
   readonly cpu: readonly number[];
   readonly resident: number;
@@ -90,6 +92,7 @@ export async function measureSize({ groups, polls, fields = 'ten', rivals }: Siz
 
     const blocked: number[] = [];
     const idleBlocked: number[] = [];
+    const worked: number[] = [];
     const cpu: number[] = [];
     for (let poll = 0; poll < polls; poll++) {
       await Promise.all([exporter.ask(), buffer.ask()]);
@@ -97,6 +100,7 @@ export async function measureSize({ groups, polls, fields = 'ten', rivals }: Siz
       const [reading, idle] = await Promise.all([exporter.ask(), buffer.ask()]);
       blocked.push(reading.longestDelay);
       idleBlocked.push(idle.longestDelay);
+      worked.push(reading.longestWork);
       cpu.push(reading.cpu);
     }
 
@@ -124,6 +128,7 @@ export async function measureSize({ groups, polls, fields = 'ten', rivals }: Siz
       publish: publishTimes(exporter, answers).slice(-2 * polls),
       blocked,
       idleBlocked,
+      worked,
       cpu,
       resident,
       residentPeak,

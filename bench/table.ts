@@ -26,6 +26,7 @@ export function tableOf(results: readonly SizeResult[]): string {
       ({ blocked, idleBlocked }) => `${ms(least(blocked))} − ${ms(least(idleBlocked))}`,
     ],
     ['in each minute', ({ blocked }) => blocked.map(ms).join(', ')],
+    ['in each minute, own work alone', ({ worked }) => worked.map(ms).join(', ')],
     ['**last answer → page**: best, median', ({ publish }) => `${ms(least(publish))}, ${ms(median(publish))}`],
     ['CPU in a minute, all threads: median', ({ cpu }) => ms(median(cpu))],
     [
