@@ -71,6 +71,7 @@ async function outcome(ask: () => Promise<void>): Promise<ProbeResult> {
     return { ok: true };
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    return { ok: false, reason: error.reason, message: error.message, whatToDo: adviceFor(error.reason) };
+    const status = error.status === undefined ? '' : `status ${error.status}: `;
+    return { ok: false, reason: error.reason, message: `${status}${error.detail}`, whatToDo: adviceFor(error.reason) };
   }
 }

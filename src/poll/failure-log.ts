@@ -16,25 +16,34 @@ export interface FailureLog {
 const aboutKey: ReadonlySet<Reason> = new Set<Reason>(['auth', 'permission']);
 
 export function createFailureLog(log: Logger): FailureLog {
-  /** The reason last said of each api and activity. */
-  const said = new Map<string, Reason>();
+  /** Of each api and activity that fails: the last reason, and whether it was said of this one. */
+  const failing = new Map<string, { readonly reason: Reason; readonly aloud: boolean }>();
   const isSaidOfAnother = (key: string, reason: Reason) =>
-    aboutKey.has(reason) && [...said].some(([other, otherReason]) => other !== key && otherReason === reason);
+    aboutKey.has(reason) && [...failing].some(([other, last]) => other !== key && last.aloud && last.reason === reason);
 
   return {
     failed(api, what, { reason, error }, next) {
       const key = `${api} ${what}`;
       const fields = { api, reason, next: new Date(next).toISOString() };
       const message = `${api}: ${what} failed (${reason}), will be tried again: ${error.message}`;
-      if (said.get(key) === reason || isSaidOfAnother(key, reason)) log.debug(message, fields);
-      else log.warn(message, fields);
-      said.set(key, reason);
+      const last = failing.get(key);
+      const same = last?.reason === reason;
+      const aloud = !same && !isSaidOfAnother(key, reason);
+      if (aloud) log.warn(message, fields);
+      else log.debug(message, fields);
+      failing.set(key, { reason, aloud: aloud || (same && last.aloud) });
     },
     succeeded(api, what) {
-      if (said.delete(`${api} ${what}`)) log.info(`${api}: ${what} succeeds again`, { api });
+      const key = `${api} ${what}`;
+      const last = failing.get(key);
+      if (last === undefined) return;
+      failing.delete(key);
+      const message = `${api}: ${what} succeeds again`;
+      if (last.aloud) log.info(message, { api });
+      else log.debug(message, { api });
     },
     forget: (api, what) => {
-      said.delete(`${api} ${what}`);
+      failing.delete(`${api} ${what}`);
     },
   };
 }

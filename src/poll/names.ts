@@ -263,7 +263,8 @@ export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
       }
     }
     if (failure === undefined) failureLog.succeeded(api, what);
-    else if (failure.reason !== 'permission' || !refused) {
+    // A refused key is said by the polls, which name the scope that matters first.
+    else if (failure.reason !== 'auth' && (failure.reason !== 'permission' || !refused)) {
       failureLog.failed(api, what, failure, dueAt(task, clock.now()));
     }
   }

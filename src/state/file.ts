@@ -2,7 +2,8 @@
  * The state file on disk: read once at the start, replaced whole before each page that shows something new. None of
  * its troubles ends the program: without it the exporter still serves, only a restart may then look like a reset.
  */
-import { open, readFile, rename } from 'node:fs/promises';
+import { access, constants, open, readFile, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { Logger } from '../log.ts';
 import { decodeState, encodeState, type State } from './codec.ts';
 
@@ -27,13 +28,28 @@ export function stateFile(path: string, fingerprint: string, log: Logger): State
     return undefined;
   }
 
+  /** There is no file yet: better now than at the first save to say that there can be none. */
+  async function sayNew(): Promise<void> {
+    const directory = dirname(path);
+    try {
+      await access(directory, constants.W_OK);
+      log.info(`state file ${path} does not exist yet`, { path });
+    } catch (error) {
+      failing = true;
+      log.warn(
+        `state file ${path} cannot be written: ${directory} is not a directory that can be written to (${codeOf(error)}); going on without it: a restart may look like a counter reset`,
+        { path },
+      );
+    }
+  }
+
   return {
     async load() {
       let bytes: Buffer;
       try {
         bytes = await readFile(path);
       } catch (error) {
-        if (codeOf(error) === 'ENOENT') log.info(`state file ${path} does not exist yet`, { path });
+        if (codeOf(error) === 'ENOENT') await sayNew();
         else
           log.warn(`state file ${path} cannot be read (${codeOf(error)}); counters start from the history of the API`, {
             path,

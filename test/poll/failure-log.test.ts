@@ -23,6 +23,14 @@ describe('failures are said', () => {
     expect(log.of('warn')).toHaveLength(2);
   });
 
+  test('and what was said once for all of them is over once for all of them', () => {
+    const { log, failures, fail } = failing();
+    for (const api of ['completions', 'embeddings', 'costs']) fail(api, 'auth');
+    for (const api of ['completions', 'embeddings', 'costs']) failures.succeeded(api, 'poll');
+    expect(log.of('warn')).toHaveLength(1);
+    expect(log.of('info')).toEqual(['completions: poll succeeds again']);
+  });
+
   test('again when the reason changes', () => {
     const { log, fail } = failing();
     fail('images', 'server');

@@ -37,6 +37,14 @@ describe('the state file', () => {
     expect(log.of('warn')).toEqual([]);
   });
 
+  test('that can never be written is said at the start, once', async () => {
+    const { file, log } = open(join(folder, 'missing', 'state'));
+    expect(await file.load()).toBeUndefined();
+    await file.save(state);
+    expect(log.of('warn')).toHaveLength(1);
+    expect(log.of('warn')[0]).toContain(join(folder, 'missing'));
+  });
+
   test('is for its owner alone', async () => {
     const { file, path } = open();
     await file.save(state);
