@@ -140,6 +140,7 @@ function createRowReader(
   function columns(capacity: number): Columns {
     let rows = 0;
     let malformedRows = 0;
+    const refusedLabels: RawLabel[][] = [];
     const labels: RawLabel[][] = groupBy.map(() => []);
     const numbers = new Map<string, Float64Array>();
     const decimals = new Map<string, (string | null)[]>();
@@ -205,7 +206,9 @@ function createRowReader(
         if (column) column[rows] = label;
       }
       for (const field of endpoint.fields) {
-        if (readField(row, field) === refused) return refused;
+        if (readField(row, field) !== refused) continue;
+        refusedLabels.push(labels.map((column) => column[rows] ?? null));
+        return refused;
       }
       readUnknown(row, []);
       return undefined;
@@ -226,7 +229,7 @@ function createRowReader(
         for (const [name, column] of numbers) {
           if (column.length > rows) numbers.set(name, column.slice(0, rows));
         }
-        return { start, end, rows, labels, numbers, decimals, units, malformedRows };
+        return { start, end, rows, labels, numbers, decimals, units, malformedRows, refused: refusedLabels };
       },
     };
   }

@@ -22,6 +22,8 @@ export interface RawBucket {
   readonly units: ReadonlyMap<string, readonly RawLabel[]>;
   /** Rows refused because a value is of a type or size that no amount or count has. */
   readonly malformedRows: number;
+  /** The labels of those of them whose labels can be read: these groups are there, with unknown values. */
+  readonly refused: readonly (readonly RawLabel[])[];
 }
 
 export interface RawPage {

@@ -2,6 +2,7 @@
 import type { Clock } from '../clock.ts';
 import type { Priority } from '../openai/budget.ts';
 import type { Client } from '../openai/client.ts';
+import { ApiError } from '../openai/errors.ts';
 import type { Filters } from '../openai/query.ts';
 import { type PageSizes, readBuckets } from '../openai/read.ts';
 import type { Account } from '../usage/account.ts';
@@ -39,7 +40,8 @@ export interface ReadOptions {
 
 /**
  * Reads one span. What came before a failure is taken in all the same.
- * @throws {ApiError} as `readBuckets`
+ * @throws {ApiError} as `readBuckets`; `malformed` if rows of usage were refused, for then a count is unknown. A cost
+ *   line that is refused is counted alone: the API has been seen to send amounts that are none.
  */
 export async function readSpan(
   context: ReadContext,
@@ -53,12 +55,15 @@ export async function readSpan(
   const settleDelay = settleDelayOf(endpoint, context.settleDelay);
   const breather = createBreather(context.clock);
   let collected: Bucket[] = [];
+  let refused = 0;
   const takeIn = () => {
     const { up, down } = account.put(ledger, collected, context.clock.now());
     report.buckets(collected.length);
     report.restated(up, down);
     report.folded(sum(collected, (bucket) => bucket.foldedRows));
-    report.malformed(sum(collected, (bucket) => bucket.malformedRows));
+    const malformed = sum(collected, (bucket) => bucket.malformedRows);
+    report.malformed(malformed);
+    refused += malformed;
     collected = [];
   };
 
@@ -84,6 +89,11 @@ export async function readSpan(
     }
   } finally {
     if (collected.length > 0) takeIn();
+  }
+  if (refused > 0 && endpoint.limits['1m'] !== undefined) {
+    const { api, path } = endpoint;
+    const detail = `${refused} rows have values that no count can have; what they belong to is left out, the rest stands`;
+    throw new ApiError({ reason: 'malformed', api, path, detail });
   }
 }
 

@@ -151,6 +151,12 @@ export function* collectInSteps(
     decimals.set(field, sums);
   }
 
+  // What is refused is unknown, and so is a sum that it belongs to: its group is there, without counts.
+  for (const labels of raw.refused) {
+    const slot = slotOf(groups.intern(labels));
+    for (const sums of numbers.values()) if (slot < sums.length) sums[slot] = Number.NaN;
+  }
+
   return {
     width,
     start: raw.start,

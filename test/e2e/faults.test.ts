@@ -197,7 +197,7 @@ test('one api that fails does not touch the others', async () => {
   });
 });
 
-test('rows of wrong types are refused and counted', async () => {
+test('rows of wrong types are refused and counted, and the poll has failed as malformed', async () => {
   const { api, exporter } = await setUp();
   api.faults.set(
     'images',
@@ -210,6 +210,10 @@ test('rows of wrong types are refused and counted', async () => {
   );
   await until(exporter, (page) => {
     expect(page.value('openai_exporter_malformed_rows_total', { api: 'images' })).toBeGreaterThan(0);
+    expect(page.value('openai_exporter_poll_failures_total', { api: 'images', reason: 'malformed' })).toBeGreaterThan(
+      0,
+    );
+    expect(ups(page)).toEqual(apiNames.map((name) => Number(name !== 'images')));
   });
   expect(await exporter.page()).not.toContain('project_id="q"');
 });

@@ -51,5 +51,6 @@ export function rawBucket(
     ),
     units: new Map(units.map((name) => [name, rows.map(({ units: own = {} }) => own[name] ?? null)])),
     malformedRows: 0,
+    refused: [],
   };
 }

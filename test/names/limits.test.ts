@@ -85,6 +85,7 @@ describe('models in use', () => {
     decimals: new Map(),
     units: new Map(),
     malformedRows: 0,
+    refused: [],
   });
 
   test('are those with usage in the last 30 days', () => {

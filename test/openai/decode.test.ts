@@ -251,7 +251,12 @@ describe('labels', () => {
 
   test.each(['{}', '[]', '1e999'])('that are %s refuse the row', async (json) => {
     const bucket = await bucketOf(`[{"model":${json}},{"model":"b"}]`, completions, ['model']);
-    expect(bucket).toMatchObject({ rows: 1, malformedRows: 1, labels: [['b']] });
+    expect(bucket).toMatchObject({ rows: 1, malformedRows: 1, labels: [['b']], refused: [] });
+  });
+
+  test('of a refused row are kept if they can be read: its group is there, with unknown values', async () => {
+    const bucket = await bucketOf('[{"model":"a","input_tokens":"many"},{"model":"b"},7]', completions, ['model']);
+    expect(bucket).toMatchObject({ rows: 1, malformedRows: 2, labels: [['b']], refused: [['a']] });
   });
 });
 

@@ -47,6 +47,16 @@ describe('a collected bucket', () => {
     });
   });
 
+  test('knows nothing of a group with a refused row, and that the group is there', () => {
+    const both = tables('embeddings', ['model']);
+    const rows = ['a', 'b'].map((model) => ({ labels: [model], fields: { input_tokens: 5 } }));
+    const raw: RawBucket = { ...rawBucket('1d', start, rows), malformedRows: 2, refused: [['a'], ['c']] };
+    const bucket = collectBucket(raw, '1d', start * 1_000, settleDelay, both.groups, both.fields);
+    expect(contents(bucket, both)).toEqual({ 'input_tokens{model="b"}': 5 });
+    const texts = [...(bucket?.groups ?? [])].map((group) => both.groups.text(group));
+    expect(texts).toEqual(['model="a"', 'model="b"', 'model="c"']);
+  });
+
   test('sums rows whose labels differ only past what a label value keeps', () => {
     const long = 'x'.repeat(256);
     expect(
