@@ -24,7 +24,7 @@ export interface CutPage {
 const mostRows = 250;
 const mostBytes = 131_072;
 /** Bytes looked at between two yields. */
-const stretch = 524_288;
+const stretch = 65_536;
 
 const [quote, backslash, comma, openBrace, closeBrace, openBracket, closeBracket] = Buffer.from('"\\,{}[]');
 /** Where an array is one of rows: the brackets that are open around its elements. */

@@ -25,10 +25,11 @@ export function restatements(
   const sameWidth = before.length === 1 && before[0]?.width === after.width;
   let up = 0;
   let down = 0;
+  const difference = new Float64Array(groups);
   fields.all.forEach((field, index) => {
     // Levels and unknown fields do not add up over time, so narrower buckets say nothing about wider ones.
     if (field.kind !== 'flow' && !sameWidth) return;
-    const difference = new Float64Array(groups);
+    difference.fill(0);
     addTo(difference, after, index, 1);
     for (const bucket of before) addTo(difference, bucket, index, -1);
     for (const value of difference) {
