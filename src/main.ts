@@ -14,6 +14,7 @@ import { createLogger, type Logger } from './log.ts';
 import { helpText } from './settings/help.ts';
 import type { KeySetting } from './settings/key.ts';
 import { parseSettings, polledApis, type Settings } from './settings/settings.ts';
+import { loadWebConfig, type WebConfig } from './settings/web-config.ts';
 import { fingerprintOf } from './state/codec.ts';
 import { stateFile } from './state/file.ts';
 import { ListenError } from './web/listen-error.ts';
@@ -37,7 +38,12 @@ async function main(): Promise<number> {
       process.stdout.write(`openai-usage-exporter ${version} (${revision})\n`);
       return done;
     case 'health':
-      return await runHealth({ listen: parsed.settings.web.listen, clock: systemClock, err: process.stderr });
+      return await runHealth({
+        listen: parsed.settings.web.listen,
+        tls: tlsOf(parsed.settings.web.configFile),
+        clock: systemClock,
+        err: process.stderr,
+      });
     case 'check':
       return await check(parsed.settings, parsed.key);
     case 'serve':
@@ -65,6 +71,12 @@ async function check(settings: Settings, key: KeySetting): Promise<number> {
     probeManagement: () => probeManagement(asked),
     out: process.stdout,
   });
+}
+
+/** How the exporter that `health` asks speaks TLS, if it does. */
+function tlsOf(configFile: string | undefined): WebConfig['tls'] {
+  const loaded = configFile === undefined ? undefined : loadWebConfig(configFile);
+  return loaded !== undefined && 'config' in loaded ? loaded.config.tls : undefined;
 }
 
 /** Apis that were chosen but lack a filter in use. */

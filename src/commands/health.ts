@@ -1,11 +1,16 @@
 /** `health`: asks the exporter that runs here whether it serves. For images without a shell. */
-import { type ClientRequest, request } from 'node:http';
+import { request as requestHttp } from 'node:http';
+import { request as requestHttps } from 'node:https';
+import { connect } from 'node:tls';
 import type { Clock } from '../clock.ts';
 import { formatAddress, type ListenAddress } from '../settings/listen-address.ts';
+import { requiresCertificate, type WebConfig } from '../settings/web-config.ts';
 
 export interface HealthOptions {
   /** Where the exporter listens; the wildcards are asked over loopback. */
   readonly listen: ListenAddress;
+  /** How it speaks TLS; undefined for plain http. */
+  readonly tls?: WebConfig['tls'];
   readonly clock: Clock;
   /** stderr, for the reason of a failure. */
   readonly err: { write(text: string): unknown };
@@ -14,9 +19,9 @@ export interface HealthOptions {
 }
 
 /** Resolves with the exit code: 0 if it answered 200, 1 otherwise. */
-export async function runHealth({ listen, clock, err, timeout = 3_000 }: HealthOptions): Promise<0 | 1> {
+export async function runHealth({ listen, tls, clock, err, timeout = 3_000 }: HealthOptions): Promise<0 | 1> {
   const over = new AbortController();
-  const { asked, answer } = ask(listen);
+  const { asked, answer } = ask(listen, tls);
   clock.sleep(timeout, over.signal).then(
     () => asked.destroy(new Error(`no answer within ${timeout} ms`)),
     () => {},
@@ -33,9 +38,32 @@ export async function runHealth({ listen, clock, err, timeout = 3_000 }: HealthO
   return 1;
 }
 
-/** Straight to the address, whatever proxies the environment names. */
-function ask(address: ListenAddress): { readonly asked: ClientRequest; readonly answer: Promise<number | undefined> } {
-  const asked = request({ host: hostToAsk(address), port: address.port, path: '/-/healthy', agent: false });
+interface Question {
+  readonly asked: { destroy(error: Error): unknown };
+  /** The status. */
+  readonly answer: Promise<number | undefined>;
+}
+
+/**
+ * Straight to the address, whatever proxies the environment names. The certificate is not verified: it is for the
+ * name that others use, the address is this machine's own, and nothing secret is sent.
+ */
+function ask(address: ListenAddress, tls: WebConfig['tls']): Question {
+  const host = hostToAsk(address);
+  const { port } = address;
+  // Without a certificate no request is answered; that the exporter agrees on a key is what can be seen.
+  if (tls !== undefined && requiresCertificate(tls.clientAuth)) {
+    const asked = connect({ host, port, rejectUnauthorized: false });
+    const answer = new Promise<number>((resolve, reject) => {
+      asked.on('error', reject).once('secureConnect', () => {
+        resolve(200);
+        asked.destroy();
+      });
+    });
+    return { asked, answer };
+  }
+  const options = { host, port, path: '/-/healthy', agent: false };
+  const asked = tls === undefined ? requestHttp(options) : requestHttps({ ...options, rejectUnauthorized: false });
   const answer = new Promise<number | undefined>((resolve, reject) => {
     asked.on('error', reject).on('response', (response) => {
       resolve(response.statusCode);

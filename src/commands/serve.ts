@@ -3,9 +3,14 @@ import type { Clock } from '../clock.ts';
 import type { Exporter } from '../exporter/exporter.ts';
 import { statusOf } from '../exporter/status.ts';
 import type { Logger } from '../log.ts';
-import { formatAddress } from '../settings/listen-address.ts';
+import { formatAddress, isLoopback } from '../settings/listen-address.ts';
 import type { Settings } from '../settings/settings.ts';
+import { noWebConfig } from '../settings/web-config.ts';
+import { createBasicAuth } from '../web/basic-auth.ts';
+import { createBcrypt } from '../web/bcrypt.ts';
+import { createLiveConfig, isOpen, type LiveConfig } from '../web/live-config.ts';
 import { createServer } from '../web/server.ts';
+import { tlsServer } from '../web/tls.ts';
 
 export interface ServeOptions {
   readonly exporter: Exporter;
@@ -28,6 +33,14 @@ export interface ServeOptions {
 export async function serve(options: ServeOptions): Promise<void> {
   const { exporter, settings, clock, wallClock, log, version, revision, simulated, signal } = options;
   const startedAt = clock.now();
+  const { configFile } = settings.web;
+  const live: LiveConfig =
+    configFile === undefined
+      ? { current: () => noWebConfig }
+      : createLiveConfig({ path: configFile, clock: wallClock, log });
+  const { tls } = live.current();
+  const bcrypt = createBcrypt();
+  const isAllowed = createBasicAuth(() => live.current().users, bcrypt);
   const server = createServer({
     page: exporter.page,
     self: () => exporter.self.text(),
@@ -38,9 +51,19 @@ export async function serve(options: ServeOptions): Promise<void> {
     onRejected: () => exporter.self.scrapeRejected(),
     log,
     clock: wallClock,
+    authorize: ({ headers }) => live.current().users.size === 0 || isAllowed(headers.authorization),
+    headers: () => live.current().headers,
+    ...(tls === undefined ? {} : { makeServer: tlsServer(live, tls) }),
   });
   const address = formatAddress(await server.listen(settings.web.listen));
   log.info(`listening on ${address}: metrics at ${settings.web.telemetryPath}, status at /`, { address, version });
+
+  if (!simulated && !isLoopback(settings.web.listen) && isOpen(live.current())) {
+    log.warn(
+      'everybody who can reach this address can read usage, names and costs; set passwords with --web.config.file, or listen on 127.0.0.1 with --web.listen-address',
+      { address },
+    );
+  }
 
   try {
     await exporter.run(signal);
@@ -49,5 +72,6 @@ export async function serve(options: ServeOptions): Promise<void> {
     log.info('stopping');
   } finally {
     await server.stop();
+    await bcrypt.close();
   }
 }

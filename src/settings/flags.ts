@@ -256,6 +256,15 @@ export const flags = {
     summary: 'where the metrics are',
     details: 'Path of the metrics. Not `/`, which is the status page.',
   }),
+  webConfigFile: optional<string>(path, {
+    name: 'web.config.file',
+    kind: 'value',
+    placeholder: 'path',
+    summary: 'TLS, passwords and headers',
+    details:
+      "TLS, passwords and headers of the pages, in the format of Prometheus's exporter-toolkit; see [deploy.md](deploy.md#tls-and-passwords). Read again when it or a certificate changes. `health` needs it, too, to know whether to speak TLS; in a container set the variable.",
+    commands: ['serve', 'check', 'demo', 'health'],
+  }),
   maxRequests: flag<number>(whole(1, 10_000), '40', {
     name: 'web.max-requests',
     kind: 'value',

@@ -8,8 +8,9 @@ import { allFlags, type Command, type Flag, flags } from './flags.ts';
 import type { Given, GivenByFlag } from './given.ts';
 import { type KeySetting, type ReadFile, readKey } from './key.ts';
 import type { ListenAddress } from './listen-address.ts';
-import { formatDuration } from './values.ts';
+import { formatDuration, shown } from './values.ts';
 import { type Environment, readVariables } from './variables.ts';
+import { loadWebConfig, type ReadBytes } from './web-config.ts';
 
 /** The API's filters by their names there; those not in use are absent. */
 export type Filters = Readonly<Partial<Record<FilterName, readonly string[]>>>;
@@ -39,7 +40,12 @@ export interface Settings {
   /** `refresh` is 0 where names and limits are not read. */
   readonly names: { readonly refresh: number; readonly userEmail: boolean; readonly allRateLimits: boolean };
   readonly budget: Budget;
-  readonly web: { readonly listen: ListenAddress; readonly telemetryPath: string; readonly maxRequests: number };
+  readonly web: {
+    readonly listen: ListenAddress;
+    readonly telemetryPath: string;
+    readonly configFile: string | undefined;
+    readonly maxRequests: number;
+  };
   readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly format: 'json' | 'text' };
   readonly demo: { readonly speed: number };
 }
@@ -55,8 +61,14 @@ export type ParsedSettings =
 /**
  * @param argv without the program's own name.
  * @param readFile reads the key file.
+ * @param readBytes reads the web configuration and its certificates.
  */
-export function parseSettings(argv: readonly string[], env: Environment, readFile?: ReadFile): ParsedSettings {
+export function parseSettings(
+  argv: readonly string[],
+  env: Environment,
+  readFile?: ReadFile,
+  readBytes?: ReadBytes,
+): ParsedSettings {
   const fromArguments = readArguments(argv);
   if (fromArguments.help) return { command: 'help', about: commandNamed(argv, fromArguments.command) };
   if (fromArguments.version) return { command: 'version' };
@@ -69,7 +81,7 @@ export function parseSettings(argv: readonly string[], env: Environment, readFil
     errors.push(`--${name}: does nothing with \`${command}\`; leave it out`);
   }
   const reader = createReader(new Map([...fromVariables.given, ...fromArguments.given]), command);
-  const settings = settingsFrom(reader);
+  const settings = settingsFrom(reader, readBytes);
   errors.push(...reader.mistakes, ...fromVariables.mistakes);
 
   if (command === 'serve' || command === 'check') {
@@ -130,7 +142,7 @@ function createReader(all: GivenByFlag, command: Command | undefined): Reader {
   return reader;
 }
 
-function settingsFrom(reader: Reader): Settings {
+function settingsFrom(reader: Reader, readBytes: ReadBytes | undefined): Settings {
   const baseUrl = reader.read(flags.baseUrl);
   const allowHttp = reader.read(flags.allowHttp);
   if (reader.sound(flags.baseUrl) && reader.sound(flags.allowHttp) && sendsInTheClear(baseUrl) && !allowHttp) {
@@ -162,6 +174,7 @@ function settingsFrom(reader: Reader): Settings {
     web: {
       listen: reader.read(flags.listen),
       telemetryPath: reader.read(flags.telemetryPath),
+      configFile: webConfigFileFrom(reader, readBytes),
       maxRequests: reader.read(flags.maxRequests),
     },
     log: { level: reader.read(flags.logLevel), format: reader.read(flags.logFormat) },
@@ -195,6 +208,16 @@ function pollFrom(reader: Reader): Settings['poll'] {
     );
   }
   return poll;
+}
+
+/** What is wrong in the file is said now, and not when somebody connects. */
+function webConfigFileFrom(reader: Reader, readBytes: ReadBytes | undefined): string | undefined {
+  const path = reader.read(flags.webConfigFile);
+  if (path === undefined) return undefined;
+  const loaded = loadWebConfig(path, readBytes);
+  if ('mistakes' in loaded)
+    for (const mistake of loaded.mistakes) reader.add(flags.webConfigFile, `${shown(path)}: ${mistake}`);
+  return path;
 }
 
 function filtersFrom(reader: Reader): Filters {

@@ -3,12 +3,16 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { PageSource } from '../metrics/published.ts';
+import type { Verdict } from './basic-auth.ts';
 import { sendExposition } from './exposition.ts';
 import { landingPage, landingPolicy } from './landing.ts';
 import type { Status } from './status.ts';
 
-/** Whether a request may see what the exporter knows. Health routes are open to everybody. */
-export type Authorize = (request: Request) => boolean | Promise<boolean>;
+/**
+ * Whether a request may see what the exporter knows; `busy` where that cannot be found out soon. Health routes are
+ * open to everybody.
+ */
+export type Authorize = (request: Request) => Verdict | Promise<Verdict>;
 
 export interface AppOptions {
   readonly page: PageSource;
@@ -22,6 +26,8 @@ export interface AppOptions {
   readonly telemetryPath: string;
   /** Everybody may, if not given. */
   readonly authorize?: Authorize;
+  /** Of every answer; they replace ours of the same name. */
+  readonly headers?: () => Readonly<Record<string, string>>;
   /** A scrape was turned away because of `maxRequests`. */
   readonly onRejected: () => void;
   readonly log: Logger;
@@ -34,8 +40,10 @@ const longestScrape = 60_000;
 
 const closedPolicy = "default-src 'none'; frame-ancestors 'none'";
 
+const noHeaders: NonNullable<AppOptions['headers']> = () => ({});
+
 export function createApp(options: AppOptions): Express {
-  const { authorize = () => true, telemetryPath, log } = options;
+  const { authorize = () => true, headers = noHeaders, telemetryPath, log } = options;
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -48,6 +56,7 @@ export function createApp(options: AppOptions): Express {
     response.setHeader('Content-Security-Policy', closedPolicy);
     response.setHeader('Referrer-Policy', 'no-referrer');
     response.setHeader('Cache-Control', 'no-store');
+    for (const [name, value] of Object.entries(headers())) response.setHeader(name, value);
     // No route reads a body; one that comes anyway ends with its connection, however long it is.
     if (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0) {
       response.setHeader('Connection', 'close');
@@ -56,7 +65,12 @@ export function createApp(options: AppOptions): Express {
   });
 
   const guard = async (request: Request, response: Response, next: NextFunction) => {
-    if (await authorize(request)) return next();
+    const verdict = await authorize(request);
+    if (verdict === true) return next();
+    if (verdict === 'busy') {
+      response.setHeader('Retry-After', '5');
+      return answer(response, 503, 'Too many passwords are being checked.\n');
+    }
     response.setHeader('WWW-Authenticate', 'Basic realm="openai-usage-exporter", charset="UTF-8"');
     answer(response, 401, 'A user and password are needed.\n');
   };
@@ -73,7 +87,7 @@ export function createApp(options: AppOptions): Express {
     answer(response, 200, `${JSON.stringify(options.status())}\n`, 'application/json; charset=utf-8');
   });
   get('/', guard, (_request, response) => {
-    response.setHeader('Content-Security-Policy', landingPolicy);
+    if (!('Content-Security-Policy' in headers())) response.setHeader('Content-Security-Policy', landingPolicy);
     answer(response, 200, landingPage(options.status(), telemetryPath), 'text/html; charset=utf-8');
   });
 

@@ -6,7 +6,7 @@ import type { ListenAddress } from '../settings/listen-address.ts';
 import { type AppOptions, createApp } from './app.ts';
 import { ListenError } from './listen-error.ts';
 
-/** Makes the server that listens: http, or later https with its certificates. */
+/** Makes the server that listens: http, or https with its certificates. */
 export type MakeServer = (options: ServerOptions, listener: RequestListener) => Server;
 
 export interface WebOptions extends AppOptions {

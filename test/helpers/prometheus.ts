@@ -14,6 +14,8 @@ export interface PrometheusOptions {
   readonly scrapeInterval: string;
   /** Instances, as `host:port`, by job. */
   readonly jobs: Readonly<Record<string, readonly string[]>>;
+  /** What every job says besides, such as `scheme`. */
+  readonly scraping?: Readonly<Record<string, unknown>>;
   /** Fills the data directory before the start. */
   readonly past?: (data: string) => void;
 }
@@ -40,11 +42,21 @@ export interface Prometheus {
   stop(): Promise<void>;
 }
 
-export async function startPrometheus({ path, scrapeInterval, jobs, past }: PrometheusOptions): Promise<Prometheus> {
+export async function startPrometheus({
+  path,
+  scrapeInterval,
+  jobs,
+  scraping,
+  past,
+}: PrometheusOptions): Promise<Prometheus> {
   const directory = mkdtempSync(join(tmpdir(), 'prometheus-'));
   const configuration = {
     global: { scrape_interval: scrapeInterval, scrape_timeout: scrapeInterval },
-    scrape_configs: Object.entries(jobs).map(([job_name, targets]) => ({ job_name, static_configs: [{ targets }] })),
+    scrape_configs: Object.entries(jobs).map(([job_name, targets]) => ({
+      ...scraping,
+      job_name,
+      static_configs: [{ targets }],
+    })),
   };
   const file = join(directory, 'prometheus.yml');
   // Whatever is JSON is YAML.

@@ -30,6 +30,7 @@ test('the flags are those that do something', () => {
     'budget.monthly-project',
     'web.listen-address',
     'web.telemetry-path',
+    'web.config.file',
     'web.max-requests',
     'log.level',
     'log.format',

@@ -355,6 +355,25 @@ test('who is not authorized sees the health routes alone', async () => {
   expect((await ask('/-/ready')).status).toBe(200);
 });
 
+test('who has to wait until a password can be checked is told so', async () => {
+  const { ask } = await serve({ authorize: () => 'busy' });
+  const answer = await ask('/metrics');
+  expect([answer.status, answer.headers['retry-after']]).toEqual([503, '5']);
+  expect((await ask('/-/healthy')).status).toBe(200);
+});
+
+test('headers that were asked for are on every answer, and beat ours', async () => {
+  const wanted = { 'Content-Security-Policy': "default-src 'self'", 'Strict-Transport-Security': 'max-age=60' };
+  const { ask } = await serve({ headers: () => wanted });
+  for (const path of ['/', '/metrics', '/-/healthy', '/nowhere']) {
+    expect((await ask(path)).headers).toMatchObject({
+      'content-security-policy': "default-src 'self'",
+      'strict-transport-security': 'max-age=60',
+      'x-content-type-options': 'nosniff',
+    });
+  }
+});
+
 describe('listening', () => {
   test('a port in use is told, with what to do', async () => {
     const { port } = await serve();

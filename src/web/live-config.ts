@@ -1,0 +1,98 @@
+/**
+ * The web configuration as it is now: looked at again, at most once a second, whenever somebody connects or asks, so
+ * that certificates and passwords can be exchanged under a running process. What is broken does not replace what works.
+ */
+import { statSync } from 'node:fs';
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import { type LoadedWebConfig, loadWebConfig, requiresCertificate, type WebConfig } from '../settings/web-config.ts';
+
+export interface LiveConfig {
+  current(): WebConfig;
+}
+
+export interface LiveConfigOptions {
+  readonly path: string;
+  readonly clock: Pick<Clock, 'monotonic'>;
+  readonly log: Logger;
+  readonly load?: (path: string) => LoadedWebConfig;
+  /** Something that differs once the file is another one. */
+  readonly version?: (file: string) => string;
+}
+
+/** Milliseconds. */
+const lookEvery = 1_000;
+
+/** @throws if the file cannot be used at the start; the message has all that is wrong with it */
+export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
+  const { path, clock, log, load = loadWebConfig, version = versionOf } = options;
+  const versionsOf = (files: readonly string[]) => files.map(version).join('\n');
+
+  function loadWithVersions() {
+    const { files } = loaded(path, load);
+    // Versions before contents: what changes in between is found at the next look.
+    const seen = versionsOf(files);
+    return { ...loaded(path, load), seen };
+  }
+
+  let { config, files, seen } = loadWithVersions();
+  let looked = clock.monotonic();
+  let said = '';
+
+  function lookAgain(): void {
+    if (versionsOf(files) === seen) return;
+    try {
+      const found = loadWithVersions();
+      const fixed = changeOfKind(config, found.config);
+      if (fixed !== undefined) throw new Error(`${path}: ${fixed} needs a restart`);
+      ({ config, files, seen } = found);
+      said = '';
+      log.info(`${path} has changed and is in use`);
+    } catch (error) {
+      // It is tried again at each look, for a certificate can come later than the file that names it.
+      const message = error instanceof Error ? error.message : String(error);
+      if (message !== said) log.error(`the web configuration has changed, but goes on as it was: ${message}`);
+      said = message;
+    }
+  }
+
+  return {
+    current() {
+      const now = clock.monotonic();
+      if (now - looked >= lookEvery) {
+        looked = now;
+        lookAgain();
+      }
+      return config;
+    },
+  };
+}
+
+/** @throws with all that is wrong */
+function loaded(path: string, load: (path: string) => LoadedWebConfig) {
+  const found = load(path);
+  if ('mistakes' in found) throw new Error(`${path}: ${found.mistakes.join('; ')}`);
+  return found;
+}
+
+/** What a server that listens cannot change. */
+function changeOfKind({ tls: before }: WebConfig, { tls: after }: WebConfig): string | undefined {
+  if ((before === undefined) !== (after === undefined)) return 'turning TLS on or off';
+  const asks = (tls: WebConfig['tls']) => tls !== undefined && tls.clientAuth !== 'NoClientCert';
+  return asks(before) === asks(after) ? undefined : 'beginning or ceasing to ask for certificates of clients';
+}
+
+/** Through links, as a mounted secret has them. */
+function versionOf(file: string): string {
+  try {
+    const { mtimeMs, size, ino } = statSync(file);
+    return `${mtimeMs} ${size} ${ino}`;
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+  }
+}
+
+/** Whether everybody who can connect may read everything. */
+export function isOpen({ tls, users }: WebConfig): boolean {
+  return users.size === 0 && !(tls !== undefined && requiresCertificate(tls.clientAuth));
+}

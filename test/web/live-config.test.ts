@@ -1,0 +1,110 @@
+/** A configuration that changes under a running process. */
+import { expect, test } from 'vitest';
+import { type LoadedWebConfig, noWebConfig, type WebConfig } from '../../src/settings/web-config.ts';
+import { createLiveConfig, isOpen } from '../../src/web/live-config.ts';
+import { recordingLog } from '../helpers/recording-log.ts';
+
+const users = (...names: readonly string[]): WebConfig => ({
+  ...noWebConfig,
+  users: new Map(names.map((name) => [name, 'hash'])),
+});
+const secured = (clientAuth: NonNullable<WebConfig['tls']>['clientAuth']): WebConfig => ({
+  ...noWebConfig,
+  tls: { context: {}, clientAuth },
+});
+
+function living(first: LoadedWebConfig) {
+  const state = { loaded: first, versions: new Map<string, string>(), time: 0, loads: 0, looks: 0 };
+  const log = recordingLog();
+  const make = () =>
+    createLiveConfig({
+      path: '/web.yml',
+      clock: { monotonic: () => state.time },
+      log,
+      load: () => {
+        state.loads += 1;
+        return state.loaded;
+      },
+      version: (file) => {
+        state.looks += 1;
+        return state.versions.get(file) ?? 'first';
+      },
+    });
+  return { state, log, make };
+}
+
+test('is looked at once a second at most, and read when it has changed', () => {
+  const { state, make } = living({ config: users('a'), files: ['/web.yml'] });
+  const live = make();
+  const { loads, looks } = state;
+  state.loaded = { config: users('b'), files: ['/web.yml'] };
+  for (state.time = 0; state.time < 1_000; state.time += 100) expect(live.current().users.has('a')).toBe(true);
+  expect(state.looks).toBe(looks);
+  for (; state.time < 3_000; state.time += 100) expect(live.current().users.has('a')).toBe(true);
+  expect([state.looks, state.loads]).toEqual([looks + 2, loads]);
+  state.versions.set('/web.yml', 'second');
+  state.time += 1_000;
+  expect(live.current().users.has('b')).toBe(true);
+});
+
+test('a certificate that changes is a change', () => {
+  const before = { config: secured('NoClientCert'), files: ['/web.yml', '/cert.pem'] };
+  const { state, make } = living(before);
+  const live = make();
+  const after = { ...before, config: secured('NoClientCert') };
+  state.loaded = after;
+  state.versions.set('/cert.pem', 'second');
+  state.time += 1_000;
+  expect(live.current()).toBe(after.config);
+});
+
+test('what is broken does not replace what works, is told once, and is tried again', () => {
+  const { state, log, make } = living({ config: users('a'), files: ['/web.yml'] });
+  const live = make();
+  state.versions.set('/web.yml', 'broken');
+  state.loaded = { mistakes: ['tls: unknown key', 'b: unknown key'] };
+  for (let look = 0; look < 5; look++) {
+    state.time += 1_000;
+    expect(live.current().users.has('a')).toBe(true);
+  }
+  expect(log.of('error')).toEqual([
+    'the web configuration has changed, but goes on as it was: /web.yml: tls: unknown key; b: unknown key',
+  ]);
+  // The certificate that was missing is there, and the file itself has not changed since.
+  state.loaded = { config: users('b'), files: ['/web.yml'] };
+  state.time += 1_000;
+  expect(live.current().users.has('b')).toBe(true);
+});
+
+test.each<[string, WebConfig, WebConfig]>([
+  ['turning TLS on or off', noWebConfig, secured('NoClientCert')],
+  [
+    'beginning or ceasing to ask for certificates of clients',
+    secured('NoClientCert'),
+    secured('RequireAndVerifyClientCert'),
+  ],
+])('%s needs a restart, and is not done by half', (what, before, after) => {
+  const { state, log, make } = living({ config: before, files: ['/web.yml'] });
+  const live = make();
+  state.versions.set('/web.yml', 'second');
+  state.loaded = { config: after, files: ['/web.yml'] };
+  state.time += 1_000;
+  expect(live.current()).toBe(before);
+  expect(log.of('error')[0]).toContain(`${what} needs a restart`);
+});
+
+test('one that is broken at the start is an error', () => {
+  const { make } = living({ mistakes: ['tls: unknown key'] });
+  expect(make).toThrow('/web.yml: tls: unknown key');
+});
+
+test.each<[boolean, WebConfig]>([
+  [true, noWebConfig],
+  [true, secured('NoClientCert')],
+  [true, secured('VerifyClientCertIfGiven')],
+  [false, secured('RequireAnyClientCert')],
+  [false, secured('RequireAndVerifyClientCert')],
+  [false, users('a')],
+])('open to everybody: %s', (open, config) => {
+  expect(isOpen(config)).toBe(open);
+});

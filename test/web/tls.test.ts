@@ -1,0 +1,171 @@
+/** TLS as a client sees it: versions, certificates of clients, and certificates that are exchanged meanwhile. */
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { request } from 'node:https';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type ConnectionOptions, connect as connectTls, type PeerCertificate, TLSSocket } from 'node:tls';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import { runHealth } from '../../src/commands/health.ts';
+import { silentLogger } from '../../src/log.ts';
+import { emptyPage } from '../../src/metrics/published.ts';
+import { createLiveConfig } from '../../src/web/live-config.ts';
+import { createServer } from '../../src/web/server.ts';
+import { tlsServer } from '../../src/web/tls.ts';
+import { recordingLog } from '../helpers/recording-log.ts';
+import { certificate } from '../helpers/web-config.ts';
+
+const pem = (name: string) => readFileSync(certificate(name));
+const client = { cert: pem('clients/client.pem'), key: pem('clients/client-key.pem') };
+const stranger = { cert: pem('clients/stranger.pem'), key: pem('clients/stranger-key.pem') };
+
+/** A server whose configuration and certificates lie in a directory of their own. */
+async function serve(more: string = '') {
+  const directory = mkdtempSync(join(tmpdir(), 'tls-'));
+  const place = (from: string, to: string) => copyFileSync(certificate(from), join(directory, to));
+  place('localhost/cert.pem', 'cert.pem');
+  place('localhost/key.pem', 'key.pem');
+  place('clients/ca.pem', 'ca.pem');
+  const write = (text: string) =>
+    writeFileSync(
+      join(directory, 'web.yml'),
+      `tls_server_config:\n  cert_file: cert.pem\n  key_file: key.pem\n${text.replaceAll(/^/gm, '  ')}\n`,
+    );
+  write(more);
+  const time = { now: 0 };
+  const log = recordingLog();
+  const live = createLiveConfig({ path: join(directory, 'web.yml'), clock: { monotonic: () => time.now }, log });
+  const { tls } = live.current();
+  if (tls === undefined) throw new Error('no TLS');
+  const server = createServer({
+    page: { current: () => emptyPage },
+    self: async () => 'own 1\n',
+    status: () => {
+      throw new Error('nobody asks');
+    },
+    ready: () => true,
+    maxRequests: 40,
+    telemetryPath: '/metrics',
+    onRejected: () => {},
+    log: silentLogger,
+    clock: systemClock,
+    makeServer: tlsServer(live, tls),
+  });
+  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
+  onTestFinished(async () => {
+    await server.stop(0);
+    rmSync(directory, { recursive: true });
+  });
+  /** Lets a second pass, in which files may have changed; their times differ whatever the file system keeps of them. */
+  const later = () => {
+    time.now += 1_000;
+    for (const name of ['web.yml', 'cert.pem', 'key.pem']) {
+      utimesSync(join(directory, name), time.now / 1_000, time.now / 1_000);
+    }
+  };
+  return { port, tls, log, write, place, later };
+}
+
+interface Answer {
+  readonly status: number | undefined;
+  readonly protocol: string | null;
+  readonly certificate: PeerCertificate;
+}
+
+function ask(port: number, options: ConnectionOptions = {}): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const ca = [pem('localhost/cert.pem'), pem('localhost/next-cert.pem')];
+    const asked = request({ host: '127.0.0.1', port, path: '/metrics', agent: false, ca, ...options });
+    asked.on('error', reject).on('response', (response) => {
+      const { socket } = response;
+      if (!(socket instanceof TLSSocket)) return reject(new Error('no TLS'));
+      const answer = { protocol: socket.getProtocol(), certificate: socket.getPeerCertificate() };
+      response.resume().on('end', () => resolve({ status: response.statusCode, ...answer }));
+    });
+    asked.end();
+  });
+}
+
+test('answers over TLS 1.3, and 1.2 where a client asks for it, and nothing older', async () => {
+  const { port } = await serve();
+  expect(await ask(port)).toMatchObject({ status: 200, protocol: 'TLSv1.3' });
+  expect(await ask(port, { maxVersion: 'TLSv1.2' })).toMatchObject({ status: 200, protocol: 'TLSv1.2' });
+  await expect(ask(port, { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1' })).rejects.toThrow();
+});
+
+test('keeps to the least version', async () => {
+  const { port } = await serve('min_version: TLS13');
+  await expect(ask(port, { maxVersion: 'TLSv1.2' })).rejects.toThrow();
+  expect(await ask(port)).toMatchObject({ status: 200 });
+});
+
+test('plain http gets no answer', async () => {
+  const { port } = await serve();
+  const socket = connect(port, '127.0.0.1', () => socket.write('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n'));
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', () => {});
+  await new Promise((resolve) => socket.once('close', resolve));
+  expect(Buffer.concat(chunks).toString('latin1')).not.toContain('own 1');
+});
+
+describe('certificates of clients', () => {
+  test.each<[string, boolean, boolean, boolean]>([
+    // Without one, of the client CA, of nobody.
+    ['NoClientCert', true, true, true],
+    ['RequestClientCert', true, true, true],
+    ['RequireAnyClientCert', false, true, true],
+    ['VerifyClientCertIfGiven', true, true, false],
+    ['RequireAndVerifyClientCert', false, true, false],
+  ])('%s', async (type, without, known, unknown) => {
+    const ca = /Verify/.test(type) ? '\nclient_ca_file: ca.pem' : '';
+    const { port, tls } = await serve(`client_auth_type: ${type}${ca}`);
+    const gets = (options: ConnectionOptions) =>
+      ask(port, options).then(
+        ({ status }) => status === 200,
+        () => false,
+      );
+    expect([await gets({}), await gets(client), await gets(stranger)]).toEqual([without, known, unknown]);
+    let err = '';
+    const listen = { host: '127.0.0.1', port };
+    const health = await runHealth({ listen, tls, clock: systemClock, err: { write: (text) => (err += text) } });
+    expect([health, err]).toEqual([0, '']);
+  });
+
+  test('a session that is resumed is checked, too', async () => {
+    const { port } = await serve('client_auth_type: RequireAndVerifyClientCert\nclient_ca_file: ca.pem');
+    const session = await new Promise<Buffer>((resolve, reject) => {
+      const socket = connectTls({ host: '127.0.0.1', port, ca: pem('localhost/cert.pem'), ...client });
+      socket.on('error', reject).once('session', (ticket: Buffer) => {
+        resolve(ticket);
+        socket.destroy();
+      });
+      socket.write('GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n');
+    });
+    expect((await ask(port, { session, ...client })).status).toBe(200);
+    await expect(ask(port, stranger)).rejects.toThrow();
+  });
+});
+
+test('a certificate that is exchanged is shown to the next who connects, without a restart', async () => {
+  const { port, place, later, log } = await serve();
+  const first = (await ask(port)).certificate.fingerprint256;
+  // Half done: the key does not fit, and the old pair stays.
+  place('localhost/next-cert.pem', 'cert.pem');
+  later();
+  expect((await ask(port)).certificate.fingerprint256).toBe(first);
+  expect(log.of('error')).toHaveLength(1);
+  place('localhost/next-key.pem', 'key.pem');
+  later();
+  const second = (await ask(port)).certificate.fingerprint256;
+  expect(second).not.toBe(first);
+  expect(log.of('info')).toHaveLength(1);
+});
+
+test('so is the least version', async () => {
+  const { port, write, later } = await serve();
+  expect(await ask(port, { maxVersion: 'TLSv1.2' })).toMatchObject({ status: 200 });
+  write('min_version: TLS13');
+  later();
+  await expect(ask(port, { maxVersion: 'TLSv1.2' })).rejects.toThrow();
+});
