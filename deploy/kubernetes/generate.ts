@@ -1,0 +1,9 @@
+/** Writes the PrometheusRule; run by `npm run dashboards`, from the folder of the package. */
+import { readdirSync, writeFileSync } from 'node:fs';
+import { prometheusRule } from './prometheus-rule.ts';
+
+const rules = 'deploy/prometheus/rules';
+const files = readdirSync(rules)
+  .sort()
+  .map((name) => `${rules}/${name}`);
+writeFileSync('deploy/kubernetes/prometheusrule.yaml', prometheusRule(files));

@@ -1,0 +1,129 @@
+/** The manifests, as far as they can be judged without a cluster: whole, fitting together, and locked down. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { prometheusRule } from '../../deploy/kubernetes/prometheus-rule.ts';
+import { flags, variableOf } from '../../src/settings/flags.ts';
+import { ruleFiles } from '../helpers/rules.ts';
+
+const directory = fileURLToPath(new URL('../../deploy/kubernetes/', import.meta.url));
+const read = (name: string): unknown => parse(readFileSync(`${directory}${name}`, 'utf8'));
+const kustomization = z
+  .object({ resources: z.array(z.string()), images: z.array(z.object({ name: z.string() })) })
+  .parse(read('kustomization.yaml'));
+const manifest = z.object({
+  apiVersion: z.string(),
+  kind: z.string(),
+  metadata: z.object({ name: z.string(), labels: z.record(z.string(), z.string()).optional() }),
+});
+const manifests = new Map(kustomization.resources.map((name) => [manifest.parse(read(name)).kind, read(name)]));
+
+const probe = z.object({ httpGet: z.object({ path: z.string(), port: z.string() }) });
+const deployment = z
+  .object({
+    spec: z.object({
+      replicas: z.number(),
+      strategy: z.object({ type: z.string() }),
+      selector: z.object({ matchLabels: z.record(z.string(), z.string()) }),
+      template: z.object({
+        metadata: z.object({ labels: z.record(z.string(), z.string()) }),
+        spec: z.object({
+          serviceAccountName: z.string(),
+          automountServiceAccountToken: z.boolean(),
+          securityContext: z.record(z.string(), z.unknown()),
+          volumes: z.array(z.record(z.string(), z.unknown())),
+          containers: z.array(
+            z.object({
+              image: z.string(),
+              env: z.array(z.object({ name: z.string(), value: z.string() })),
+              ports: z.array(z.object({ name: z.string(), containerPort: z.number() })),
+              startupProbe: probe,
+              livenessProbe: probe,
+              readinessProbe: probe,
+              securityContext: z.record(z.string(), z.unknown()),
+              volumeMounts: z.array(z.object({ name: z.string(), mountPath: z.string() })),
+            }),
+          ),
+        }),
+      }),
+    }),
+  })
+  .parse(manifests.get('Deployment')).spec;
+const pod = deployment.template.spec;
+const [container] = pod.containers;
+
+test('the rules are those of deploy/prometheus; if not: npm run dashboards', () => {
+  expect(readFileSync(`${directory}prometheusrule.yaml`, 'utf8')).toBe(prometheusRule([...ruleFiles].sort()));
+});
+
+test('kustomize has every manifest, and each its kind', () => {
+  const files = readdirSync(directory).filter((name) => name.endsWith('.yaml') && name !== 'kustomization.yaml');
+  expect([...kustomization.resources].sort()).toEqual(files.sort());
+  expect([...manifests.keys()].sort()).toEqual([
+    'Deployment',
+    'PersistentVolumeClaim',
+    'PrometheusRule',
+    'Service',
+    'ServiceAccount',
+    'ServiceMonitor',
+  ]);
+  expect(kustomization.images.map(({ name }) => name)).toEqual([container?.image]);
+});
+
+test('the pod is locked down', () => {
+  expect(pod.automountServiceAccountToken).toBe(false);
+  expect(pod.securityContext).toMatchObject({
+    runAsNonRoot: true,
+    runAsUser: 65_532,
+    seccompProfile: { type: 'RuntimeDefault' },
+  });
+  expect(container?.securityContext).toEqual({
+    allowPrivilegeEscalation: false,
+    readOnlyRootFilesystem: true,
+    privileged: false,
+    capabilities: { drop: ['ALL'] },
+  });
+});
+
+test('the key comes from a Secret by reference, and no Secret is in here', () => {
+  const key = container?.env.find(({ name }) => name === 'OPENAI_ADMIN_KEY_FILE')?.value ?? '';
+  const mount = container?.volumeMounts.find(({ mountPath }) => key.startsWith(`${mountPath}/`));
+  expect(pod.volumes).toContainEqual({
+    name: mount?.name,
+    secret: { secretName: 'openai-admin-key', defaultMode: 0o440 },
+  });
+  expect(container?.env.map(({ name }) => name)).not.toContain('OPENAI_ADMIN_KEY');
+});
+
+test('settings are ones that exist', () => {
+  const known = new Set([...Object.values(flags).map(variableOf), 'OPENAI_ADMIN_KEY_FILE']);
+  for (const { name } of container?.env ?? []) expect(known).toContain(name);
+});
+
+test('what the counters have shown outlives the pod, and no two pods write it', () => {
+  const file = container?.env.find(({ name }) => name === variableOf(flags.stateFile))?.value ?? '';
+  const mount = container?.volumeMounts.find(({ mountPath }) => file.startsWith(`${mountPath}/`));
+  const claim = manifest.parse(manifests.get('PersistentVolumeClaim')).metadata.name;
+  expect(pod.volumes).toContainEqual({ name: mount?.name, persistentVolumeClaim: { claimName: claim } });
+  expect([deployment.replicas, deployment.strategy.type]).toEqual([1, 'Recreate']);
+});
+
+test('probes, Service and ServiceMonitor find the port and the pod', () => {
+  const [port] = container?.ports ?? [];
+  expect(port).toEqual({ name: 'metrics', containerPort: 9185 });
+  expect(container?.startupProbe.httpGet).toEqual({ path: '/-/healthy', port: 'metrics' });
+  expect(container?.livenessProbe.httpGet).toEqual({ path: '/-/healthy', port: 'metrics' });
+  expect(container?.readinessProbe.httpGet).toEqual({ path: '/-/ready', port: 'metrics' });
+  const { labels } = deployment.template.metadata;
+  expect(labels).toEqual(deployment.selector.matchLabels);
+  expect(manifests.get('Service')).toMatchObject({
+    metadata: { labels },
+    spec: { selector: labels, ports: [{ name: 'metrics', targetPort: 'metrics' }] },
+  });
+  expect(manifests.get('ServiceMonitor')).toMatchObject({
+    spec: { selector: { matchLabels: labels }, endpoints: [{ port: 'metrics', path: '/metrics' }] },
+  });
+  expect(manifests.get('ServiceAccount')).toMatchObject({ metadata: { name: pod.serviceAccountName } });
+});

@@ -1,0 +1,57 @@
+/** What promtool does not look at: names, runbooks, cases, and that only what exists is read. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { knownMetrics } from '../helpers/known-metrics.ts';
+import { metricsIn } from '../helpers/promql.ts';
+import { recorded, rules } from '../helpers/rules.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const alerts = rules.filter(({ alert }) => alert !== undefined);
+const runbooks = readFileSync(`${root}docs/alerts.md`, 'utf8');
+const dashboards = new Set(readdirSync(`${root}grafana/dashboards`).map((name) => name.replace('.json', '')));
+
+test('recorded series are named level:metric:operations', () => {
+  for (const record of recorded) expect(record).toMatch(/^job(?:_[a-z]+)*:openai_[a-z_]+:[a-z_\d]+$/);
+});
+
+test('only metrics that exist are read', () => {
+  for (const { record, alert, expr } of rules) {
+    const unknown = metricsIn(expr).filter((name) => !knownMetrics.has(name) && !recorded.has(name));
+    expect([record ?? alert, unknown]).toEqual([record ?? alert, []]);
+  }
+});
+
+describe.each(alerts.map((rule) => [rule.alert ?? '', rule] as const))('%s', (name, { labels, annotations }) => {
+  test('says how bad it is, what it means, where to look and what to do', () => {
+    expect(labels?.['severity']).toMatch(/^(?:critical|warning|info)$/);
+    expect(annotations?.['summary']).toMatch(/\S/);
+    expect(annotations?.['description']).toMatch(/\S/);
+    expect(annotations?.['runbook_url']).toBe(`docs/alerts.md#${name.toLowerCase()}`);
+    expect(dashboards).toContain(/^\/d\/([a-z-]+)\?var-job=/.exec(annotations?.['dashboard'] ?? '')?.[1]);
+  });
+
+  test('has a runbook with meaning, things to look at and things to do', () => {
+    const [, section = ''] = runbooks.split(`\n## ${name}\n`);
+    const own = section.split('\n## ')[0];
+    expect(own).toMatch(/\*\*What it means\.\*\*[\s\S]*\*\*What to look at\.\*\*[\s\S]*\*\*What to do\.\*\*/);
+  });
+
+  test('has a case in which it fires and one in which it must not', () => {
+    const fires = cases.filter(({ alertname }) => alertname === name).map(({ exp_alerts }) => exp_alerts !== undefined);
+    expect(fires).toContain(true);
+    expect(fires).toContain(false);
+  });
+});
+
+interface Case {
+  readonly alertname: string;
+  readonly exp_alerts?: unknown;
+}
+
+const directory = `${root}test/deploy/rules/`;
+const cases: readonly Case[] = readdirSync(directory).flatMap((name) => {
+  const file: { tests: { alert_rule_test?: Case[] }[] } = parse(readFileSync(`${directory}${name}`, 'utf8'));
+  return file.tests.flatMap(({ alert_rule_test: all = [] }) => all);
+});
