@@ -59,7 +59,10 @@ async function proveAll(plans: readonly ReplicaPlan[]): Promise<Proven[]> {
   const left = [...plans];
   const done: Proven[] = [];
   const work = async () => {
-    for (let plan = left.shift(); plan !== undefined; plan = left.shift()) done.push(await proveOne(plan.name));
+    for (let plan = left.shift(); plan !== undefined; plan = left.shift()) {
+      done.push(await proveOne(plan.name));
+      console.error(`replica ${plan.name} has lived its ${days} days`);
+    }
   };
   await Promise.all(Array.from({ length: Math.min(plans.length, Math.max(2, availableParallelism())) }, work));
   return done.sort((a, b) => a.replica.localeCompare(b.replica));

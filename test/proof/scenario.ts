@@ -54,7 +54,7 @@ export const leastDays = 4;
 export const mostDays = 300;
 
 /** Apis that are used around the clock; the others now and then, as is a third of the groups of these. */
-const busy = ['completions', 'embeddings', 'web_search_calls'];
+const busy = ['completions', 'embeddings'];
 
 export function monthOf(instant: number): number {
   const date = new Date(instant);
@@ -80,7 +80,7 @@ function profileOf(seed: number): Profile {
     groups: {
       completions: 9,
       embeddings: 6,
-      web_search_calls: 6,
+      web_search_calls: 4,
       moderations: 4,
       images: 4,
       audio_speeches: 4,
@@ -104,7 +104,7 @@ function profileOf(seed: number): Profile {
       groups.map((group, index) => {
         if (busy.includes(api) && index % 3 !== 2) return group;
         // A minute in some days, so that some are born while nobody looks.
-        return { ...group, minutes: busy.includes(api) ? 0.02 : 0.003 + 0.002 * index };
+        return { ...group, minutes: busy.includes(api) ? 0.02 : 0.002 + 0.001 * index };
       }),
     ]),
   );
@@ -244,7 +244,7 @@ function replicasOf(seed: number, start: number, closedAt: number, monthEnds: re
     { ...usual, name: 'A', remembers: true, downtimes: downtimes(0, 0, 1.6), clockErrors: clockErrors(0) },
     { ...usual, name: 'B', downtimes: downtimes(1, 1, 1.6), clockErrors: clockErrors(1) },
     // Down across the other months' ends.
-    { ...usual, name: 'C', downtimes: downtimes(2, 0, 0.3), apis: ['embeddings', 'moderations', 'images'] },
+    { ...usual, name: 'C', downtimes: downtimes(2, 0, 0.3), apis: ['embeddings', 'images'] },
     {
       ...usual,
       name: 'D',
@@ -252,7 +252,7 @@ function replicasOf(seed: number, start: number, closedAt: number, monthEnds: re
       flags: [noNames, folding],
       apis: ['completions', 'code_interpreter_sessions'],
     },
-    { ...usual, name: 'E', downtimes: downtimes(4, 1, 0.8), flags: [noNames, folding], apis: ['web_search_calls'] },
+    { ...usual, name: 'E', downtimes: downtimes(4, 1, 0.8), flags: [noNames, folding], apis: ['embeddings'] },
   ];
 }
 

@@ -38,7 +38,9 @@ export function createWitness(organization: Organization, settleDelay: number): 
   function note({ api, query, path }: GetRequest, value: unknown, startedAt: number): void {
     const parameter = (name: string) => query.find(([key]) => key === name)?.[1] ?? null;
     const width = parameter('bucket_width');
-    const at = askedAt.get(keyOf(path, parameter));
+    const key = keyOf(path, parameter);
+    const at = askedAt.get(key);
+    askedAt.delete(key);
     if (at === undefined || !isWidth(width) || typeof value !== 'object' || value === null || !('buckets' in value))
       return;
     for (const bucket of Array.isArray(value.buckets) ? value.buckets : []) {
@@ -46,6 +48,8 @@ export function createWitness(organization: Organization, settleDelay: number): 
       const end = start + widthSeconds[width];
       // A bucket that was clipped is none.
       if (Number(bucket.end) !== end) continue;
+      // By then an hour stands for it, or a day.
+      if (width === '1m') said.delete(`${api} ${width} ${start - 3 * widthSeconds['1d']}`);
       said.set(`${api} ${width} ${start}`, { at, settled: startedAt >= end * 1_000 + settleDelay });
     }
   }
