@@ -173,7 +173,7 @@ export function createExporter(options: ExporterOptions): Exporter {
       cadence,
       clock,
       report: {
-        buckets: () => {},
+        buckets: () => self.changed(),
         restated: (up, down) => self.restated(api, up, down),
         folded(rows) {
           if (rows > 0 && !foldedSaid.has(api)) log.warn(foldingIn(api, settings.series.maxGroups), { api });

@@ -69,10 +69,10 @@ export function createPublisher(options: PublisherOptions): Publisher {
   async function render(section: Section): Promise<Segment> {
     const before = segments.get(section.name)?.chunks ?? [];
     const at = clock.now();
-    const { parts, until, untilElapsed } = section.prepare(at, clock.monotonic());
+    const prepared = section.prepare(at, clock.monotonic());
     const chunks: Promise<Chunk>[] = [];
     let series = 0;
-    for (const part of parts) {
+    for (const part of prepared.parts) {
       if (part.series > 0) {
         chunks.push(chunkOf(part, before[chunks.length]));
         series += part.series;
@@ -80,6 +80,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
       }
       await breathe();
     }
+    const { until, untilElapsed } = prepared;
     return { chunks: await Promise.all(chunks), series, at, until, untilElapsed };
   }
 

@@ -16,13 +16,24 @@ export function apiSection(account: Account, options: RecentOptions): Section {
     name: account.endpoint.api,
     prepare(now, elapsed) {
       const { ledger, book } = account;
-      book?.advance(now, elapsed);
       const { shown, until } = recent(options, (width, start) => ledger.buckets.get(width, start), now);
       const settleDelayMinutes = options.settleDelay / 60_000;
-      const parts = renderApi({ ledger, series: ledger.seriesNow(), shown, book, settleDelayMinutes }, kept);
-      return { parts, until, untilElapsed: book?.nextChange ?? Number.POSITIVE_INFINITY };
+      const view = { ledger, series: ledger.seriesNow(), shown, book, settleDelayMinutes };
+      return {
+        parts: advanceAndRender(view, kept, now, elapsed),
+        until,
+        get untilElapsed() {
+          return book?.nextChange ?? Number.POSITIVE_INFINITY;
+        },
+      };
     },
   };
+}
+
+/** Brings the counters up to date and renders, with pauses in both. */
+export function* advanceAndRender(view: View, kept: KeptParts, now: number, elapsed: number): Generator<Rendered> {
+  for (const _ of view.book?.advanceInSteps(now, elapsed) ?? []) yield pause;
+  yield* renderApi(view, kept);
 }
 
 /** What is to be rendered of an api, as of one instant: nothing in it changes while rendering pauses. */

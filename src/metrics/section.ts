@@ -17,7 +17,7 @@ export const pause: Rendered = { text: '', series: 0 };
 export interface Prepared {
   /** Rendered one after another, with pauses in between: what they are made of must not change meanwhile. */
   readonly parts: Iterable<Rendered>;
-  /** When time alone changes it, in UTC and in monotonic milliseconds; Infinity for never. */
+  /** When time alone changes it, in UTC and in monotonic milliseconds; Infinity for never. To be asked after the parts. */
   readonly until: number;
   readonly untilElapsed: number;
 }

@@ -37,6 +37,8 @@ export interface SelfMetrics {
   readonly contentType: string;
   /** The text of all of them. */
   text(): Promise<string>;
+  /** What is read off the source may have changed; each of the following says so, too. */
+  changed(): void;
   polled(api: string, reason: Reason | undefined): void;
   attempt(api: string, code: string, seconds: number): void;
   retry(api: string): void;
@@ -61,6 +63,11 @@ const prefix = 'openai_exporter_';
 export function createSelfMetrics({ version, revision, source, processMetrics }: SelfOptions): SelfMetrics {
   const registry = new Registry();
   const registers = [registry];
+  /** The text but for the process metrics, until something happens that may change it. */
+  let text: Promise<string> | undefined;
+  const changed = () => {
+    text = undefined;
+  };
   const polled = [...source.apis, ...source.lists];
 
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
@@ -190,7 +197,8 @@ export function createSelfMetrics({ version, revision, source, processMetrics }:
     },
   );
   const rejected = counter('scrapes_rejected_total', 'Scrapes answered with 503 because too many were in flight.', []);
-  if (processMetrics) collectDefaultMetrics({ register: registry });
+  const ofProcess = new Registry();
+  if (processMetrics) collectDefaultMetrics({ register: ofProcess });
 
   for (const { api } of polled) {
     polls.inc({ api }, 0);
@@ -205,25 +213,45 @@ export function createSelfMetrics({ version, revision, source, processMetrics }:
 
   return {
     contentType: registry.contentType,
-    text: () => registry.metrics(),
+    async text() {
+      text ??= registry.metrics();
+      return (await text) + (await ofProcess.metrics());
+    },
+    changed,
     polled(api, reason) {
       polls.inc({ api });
       if (reason !== undefined) failures.inc({ api, reason });
+      changed();
     },
     attempt(api, code, seconds) {
       requests.inc({ api, code });
       durations.observe({ api }, seconds);
+      changed();
     },
-    retry: (api) => retries.inc({ api }),
+    retry(api) {
+      retries.inc({ api });
+      changed();
+    },
     restated(api, up, down) {
       if (up > 0) restatements.inc({ api, direction: 'up' }, up);
       if (down > 0) restatements.inc({ api, direction: 'down' }, down);
+      changed();
     },
-    folded: (api, rows) => folded.inc({ api }, rows),
-    malformed: (api, rows) => malformed.inc({ api }, rows),
-    scrapeRejected: () => rejected.inc(),
+    folded(api, rows) {
+      folded.inc({ api }, rows);
+      changed();
+    },
+    malformed(api, rows) {
+      malformed.inc({ api }, rows);
+      changed();
+    },
+    scrapeRejected() {
+      rejected.inc();
+      changed();
+    },
     published(duration) {
       publishDuration = duration;
+      changed();
     },
   };
 }

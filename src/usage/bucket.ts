@@ -6,6 +6,7 @@ import type { Width } from '../openai/catalogue.ts';
 import type { RawBucket, RawLabel } from '../openai/page.ts';
 import type { FieldTable } from './fields.ts';
 import type { GroupTable } from './groups.ts';
+import { atOnce, type Steps } from './steps.ts';
 import { bucketEnd } from './windows.ts';
 
 export interface Bucket {
@@ -60,11 +61,7 @@ type Collecting = [
  * ended: a query that is not aligned gives such, and it says nothing about the whole.
  */
 export function collectBucket(...given: Collecting): Bucket | undefined {
-  const steps = collectInSteps(...given);
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done === true) return value;
-  }
+  return atOnce(collectInSteps(...given));
 }
 
 /** Rows that are looked at between two pauses. */
@@ -73,7 +70,7 @@ const stretch = 1_000;
 /** As `collectBucket`, with a pause after every thousand rows, for buckets of many. */
 export function* collectInSteps(
   ...[raw, width, readAt, settleDelay, groups, fields]: Collecting
-): Generator<undefined, Bucket | undefined> {
+): Steps<Bucket | undefined> {
   const end = bucketEnd(raw.start, width);
   const whole = raw.end === end;
   const open = readAt < end * 1_000 && raw.end < end;

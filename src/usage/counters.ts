@@ -4,7 +4,8 @@
  */
 import { Grid } from './grid.ts';
 import type { Ledger } from './ledger.ts';
-import { type Columns, flowFields, Totals } from './totals.ts';
+import { atOnce, type Steps } from './steps.ts';
+import { flowFields, Totals } from './totals.ts';
 import { hour } from './windows.ts';
 
 /**
@@ -32,6 +33,16 @@ const farewell = hour;
 
 /** Receives one sample of a counter: the labels as text, and the value. */
 export type CounterSample = (labels: string, value: number) => void;
+
+/** What is known of a field as of one instant, by group. */
+interface Known {
+  /** Number of groups. */
+  readonly size: number;
+  /** Start of the newest bucket with usage. */
+  readonly used: Float64Array;
+  /** A group past its end has a total of 0. */
+  readonly total: Float64Array | undefined;
+}
 
 export class CounterBook {
   readonly ledger: Ledger;
@@ -70,22 +81,35 @@ export class CounterBook {
    * @param elapsed monotonic milliseconds: a zero is held that long for a scraper, whatever the clock does
    */
   advance(now: number, elapsed: number): void {
+    atOnce(this.advanceInSteps(now, elapsed));
+  }
+
+  /**
+   * As `advance`, with pauses. It goes by what the ledger held when it began, and must come to its end before
+   * anything is shown.
+   */
+  *advanceInSteps(now: number, elapsed: number): Steps<void> {
     this.#openedAt ??= elapsed;
     if (this.#previous !== undefined && elapsed >= this.#openedAt + farewell) {
       this.#previous = undefined;
       for (const field of this.flows) this.#changed(field);
     }
-    if (this.ledger.version === this.#seen && elapsed < this.#nextChange) return;
+    const { version } = this.ledger;
+    if (version === this.#seen && elapsed < this.#nextChange) return;
     const opening = this.#seen === -1;
-    this.#seen = this.ledger.version;
+    const size = this.ledger.groups.size;
+    const used = this.ledger.lastUsed.copy();
     this.#nextChange = Number.POSITIVE_INFINITY;
+    const complete = this.ledger.coveredThrough(this.until) >= this.until;
 
-    const totals = this.#totals.upTo(Math.min(this.until, Math.ceil(now / 1_000)));
+    const totals = yield* this.#totals.upToInSteps(Math.min(this.until, Math.ceil(now / 1_000)));
     let pending = false;
     for (const field of this.flows) {
-      if (this.#advanceField(field, totals, opening, elapsed)) pending = true;
+      if (this.#advanceField(field, { size, used: used.column(field, size), total: totals[field] }, opening, elapsed))
+        pending = true;
+      yield undefined;
     }
-    const complete = this.ledger.coveredThrough(this.until) >= this.until;
+    this.#seen = version;
     if (!complete || pending) this.#finalSince = undefined;
     else this.#finalSince ??= elapsed;
   }
@@ -150,14 +174,11 @@ export class CounterBook {
   }
 
   /** Returns whether a series of the field is still kept below its total. */
-  #advanceField(field: number, totals: Columns, opening: boolean, elapsed: number): boolean {
+  #advanceField(field: number, { size, used, total }: Known, opening: boolean, elapsed: number): boolean {
     const { ledger } = this;
     const { zeroHold, restored } = this.#options;
-    const size = ledger.groups.size;
-    const used = ledger.lastUsed.column(field, size);
     const since = this.#since.column(field, size);
     const shown = this.#shown.column(field, size);
-    const total = totals[field];
     const historyAtOnce = opening && this.#options.opening === 'history' && restored === undefined;
     let pending = false;
     let heldBack = 0;

@@ -3,6 +3,7 @@ import type { Width } from '../openai/catalogue.ts';
 import type { Bucket } from './bucket.ts';
 import { cover } from './cover.ts';
 import type { Ledger } from './ledger.ts';
+import { atOnce, type Steps } from './steps.ts';
 
 /** By field index; by group id. A group past the end of a column has a total of 0. */
 export type Columns = readonly Float64Array[];
@@ -30,6 +31,11 @@ export class Totals {
 
   /** Sums of the settled buckets from the anchor to `to`, in seconds. */
   upTo(to: number): Columns {
+    return atOnce(this.upToInSteps(to));
+  }
+
+  /** As `upTo`, with pauses; what is put into the ledger meanwhile is not counted. */
+  *upToInSteps(to: number): Steps<Columns> {
     const covering = [...cover(this.#ledger.settled, this.#ledger.anchor, to)];
     let sums: Columns = [];
     let end = 0;
@@ -39,14 +45,14 @@ export class Totals {
       while (covering[end]?.width === width) end++;
       const buckets = covering.slice(0, end);
       const kept = this.#kept[index];
-      sums =
-        kept !== undefined && sameBuckets(buckets, kept.buckets) ? kept.sums : this.#sum(sums, buckets.slice(begin));
+      const isSame = kept !== undefined && sameBuckets(buckets, kept.buckets);
+      sums = isSame ? kept.sums : yield* this.#sum(sums, buckets.slice(begin));
       this.#kept[index] = { buckets, sums };
     }
-    return this.#sum(sums, covering.slice(end));
+    return yield* this.#sum(sums, covering.slice(end));
   }
 
-  #sum(base: Columns, buckets: readonly Bucket[]): Columns {
+  *#sum(base: Columns, buckets: readonly Bucket[]): Steps<Columns> {
     const size = this.#ledger.groups.size;
     const sums: Float64Array[] = [];
     for (const field of this.#flows) {
@@ -63,6 +69,7 @@ export class Totals {
         }
       }
       sums[field] = column;
+      yield undefined;
     }
     return sums;
   }

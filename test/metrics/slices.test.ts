@@ -3,11 +3,11 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { KeptParts } from '../../src/metrics/kept-parts.ts';
 import { createPublisher } from '../../src/metrics/publisher.ts';
-import { renderApi } from '../../src/metrics/render.ts';
+import { advanceAndRender, renderApi } from '../../src/metrics/render.ts';
 import type { Section } from '../../src/metrics/section.ts';
 import { type Width, widthSeconds } from '../../src/openai/catalogue.ts';
 import { collectBucket } from '../../src/usage/bucket.ts';
-import { CounterBook } from '../../src/usage/counters.ts';
+import { CounterBook, type Opening } from '../../src/usage/counters.ts';
 import { Ledger } from '../../src/usage/ledger.ts';
 import { recent } from '../../src/usage/recent.ts';
 import { bucketAt, hour, minute } from '../../src/usage/windows.ts';
@@ -45,9 +45,11 @@ const step = fc.record({
   passes: fc.constantFrom(0, minute, 20 * minute, 2 * hour),
 });
 
+const openings = fc.constantFrom<Opening>('zero', 'history');
+
 test('a page made in slices, while buckets come in, is that made at once, byte for byte', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 5 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 5 }), openings, async (steps, opening) => {
       const time = { now: start, elapsed: 0 };
       const ledger = new Ledger({
         endpoint,
@@ -57,7 +59,8 @@ test('a page made in slices, while buckets come in, is that made at once, byte f
         clock: { now: () => time.now },
       });
       const until = seconds('2026-06-01T00:00Z');
-      const book = new CounterBook({ ledger, opening: 'zero', zeroHold: 2 * minute, until });
+      const newBook = () => new CounterBook({ ledger, opening, zeroHold: 2 * minute, until });
+      const [book, bookAtOnce] = [newBook(), newBook()];
       const takeIn = ({ width, back, first, count, value, unknown }: Put) => {
         const rows = Array.from({ length: count }, (_, row) => ({
           labels: [`model ${first + row}`],
@@ -74,12 +77,14 @@ test('a page made in slices, while buckets come in, is that made at once, byte f
       const section: Section = {
         name: 'embeddings',
         prepare(now, elapsed) {
-          book.advance(now, elapsed);
           const held = (width: Width, at: number) => ledger.buckets.get(width, at);
           const { shown } = recent({ endpoint, settleDelay, interval: () => minute }, held, now);
           const view = { ledger, series: ledger.seriesNow(), shown, book, settleDelayMinutes: 15 };
-          atOnce = [...renderApi(view, new KeptParts())].map(({ text }) => text).join('');
-          return { parts: renderApi(view, kept), until: never, untilElapsed: never };
+          // Its own book, which is never interrupted.
+          bookAtOnce.advance(now, elapsed);
+          const parts = renderApi({ ...view, book: bookAtOnce }, new KeptParts());
+          atOnce = [...parts].map(({ text }) => text).join('');
+          return { parts: advanceAndRender(view, kept, now, elapsed), until: never, untilElapsed: never };
         },
       };
       let pending: Put[] = [];
