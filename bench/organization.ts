@@ -8,8 +8,8 @@ import type { Served } from './messages.ts';
 
 export interface OrganizationSize {
   readonly groups: number;
-  /** Fields of completions that have usage: ten, as text with some audio has, or all fifteen. */
-  readonly fields: 'ten' | 'all';
+  /** Fields of completions that have usage: ten, as text with some audio has; all fifteen; or others in each group. */
+  readonly fields: 'ten' | 'all' | 'mixed';
   readonly historyDays: number;
   /** Instead of the above, the organization of the demonstration. */
   readonly demo?: boolean;
@@ -22,6 +22,7 @@ const allFields = [300, 20, 10, 120, 8, 6, 40, 90, 15, 12];
 function profileOf({ groups, fields, demo = false }: OrganizationSize): Profile | 'demo' {
   if (demo) return 'demo';
   const profile = largeProfile(1, groups);
+  if (fields === 'mixed') return profile;
   const usage = [...profile.usage].map(([api, list]) => {
     const perRequest = fields === 'ten' ? tenFields : allFields;
     return [api, list.map((group) => ({ ...group, perRequest }))] as const;

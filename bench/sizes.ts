@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Reading, Served } from './messages.ts';
+import type { OrganizationSize } from './organization.ts';
 import { type Exporter, startExporter, startHelper, startOrganization } from './processes.ts';
 import { createScraper, median, quantile, type Scraper } from './scrape.ts';
 
@@ -53,7 +54,7 @@ export interface SizeOptions {
   readonly groups: number;
   /** Polls that are watched. */
   readonly polls: number;
-  readonly fields?: 'ten' | 'all';
+  readonly fields?: OrganizationSize['fields'];
   readonly rivals: boolean;
 }
 
