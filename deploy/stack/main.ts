@@ -2,7 +2,7 @@
  * `npm run stack`: the demonstration with Prometheus and Alertmanager as they are installed, configured by the files
  * beside this folder. Messages of alerts are printed. Runs until it is told to stop, and leaves nothing behind.
  */
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { alertmanagerConfiguration, prometheusConfiguration, receiverFiles, replaceAll } from './configuration.ts';
@@ -72,11 +72,17 @@ async function main(told: Promise<string>): Promise<void> {
         port: alertmanager,
       }),
     );
+    const rules = join(directory, 'rules');
+    mkdirSync(rules);
+    for (const name of readdirSync(join(deploy, 'prometheus/rules'))) {
+      const text = readFileSync(join(deploy, 'prometheus/rules', name), 'utf8');
+      write(`rules/${name}`, text.replaceAll('interval: 4m', 'interval: 15s'));
+    }
     const toPrometheus = prometheusConfiguration(readFileSync(join(deploy, 'prometheus/prometheus.yml'), 'utf8'), {
       exporter: `127.0.0.1:${exporter}`,
       prometheus: `127.0.0.1:${prometheus}`,
       alertmanager: `127.0.0.1:${alertmanager}`,
-      rules: join(deploy, 'prometheus/rules'),
+      rules,
     });
     running.push(
       await startPrometheus({

@@ -1,0 +1,85 @@
+/** `npm run stack`, as people run it: addresses, live data in Prometheus, and nothing left behind. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect, onTestFinished, test, vi } from 'vitest';
+import { findTool } from '../helpers/tools.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const installed =
+  findTool('prometheus', 'prometheus') !== undefined &&
+  findTool('prometheus-alertmanager', 'prometheus-alertmanager') !== undefined;
+
+interface Result {
+  readonly data: { readonly result: readonly { readonly value: readonly [number, string] }[] };
+}
+
+function start(temporary: string): { readonly child: ChildProcess; readonly out: () => string } {
+  // A process group of its own, as a terminal would give it.
+  const child = spawn('npm', ['run', '--silent', 'stack'], {
+    cwd: root,
+    env: { ...process.env, TMPDIR: temporary },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  });
+  let out = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      out += text;
+    });
+  }
+  onTestFinished(() => {
+    if (child.exitCode === null && child.pid !== undefined) process.kill(-child.pid, 'SIGKILL');
+  });
+  return { child, out: () => out };
+}
+
+test.skipIf(!installed)('it prints addresses, has live data, and leaves nothing behind', async () => {
+  const temporary = mkdtempSync(join(tmpdir(), 'stack-command-'));
+  onTestFinished(() => rmSync(temporary, { recursive: true, force: true }));
+  const { child, out } = start(temporary);
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  const address = async (name: string) =>
+    await vi.waitFor(
+      () => {
+        const [, url] = new RegExp(`^${name} +(http://127\\.0\\.0\\.1:\\d+)/`, 'm').exec(out()) ?? [];
+        if (url === undefined) throw new Error(`no address of ${name}: ${out()}`);
+        return url;
+      },
+      { timeout: 90_000, interval: 200 },
+    );
+
+  const [exporter, prometheus, alertmanager] = [
+    await address('exporter'),
+    await address('Prometheus'),
+    await address('Alertmanager'),
+  ];
+  const value = async (query: string) => {
+    const answer = await fetch(`${prometheus}/api/v1/query?${new URLSearchParams({ query })}`);
+    const { data }: Result = JSON.parse(await answer.text());
+    return Number(data.result[0]?.value[1] ?? Number.NaN);
+  };
+  await vi.waitFor(
+    async () => {
+      expect(await value('count(up == 1)')).toBe(2);
+      expect(await value('openai_exporter_series')).toBeGreaterThan(100);
+      expect(await value('min(openai_up)')).toBe(1);
+      expect(await value('count(job_api:openai_up:max)')).toBeGreaterThanOrEqual(11);
+    },
+    { timeout: 60_000, interval: 500 },
+  );
+  const found: { data: { activeAlertmanagers: unknown[] } } = JSON.parse(
+    await (await fetch(`${prometheus}/api/v1/alertmanagers`)).text(),
+  );
+  expect(found.data.activeAlertmanagers).toEqual([{ url: `${alertmanager}/api/v2/alerts` }]);
+  expect((await fetch(`${exporter}/-/ready`)).status).toBe(200);
+
+  if (child.pid === undefined) throw new Error('not started');
+  process.kill(-child.pid, 'SIGINT');
+  await ended;
+  expect(out()).toContain('SIGINT received: stopping');
+  for (const url of [exporter, prometheus, alertmanager]) await expect(fetch(url)).rejects.toThrow();
+  expect(readdirSync(temporary)).toEqual([]);
+});

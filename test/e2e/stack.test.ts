@@ -1,0 +1,423 @@
+/**
+ * From organizations to the message that somebody reads: exporters, a real Prometheus with our configuration and rules,
+ * a real Alertmanager with ours, a webhook. Rules and boards keep their expressions and have shorter spans.
+ */
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import {
+  alertmanagerConfiguration,
+  prometheusConfiguration,
+  receiverFiles,
+  replaceAll,
+} from '../../deploy/stack/configuration.ts';
+import { startAlertmanager, startPrometheus } from '../../deploy/stack/monitoring.ts';
+import { freePort, type Running } from '../../deploy/stack/programs.ts';
+import { type Message, type Receiver, startReceiver } from '../../deploy/stack/receiver.ts';
+import { dashboards, fillIn, queriesOf, queryOf } from '../helpers/dashboards.ts';
+import { hasten, hastyRules } from '../helpers/hasty-rules.ts';
+import { reply } from '../helpers/http-server.ts';
+import { type Exporter, startExporter } from '../helpers/process.ts';
+import { recorded } from '../helpers/rules.ts';
+import { type RowsOf, type ScriptedApi, secondsIn, startScriptedApi, testKey } from '../helpers/scripted-api.ts';
+import { shiftedClock } from '../helpers/test-clock.ts';
+import { findTool } from '../helpers/tools.ts';
+
+const deploy = fileURLToPath(new URL('../../deploy/', import.meta.url));
+const installed =
+  findTool('prometheus', 'prometheus') !== undefined &&
+  findTool('prometheus-alertmanager', 'prometheus-alertmanager') !== undefined;
+
+/** Jobs. */
+const everything = 'everything';
+const completionsOnly = 'completions-only';
+const overspending = 'overspending';
+const silent = 'silent';
+
+const directory = mkdtempSync(join(tmpdir(), 'stack-'));
+const running: Running[] = [];
+const exporters: Exporter[] = [];
+const apis: ScriptedApi[] = [];
+const messages: Message[] = [];
+let receiver: Receiver | undefined;
+let prometheus = '';
+/** Usd that the overspending project has spent in this month. */
+let spent = 10;
+
+const dayStart = (now: number) => Math.floor(now / 86_400_000) * 86_400;
+
+/** A little of completions in each minute, for all widths alike. */
+const completions: RowsOf = (api, width) =>
+  api === 'completions'
+    ? [
+        {
+          project_id: 'proj_a',
+          user_id: 'user_a',
+          api_key_id: 'key_a',
+          model: 'gpt-5',
+          batch: false,
+          service_tier: 'default',
+          input_tokens: 40 * (secondsIn[width] / 60),
+          output_tokens: 4 * (secondsIn[width] / 60),
+          num_model_requests: secondsIn[width] / 60,
+        },
+      ]
+    : [];
+
+/** All of the month's spend is on the running day. */
+const costs: RowsOf = (api, _width, start, now) =>
+  api === 'costs' && start === dayStart(now)
+    ? [
+        {
+          amount: { value: String(spent), currency: 'usd' },
+          project_id: 'proj_a',
+          line_item: 'gpt-5, input',
+          api_key_id: 'key_a',
+        },
+      ]
+    : [];
+
+async function startApi(rows: RowsOf): Promise<ScriptedApi> {
+  const api = await startScriptedApi({ rows });
+  apis.push(api);
+  return api;
+}
+
+const quick = ['--poll.interval=1s', '--poll.idle-interval=1s', '--poll.settle-delay=1s', '--counters.zero-hold=1s'];
+
+async function exporterOf(api: ScriptedApi, more: readonly string[], port = 0): Promise<Exporter> {
+  const own = [`--openai.base-url=${api.url}`, '--openai.max-requests-per-minute=600', '--openai.timeout=1s'];
+  const exporter = await startExporter([...own, ...quick, ...more], { env: { OPENAI_ADMIN_KEY: testKey }, port });
+  exporters.push(exporter);
+  return exporter;
+}
+
+interface Sample {
+  readonly metric: Readonly<Record<string, string>>;
+  readonly value: number;
+}
+
+/** An answer of Prometheus's API. @throws what it says is wrong */
+async function ask(path: string, parameters: Readonly<Record<string, string>>): Promise<readonly Sample[]> {
+  const answer = await fetch(`${prometheus}/api/v1/${path}`, {
+    method: 'POST',
+    body: new URLSearchParams(parameters),
+  });
+  const body: {
+    readonly status: string;
+    readonly error?: string;
+    readonly data?: {
+      readonly result: readonly {
+        readonly metric: Readonly<Record<string, string>>;
+        readonly value?: readonly [number, string];
+        readonly values?: readonly (readonly [number, string])[];
+      }[];
+    };
+  } = JSON.parse(await answer.text());
+  if (body.status !== 'success') throw new Error(`${body.error}: ${parameters['query']}`);
+  return (body.data?.result ?? []).map(({ metric, value, values }) => ({
+    metric,
+    value: Number((value ?? values?.at(-1))?.[1]),
+  }));
+}
+
+const instant = (query: string) => ask('query', { query });
+
+/** What Grafana would ask for a panel, of the last 20 s. */
+async function askPanel(expr: string, values: Readonly<Record<string, string>>, isInstant: boolean) {
+  const query = fillIn(hasten(expr), values, { range: 20, step: 2 }).replaceAll('[120s]', '[6s]');
+  if (isInstant) return await instant(query);
+  const now = Math.floor(Date.now() / 1_000);
+  return await ask('query_range', { query, start: String(now - 20), end: String(now), step: '2' });
+}
+
+const anything = {
+  project: '.*',
+  key: '.*',
+  user: '.*',
+  model: '.*',
+  tier: '.*',
+  batch: '.*',
+  instance: '.+',
+  currency: 'usd',
+};
+
+let overspender: Exporter | undefined;
+
+beforeAll(async () => {
+  if (!installed) return;
+  // At noon in the middle of a month, 20 times as fast: every panel has something to show at any time of the day.
+  const noon = shiftedClock(Date.parse('2026-05-14T12:05:00Z'), 20);
+  const demo = await startExporter(
+    [
+      'demo',
+      '--budget.monthly=8000',
+      '--budget.monthly-project=proj_search=200,proj_mobile=100000',
+      '--counters.zero-hold=1s',
+    ],
+    { clock: noon },
+  );
+  exporters.push(demo);
+  const quiet = await startApi(completions);
+  const spending = await startApi((...bucket) => [...completions(...bucket), ...costs(...bucket)]);
+  spending.faults.set('projects', (response) => {
+    const project = {
+      object: 'organization.project',
+      id: 'proj_a',
+      name: 'Search & "Find"',
+      status: 'active',
+      created_at: 1,
+    };
+    reply(response, 200, { object: 'list', data: [project], first_id: 'proj_a', last_id: 'proj_a', has_more: false });
+  });
+  const falling = await startApi(completions);
+  const budget = ['--budget.monthly-project=proj_a=100', '--names.refresh=1m'];
+  const noNames = ['--names.refresh=0'];
+  overspender = await exporterOf(spending, budget);
+  const jobs: readonly (readonly [string, readonly Exporter[]])[] = [
+    [everything, [demo]],
+    [completionsOnly, [await exporterOf(quiet, noNames)]],
+    // Replicas.
+    [overspending, [overspender, await exporterOf(spending, budget)]],
+    [silent, [await exporterOf(falling, noNames)]],
+  ];
+
+  receiver = await startReceiver((message) => messages.push(message));
+  const secrets = join(directory, 'secrets');
+  const rules = join(directory, 'rules');
+  for (const folder of [secrets, rules]) mkdirSync(folder);
+  for (const name of receiverFiles) writeFileSync(join(secrets, name), `${receiver.url}/${name.replace('_url', '')}`);
+  writeFileSync(join(rules, 'openai.yml'), hastyRules());
+
+  const alertmanagerPort = await freePort();
+  const toAlertmanager = alertmanagerConfiguration(readFileSync(`${deploy}alertmanager/alertmanager.yml`, 'utf8'), {
+    secrets,
+    templates: `${deploy}alertmanager/templates`,
+  });
+  const alertmanagerFile = join(directory, 'alertmanager.yml');
+  writeFileSync(
+    alertmanagerFile,
+    toAlertmanager
+      .replaceAll(/group_wait: \w+/g, 'group_wait: 1s')
+      .replaceAll(/group_interval: \w+/g, 'group_interval: 2s'),
+  );
+  running.push(await startAlertmanager({ directory, configuration: alertmanagerFile, port: alertmanagerPort }));
+
+  const prometheusPort = await freePort();
+  prometheus = `http://127.0.0.1:${prometheusPort}`;
+  const [[, [first] = []] = []] = jobs;
+  const toPrometheus = prometheusConfiguration(readFileSync(`${deploy}prometheus/prometheus.yml`, 'utf8'), {
+    exporter: `127.0.0.1:${first?.port}`,
+    prometheus: `127.0.0.1:${prometheusPort}`,
+    alertmanager: `127.0.0.1:${alertmanagerPort}`,
+    rules,
+  });
+  const more = jobs.slice(1).map(([job, targets]) => {
+    const addresses = targets.map(({ port }) => `'127.0.0.1:${port}'`).join(', ');
+    return `  - job_name: ${job}\n    static_configs:\n      - targets: [${addresses}]\n`;
+  });
+  const prometheusFile = join(directory, 'prometheus.yml');
+  writeFileSync(
+    prometheusFile,
+    `${replaceAll(toPrometheus, [
+      ['scrape_interval: 30s', 'scrape_interval: 1s'],
+      ['evaluation_interval: 1m', 'evaluation_interval: 1s'],
+      ['job_name: openai-usage-exporter', `job_name: ${everything}`],
+    ])}\n${more.join('')}`,
+  );
+  running.push(await startPrometheus({ directory, configuration: prometheusFile, port: prometheusPort }));
+});
+
+afterAll(async () => {
+  await Promise.all([...exporters.map((exporter) => exporter.stop('SIGKILL')), ...running.map(({ stop }) => stop())]);
+  await Promise.all(apis.map((api) => api.close()));
+  await receiver?.close();
+  rmSync(directory, { recursive: true, force: true });
+});
+
+async function eventually(check: () => unknown, seconds: number): Promise<void> {
+  await vi.waitFor(check, { timeout: seconds * 1_000, interval: 500 });
+}
+
+/** The newest message to a receiver of which all these patterns are found. */
+function expectMessage(to: string, title: RegExp, ...texts: readonly RegExp[]): Message {
+  const found = messages.find(
+    (each) => each.receiver === to && title.test(each.title) && texts.every((text) => text.test(each.text)),
+  );
+  if (found === undefined)
+    throw new Error(`no message ${title} ${texts} to ${to} in ${JSON.stringify(messages, null, 1)}`);
+  return found;
+}
+
+describe.skipIf(!installed)('an organization that uses everything', () => {
+  test('every recording rule returns data', async () => {
+    await eventually(async () => {
+      const lacking: string[] = [];
+      for (const name of recorded) {
+        if ((await instant(`${name}{job="${everything}"}`)).length === 0) lacking.push(name);
+      }
+      expect(lacking).toEqual([]);
+    }, 90);
+  });
+
+  const chosen = {
+    'of all': anything,
+    'of a project, key, user and model': {
+      ...anything,
+      ...{
+        project: 'Support assistant',
+        key: 'support production',
+        user: 'support-bot',
+        model: 'gpt-5-2025-08-07|gpt-5',
+      },
+    },
+  };
+
+  test.each(Object.entries(chosen))('every query of every panel returns data %s', async (which, values) => {
+    await eventually(async () => {
+      const lacking: string[] = [];
+      for (const board of dashboards) {
+        for (const { panel, target } of queriesOf(board)) {
+          const found = await askPanel(target.expr, { ...values, job: everything }, target.instant);
+          if (found.length === 0 && (which === 'of all' || !mayLack.has(panel.title)))
+            lacking.push(`${board.title}: ${panel.title} ${target.refId}`);
+        }
+      }
+      expect(lacking).toEqual([]);
+    }, 60);
+  });
+
+  test('every variable of every board has values', async () => {
+    const from = String(Date.now() / 1_000 - 60);
+    for (const board of dashboards) {
+      for (const variable of board.templating.list) {
+        if (variable.type !== 'query') continue;
+        const [, selector = '', label = ''] = /^label_values\((.*), (\w+)\)$/.exec(queryOf(variable)) ?? [];
+        const match = selector.replaceAll(/\$\w+/g, '.*');
+        const answer = await fetch(
+          `${prometheus}/api/v1/label/${label}/values?${new URLSearchParams({ 'match[]': match, start: from })}`,
+        );
+        const { data }: { data: readonly string[] } = JSON.parse(await answer.text());
+        expect([variable.name, data.length]).not.toEqual([variable.name, 0]);
+      }
+    }
+  });
+});
+
+/** Not everybody has these, and so not the project that is chosen. */
+const mayLack = new Set([
+  'Spend limits of projects',
+  'Budgets of projects',
+  'Images a minute, of the limit',
+  'Unit prices',
+  'The limits',
+  'Spend alerts at OpenAI',
+]);
+
+describe.skipIf(!installed)('an organization that uses completions only, without names, budgets and limits', () => {
+  test('no panel errs, and those of endpoints that it does not use show 0', async () => {
+    const withData = new Set<string>();
+    for (const board of dashboards) {
+      for (const { panel, target } of queriesOf(board)) {
+        const found = await askPanel(target.expr, { ...anything, job: completionsOnly }, target.instant);
+        if (found.length > 0) withData.add(`${board.title}: ${panel.title}`);
+        if (target.expr.includes('no usage')) {
+          expect([panel.title, found.map(({ value }) => value)]).toEqual([panel.title, [0]]);
+        }
+      }
+    }
+    const shown = dashboards.flatMap(({ title, panels }) =>
+      panels.flatMap((panel) => (panel.type === 'row' ? [] : [`${title}: ${panel.title}`])),
+    );
+    // Money, limits and names apart, which this organization does not let anybody know.
+    expect(shown.filter((panel) => /Usage|Exporter/.test(panel) && !withData.has(panel))).toEqual([
+      'OpenAI / Exporter: Next admin key expires',
+      'OpenAI / Usage: Cached share of input, by model',
+      'OpenAI / Usage: Stored now',
+    ]);
+  });
+
+  test('its names are its ids', async () => {
+    const [sample] = await instant(`job_project_key_user_model:openai_requests:rate5m{job="${completionsOnly}"}`);
+    expect(sample?.metric).toMatchObject({ project_name: 'proj_a', api_key_name: 'key_a', user_name: 'user_a' });
+  });
+});
+
+describe.skipIf(!installed)('what goes wrong', () => {
+  test('two replicas double nothing', async () => {
+    expect(await instant(`count(openai_exporter_build_info{job="${overspending}"})`)).toMatchObject([{ value: 2 }]);
+    expect(await instant(`job:openai_costs_month_to_date_amount:sum{job="${overspending}"}`)).toMatchObject([
+      { value: 10 },
+    ]);
+  });
+
+  test('while nothing does, nothing is said', async () => {
+    const others = `${completionsOnly}|${overspending}|${silent}`;
+    expect(await instant(`ALERTS{job=~"${others}", alertstate="firing"}`)).toEqual([]);
+    expect(messages.filter(({ text }) => new RegExp(others).test(text))).toEqual([]);
+  });
+
+  test('overspending, a refused key and a silent API each reach the webhook with what one needs to know', async () => {
+    spent = 150;
+    const [quiet, , falling] = apis;
+    if (quiet === undefined || falling === undefined) throw new Error('not started');
+    quiet.keys = new Set();
+    falling.faults.set('*', () => {});
+    await eventually(() => {
+      const { link } = expectMessage(
+        'page',
+        /^\[critical\] Search & "Find" has spent 150% of the month's budget$/,
+        /150\.00\s+of 100\.00 usd/,
+        /Dashboard: http:\/\/localhost:3000\/d\/openai-costs\?var-job=overspending&var-project=Search/,
+        /Runbook: docs\/alerts\.md#openaibudgetexceeded/,
+      );
+      expect(link).toBe('http://localhost:3000/d/openai-costs?var-job=overspending&var-project=Search+%26+%22Find%22');
+      expectMessage(
+        'page',
+        /^\[critical\] OpenAI refuses the admin key of completions-only \(auth\)$/,
+        /11 apis .* refused/,
+      );
+      expectMessage(
+        'notify',
+        /^\[warning\] silent: \d+ firing/,
+        /Data of completions is 1m 3\ds old/,
+        /Dashboard: http:\/\/localhost:3000\/d\/openai-exporter\?var-job=silent/,
+        /Runbook: docs\/alerts\.md#openaiusagedatastale/,
+      );
+    }, 110);
+  });
+
+  test('what says less is silenced by what says more', async () => {
+    const [firing] = await instant(
+      `ALERTS{job="${overspending}", alertname="OpenAIBudgetNearlyUsed", alertstate="firing"}`,
+    );
+    expect(firing).toBeDefined();
+    expect(
+      messages.filter(({ receiver, text }) => receiver !== 'page' && /budget/.test(text) && /overspending/.test(text)),
+    ).toEqual([]);
+    expect(messages.filter(({ receiver, text }) => receiver !== 'page' && /completions-only/.test(text))).toEqual([]);
+  });
+
+  test('healing resolves them', async () => {
+    spent = 10;
+    const [quiet, , falling] = apis;
+    if (quiet === undefined || falling === undefined) throw new Error('not started');
+    quiet.keys = new Set([testKey]);
+    falling.faults.clear();
+    await eventually(() => {
+      expectMessage('page', /^\[resolved\] Search & "Find" has spent/);
+      expectMessage('page', /^\[resolved\] OpenAI refuses the admin key of completions-only/);
+      expectMessage('notify', /silent: .*resolved$|^\[resolved\] Data of/, /Resolved: Data of completions is/);
+    }, 75);
+  });
+
+  test('an exporter that is gone is told when no replica of it is left', async () => {
+    const replicas = exporters.filter(({ port }) => port === overspender?.port || port === exporters.at(-2)?.port);
+    await overspender?.stop('SIGKILL');
+    await eventually(() => expectMessage('notify', /Replica 127\.0\.0\.1:\d+ of overspending does not answer/), 30);
+    await Promise.all(replicas.map((each) => each.stop('SIGKILL')));
+    await eventually(() => expectMessage('page', /^\[critical\] No exporter of overspending answers$/), 30);
+  });
+});
