@@ -14,6 +14,7 @@ import { createSelfMetrics, type SelfMetrics, type SelfSourceApi } from '../metr
 import { type Endpoint, endpoints, type Width } from '../openai/catalogue.ts';
 import type { Client, ClientObserver } from '../openai/client.ts';
 import { createPageSizes } from '../openai/read.ts';
+import { createOverview, type Overview } from '../overview/overview.ts';
 import { createBreather } from '../poll/breather.ts';
 import { createFailureLog } from '../poll/failure-log.ts';
 import { createPoller, type Poller } from '../poll/poller.ts';
@@ -59,6 +60,8 @@ export interface Exporter {
   readonly self: SelfMetrics;
   readonly apis: readonly ExporterApi[];
   series(api?: string): number;
+  /** What is used and spent, and who is near a limit. */
+  overview(): Promise<Overview>;
   /** Every api was tried once. */
   ready(): boolean;
   /** Polls and publishes until the signal is aborted; then rejects with its reason. */
@@ -198,6 +201,17 @@ export function createExporter(options: ExporterOptions): Exporter {
     self,
     apis,
     series: publisher.series,
+    overview: createOverview({
+      accounts: parts.map(({ account }) => account),
+      directory: names.directory,
+      limits: names.limits,
+      namesRead: settings.names.refresh > 0,
+      filtered: Object.values(filters).some((filter) => filter !== undefined),
+      budget: settings.budget,
+      settleDelay,
+      clock,
+      breathe: createBreather(clock).breathe,
+    }),
     ready: () => apis.every(({ status }) => status.polls > 0),
     async run(signal) {
       await Promise.all([

@@ -29,6 +29,8 @@ export interface NamesOptions {
 export interface NamesParts {
   /** The same section; the ids that it shows are given names. */
   watch(section: Section, shown: () => readonly Groups[]): Section;
+  readonly directory: Directory;
+  readonly limits: Limits;
   /** To be rendered after all that are watched. */
   readonly sections: readonly Section[];
   /** Empty where names and limits are turned off. */
@@ -55,6 +57,8 @@ export function createNames({ settings, apis, clock, log, failureLog, changed }:
   let poller: NamesPoller | undefined;
 
   return {
+    directory,
+    limits,
     watch: (section, shown) => onPage.watch(section, shown),
     sections: [
       namesSection({ directory, onPage, userEmail }),

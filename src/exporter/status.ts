@@ -1,6 +1,6 @@
-/** The exporter's health as data, for the status page and `/api/status`. */
+/** What the exporter knows as data, for the status page and `/api/status`. */
 import type { Account } from '../usage/account.ts';
-import type { ApiStatus, CountersStatus, Status } from '../web/status.ts';
+import type { ApiStatus, CountersStatus, Health, Status } from '../web/status.ts';
 import { adviceFor } from './advice.ts';
 import { dataThrough, type Exporter, type ExporterApi } from './exporter.ts';
 
@@ -14,7 +14,12 @@ export interface StatusOptions {
   readonly now: number;
 }
 
-export function statusOf({ exporter, version, revision, simulated, startedAt, now }: StatusOptions): Status {
+/** Everything; made in pieces that leave the event loop free. */
+export async function statusOf(options: StatusOptions): Promise<Status> {
+  return { ...healthOf(options), ...(await options.exporter.overview()) };
+}
+
+function healthOf({ exporter, version, revision, simulated, startedAt, now }: StatusOptions): Health {
   return {
     version,
     revision,

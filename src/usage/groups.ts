@@ -70,6 +70,11 @@ export class GroupTable {
     return this.#bases[id] ?? id;
   }
 
+  /** The currency of an amount or the unit of a quantity; undefined for a group without. */
+  unit(id: number): string | undefined {
+    return this.base(id) === id ? undefined : this.#tuples[id]?.values[0];
+  }
+
   /** The group whose labels have this text. */
   find(text: string): number | undefined {
     this.#byText ??= new Map(this.#tuples.map((tuple, id) => [tuple.text, id]));

@@ -5,8 +5,10 @@ import type { Logger } from '../log.ts';
 import type { PageSource } from '../metrics/published.ts';
 import type { Verdict } from './basic-auth.ts';
 import { sendExposition } from './exposition.ts';
-import { landingPage, landingPolicy } from './landing.ts';
+import { refreshScript } from './refresh.ts';
 import type { Status } from './status.ts';
+import { assetPaths, statusPage, statusPolicy } from './status-page.ts';
+import { styleSheet } from './style.ts';
 
 /**
  * Whether a request may see what the exporter knows; `busy` where that cannot be found out soon. Health routes are
@@ -18,7 +20,7 @@ export interface AppOptions {
   readonly page: PageSource;
   /** The exporter's own metrics in the text format; they follow the page. */
   readonly self: () => Promise<string>;
-  readonly status: () => Status;
+  readonly status: () => Status | Promise<Status>;
   /** Every api was tried once. */
   readonly ready: () => boolean;
   /** Scrapes at once; further ones get 503. */
@@ -83,12 +85,19 @@ export function createApp(options: AppOptions): Express {
     else answer(response, 503, 'not ready: not every api has been tried once\n');
   });
   get(telemetryPath, guard, scrapeHandler(options));
-  get('/api/status', guard, (_request, response) => {
-    answer(response, 200, `${JSON.stringify(options.status())}\n`, 'application/json; charset=utf-8');
+  get('/api/status', guard, async (_request, response) => {
+    answer(response, 200, `${JSON.stringify(await options.status())}\n`, 'application/json; charset=utf-8');
   });
-  get('/', guard, (_request, response) => {
-    if (!('Content-Security-Policy' in headers())) response.setHeader('Content-Security-Policy', landingPolicy);
-    answer(response, 200, landingPage(options.status(), telemetryPath), 'text/html; charset=utf-8');
+  get('/', guard, async (_request, response) => {
+    const page = statusPage(await options.status(), telemetryPath);
+    if (!('Content-Security-Policy' in headers())) response.setHeader('Content-Security-Policy', statusPolicy);
+    answer(response, 200, page, 'text/html; charset=utf-8');
+  });
+  get(assetPaths.style, guard, (_request, response) => {
+    answer(response, 200, styleSheet, 'text/css; charset=utf-8');
+  });
+  get(assetPaths.script, guard, (_request, response) => {
+    answer(response, 200, refreshScript, 'text/javascript; charset=utf-8');
   });
 
   app.use((_request, response) => answer(response, 404, 'Not found.\n'));

@@ -1,6 +1,16 @@
-/** What is known about the exporter's health, as data: the status page and /api/status show the same. Times are ISO 8601, UTC. */
+/**
+ * What the exporter knows, as data: the status page and /api/status show the same. Times are ISO 8601, UTC. What is
+ * not known is null, never 0.
+ */
 
-export interface Status {
+export interface Status extends Health {
+  readonly usage: UsageStatus;
+  readonly spend: SpendStatus;
+  readonly limits: LimitsStatus;
+}
+
+/** How the exporter itself is doing. */
+export interface Health {
   readonly version: string;
   readonly revision: string;
   /** The numbers are made up by the demonstration. */
@@ -33,4 +43,108 @@ export interface CountersStatus {
   readonly state: 'replaying' | 'shown' | 'rollover' | 'unavailable';
   /** A sentence for people, where there is something to say. */
   readonly message: string | null;
+}
+
+/** The last 24 hours: 23 whole ones and the running one. */
+export interface UsageStatus {
+  /** Apis that are counted: tokens and requests to models. Tools, such as searches, are not among them. */
+  readonly apis: readonly string[];
+  /** Oldest first. */
+  readonly hours: readonly HourStatus[];
+  /** Null where the usage is not grouped by it. */
+  readonly models: Ranking | null;
+  readonly projects: Ranking | null;
+}
+
+export interface HourStatus extends Amounts {
+  readonly start: string;
+  /** `partial`: not every api is known. `open`: in progress. `settling`: ended, but may still change. */
+  readonly state: 'unknown' | 'partial' | 'open' | 'settling' | 'settled';
+  /** Apis of which this hour is not known. */
+  readonly missing: readonly string[];
+}
+
+export interface Amounts {
+  readonly tokens: number | null;
+  readonly requests: number | null;
+}
+
+/** The ten with the most, and all others together. */
+export interface Ranking {
+  readonly top: readonly (Ranked & { readonly id: string; readonly name: string | null })[];
+  readonly rest: (Ranked & { readonly count: number }) | null;
+}
+
+export interface Ranked {
+  readonly tokens: number;
+  readonly requests: number;
+  /** As long as the hours; null where an hour is unknown. */
+  readonly byHour: readonly Amounts[];
+}
+
+/** The running UTC month. */
+export interface SpendStatus {
+  /** Like `2026-11`. */
+  readonly month: string;
+  /** Whether costs are read at all. */
+  readonly polled: boolean;
+  /** Only what the filters let through is known. */
+  readonly filtered: boolean;
+  /** Days until today of which nothing is known, like `2026-11-03`. */
+  readonly missing: readonly string[];
+  /** Empty until a day of the month was read. */
+  readonly currencies: readonly CurrencySpend[];
+}
+
+export interface CurrencySpend {
+  readonly currency: string;
+  /** Of the days that are known. */
+  readonly total: number;
+  /** Of the organization, for the month; null where none is set in this currency. */
+  readonly budget: number | null;
+  /** Every day of the month. */
+  readonly days: readonly DaySpend[];
+  /** Null where costs are not grouped by project. */
+  readonly projects: SpendRanking | null;
+}
+
+export interface DaySpend {
+  readonly day: string;
+  readonly state: 'unknown' | 'future' | 'open' | 'settling' | 'settled';
+  readonly amount: number | null;
+}
+
+export interface SpendRanking {
+  readonly top: readonly {
+    readonly id: string;
+    readonly name: string | null;
+    readonly amount: number;
+    readonly budget: number | null;
+  }[];
+  readonly rest: { readonly count: number; readonly amount: number } | null;
+}
+
+export interface LimitsStatus {
+  /** Those nearest to their limit, nearest first. */
+  readonly nearest: readonly NearLimit[];
+  /** How many limits could be compared with what is used. */
+  readonly compared: number;
+  /** Sentences for people: what cannot be told, and why. */
+  readonly unknown: readonly string[];
+}
+
+export interface NearLimit {
+  readonly kind: 'budget' | 'spend_limit' | 'spend_alert' | 'tokens_per_minute' | 'requests_per_minute';
+  /** Null for the organization. */
+  readonly projectId: string | null;
+  readonly projectName: string | null;
+  /** The model whose limit it is; null for money. */
+  readonly model: string | null;
+  /** The currency, or what is counted. */
+  readonly unit: string;
+  /** Money: of the month so far. Rates: of the busiest settled minute of the last hour. */
+  readonly used: number;
+  readonly limit: number;
+  /** `used / limit`. */
+  readonly share: number;
 }

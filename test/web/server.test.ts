@@ -42,6 +42,9 @@ const status: Status = {
     },
   ],
   counters: { anchor: '2026-01-01T00:00:00.000Z', state: 'replaying', message: null },
+  usage: { apis: [], hours: [], models: null, projects: null },
+  spend: { month: '2026-01', polled: false, filtered: false, missing: [], currencies: [] },
+  limits: { nearest: [], compared: 0, unknown: [] },
 };
 
 /** A clock whose sleeps end when the test says so. */
@@ -312,24 +315,35 @@ describe('routes', () => {
     expect(JSON.parse(answer.body.toString())).toEqual(status);
   });
 
-  test('the landing page escapes what others wrote, and allows nothing but its style', async () => {
+  test('the status page escapes what others wrote, and allows nothing but what is its own', async () => {
     const { ask } = await serve({ telemetryPath: '/m' });
     const { headers, body } = await ask('/');
     const text = body.toString();
     expect(headers['content-type']).toBe('text/html; charset=utf-8');
     expect(headers['content-security-policy']).toMatch(
-      /^default-src 'none'; style-src 'sha256-[^']+'; base-uri 'none'/,
+      /^default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'/,
     );
     expect(headers['x-content-type-options']).toBe('nosniff');
-    expect(text).toContain('<a href="/m">Metrics</a>');
-    expect(text).toContain('malformed – &lt;img src=x onerror=&quot;alert(&#39;&amp;&#39;)&quot;&gt;');
+    expect(text).toContain('<a href="./m">Metrics</a>');
+    expect(text).toContain('&lt;img src=x onerror=&quot;alert(&#39;&amp;&#39;)&quot;&gt;');
     expect(text).not.toContain('<img');
-    expect(text).not.toContain('demonstration');
+    expect(text).not.toContain('Demonstration');
   });
 
-  test('the landing page says when it is a demonstration', async () => {
-    const { ask } = await serve({ status: () => ({ ...status, simulated: true }) });
+  test('the status page says when it is a demonstration', async () => {
+    const { ask } = await serve({ status: async () => ({ ...status, simulated: true }) });
     expect((await ask('/')).body.toString()).toContain('every number is simulated');
+  });
+
+  test('what the status page loads is there, with its type', async () => {
+    const { ask } = await serve();
+    const page = (await ask('/')).body.toString();
+    expect([...page.matchAll(/ (?:src|href)="\.(\/status[^"]*)"/g)].map(([, path]) => path)).toEqual([
+      '/status.css',
+      '/status.js',
+    ]);
+    expect((await ask('/status.css')).headers['content-type']).toBe('text/css; charset=utf-8');
+    expect((await ask('/status.js')).headers['content-type']).toBe('text/javascript; charset=utf-8');
   });
 
   test('a body is not waited for', async () => {

@@ -1,0 +1,114 @@
+/** Health on the status page: the verdict, the figures, what fails and what to do, every api. */
+import { type Html, html } from './html.ts';
+import type { ApiStatus, CountersStatus, Status } from './status.ts';
+import { ago, money, reasonWords, share, shortly, span, until } from './words.ts';
+
+export function healthSection(status: Status): Html {
+  const { apis, counters, now } = status;
+  const failing = apis.filter(({ up }) => up === false);
+  return html`${verdict(apis)}
+${failing.length === 0 ? html`` : html`<ul class="failures">${failing.map((api) => failure(api, now))}</ul>`}
+<dl class="tiles">${tiles(status)}</dl>
+<p class="soft">${counterWords(counters)}</p>
+<details id="apis"${failing.length > 0 ? html` open` : html``}><summary>Every api</summary>
+<div class="scroll" tabindex="0" role="region" aria-label="Every api"><table>
+<thead><tr><th scope="col">Api</th><th scope="col">State</th><th scope="col">Last success</th><th scope="col">Settled data until</th><th scope="col">Next poll</th><th scope="col" class="number">Series</th></tr></thead>
+<tbody>${apis.map((api) => row(api, now))}</tbody>
+</table></div></details>`;
+}
+
+function verdict(apis: readonly ApiStatus[]): Html {
+  const count = (wanted: boolean | null) => apis.filter(({ up }) => up === wanted).length;
+  const [down, untried] = [count(false), count(null)];
+  const of = `${apis.length} ${apis.length === 1 ? 'api' : 'apis'}`;
+  if (apis.length === 0) return html`<p class="verdict warn">No api is polled.</p>`;
+  if (down > 0)
+    return html`<p class="verdict bad">${down === apis.length ? 'Failing' : 'Partly failing'}: ${down} of ${of} ${down === 1 ? 'fails' : 'fail'}.</p>`;
+  if (untried === apis.length) return html`<p class="verdict warn">Starting: no api has been asked yet.</p>`;
+  if (untried > 0)
+    return html`<p class="verdict warn">Starting: ${untried} of ${of} ${untried === 1 ? 'has' : 'have'} not been asked yet.</p>`;
+  return html`<p class="verdict good">Healthy: ${apis.length === 1 ? 'the api answers' : `all ${of} answer`}.</p>`;
+}
+
+function failure(api: ApiStatus, now: string): Html {
+  const { reason, message, whatToDo } = api;
+  const since =
+    api.lastSuccess === null ? 'It has not succeeded yet' : html`Last success ${ago(api.lastSuccess, now, '')}`;
+  return html`<li><strong>${api.api}: ${reason === null ? 'the last poll failed' : `${reasonWords(reason)} (${reason})`}.</strong> ${whatToDo ?? ''}<br><span class="soft">${since}; next try ${until(api.nextPoll, now, 'not known')}.${message === null ? '' : ` ${message}`}</span></li>`;
+}
+
+function tiles({ apis, usage, spend, limits, now }: Status): readonly Html[] {
+  const known = usage.hours.filter(({ state }) => state !== 'unknown');
+  const partial =
+    usage.hours.length - usage.hours.filter(({ state }) => state !== 'unknown' && state !== 'partial').length;
+  const sumOf = (amount: 'tokens' | 'requests') =>
+    known.some((hour) => hour[amount] !== null)
+      ? shortly(known.reduce((sum, hour) => sum + (hour[amount] ?? 0), 0))
+      : 'not known';
+  const note =
+    usage.apis.length === 0
+      ? 'none of these apis is polled'
+      : partial === 0
+        ? 'last 24 hours'
+        : `last 24 hours, ${partial} of them not wholly known`;
+  const nearest = limits.nearest[0];
+  const settled = newestSettled(apis);
+  return [
+    tile('Tokens', sumOf('tokens'), note),
+    tile('Requests to models', sumOf('requests'), note),
+    ...(spend.currencies.length === 0
+      ? [tile('Spend of the month', 'not known', spend.polled ? 'no day has been read yet' : 'costs are not polled')]
+      : spend.currencies
+          .slice(0, 2)
+          .map(({ currency, total, budget }) =>
+            tile(
+              'Spend of the month',
+              money(total, currency),
+              `${budget === null ? 'no budget is set' : `${share(total / budget)} of ${money(budget, currency)}`}${spend.missing.length === 0 ? '' : `; ${spend.missing.length} days not known`}`,
+            ),
+          )),
+    tile(
+      'Nearest limit',
+      nearest === undefined ? 'not known' : share(nearest.share),
+      nearest === undefined
+        ? 'nothing to compare'
+        : [nearest.projectName ?? nearest.projectId ?? 'the organization', nearest.model]
+            .filter((text) => text !== null)
+            .join(', '),
+    ),
+    tile(
+      'Age of settled usage',
+      settled === undefined ? 'not known' : span(Date.parse(now) - settled),
+      'the api that is furthest behind',
+    ),
+  ];
+}
+
+function tile(name: string, figure: string, note: string): Html {
+  return html`<div><dt>${name}</dt><dd class="figure">${figure}</dd><dd class="small">${note}</dd></div>`;
+}
+
+/** The end of settled minutes of the api that is furthest behind; undefined if one has none. Days are not compared. */
+function newestSettled(apis: readonly ApiStatus[]): number | undefined {
+  const ends = apis.filter(({ api }) => api !== 'costs').map(({ dataThrough }) => dataThrough['1m']);
+  const known = ends.flatMap((end) => (end === undefined ? [] : [Date.parse(end)]));
+  return known.length === 0 || known.length < ends.length ? undefined : Math.min(...known);
+}
+
+function row(api: ApiStatus, now: string): Html {
+  const [look, word] = api.up === null ? ['soft', 'not asked yet'] : api.up ? ['good', 'up'] : ['bad', 'down'];
+  const through = Object.entries(api.dataThrough);
+  const newest = through.sort(([, a], [, b]) => (a < b ? 1 : -1))[0];
+  return html`<tr><th scope="row">${api.api}</th><td class="${look}">${word}${api.reason === null ? '' : `: ${reasonWords(api.reason)}`}</td><td>${ago(api.lastSuccess, now, 'never')}</td><td>${newest === undefined ? 'not known' : ago(newest[1], now, '')}</td><td>${until(api.nextPoll, now, 'not known')}</td><td class="number">${api.series}</td></tr>\n`;
+}
+
+function counterWords({ state, anchor, message }: CountersStatus): string {
+  const since = anchor === null ? '' : ` since ${anchor.slice(0, 10)}`;
+  const words = {
+    replaying: `Counters${since} are being read and appear when they are complete.`,
+    shown: `Counters count${since}.`,
+    rollover: 'Counters are passing over to the new period.',
+    unavailable: 'Counters are not shown.',
+  } as const;
+  return message === null ? words[state] : `${words[state]} ${message}`;
+}

@@ -1,0 +1,91 @@
+/** Numbers, times and reasons as people read them on the status page. */
+import { type Html, html } from './html.ts';
+
+const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
+const short = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
+const percent = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 0 });
+
+/** `1,234,567` */
+export function exactly(value: number): string {
+  return whole.format(value);
+}
+
+/** `1.23M` */
+export function shortly(value: number): string {
+  return short.format(value);
+}
+
+/** `64%`; what is there but less than 1% is not 0%. */
+export function share(value: number): string {
+  return value > 0 && value < 0.01 ? '<1%' : percent.format(value);
+}
+
+/** `$1,234.50`, or `12.50 xyz` for what is no code of a currency. */
+export function money(amount: number, currency: string): string {
+  return moneyWith(amount, currency, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+}
+
+/** `$1.2K`: for axes. */
+export function shortMoney(amount: number, currency: string): string {
+  return moneyWith(amount, currency, { notation: 'compact', maximumSignificantDigits: 3 });
+}
+
+function moneyWith(amount: number, currency: string, options: Intl.NumberFormatOptions): string {
+  if (!/^[a-z]{3}$/.test(currency)) return `${new Intl.NumberFormat('en', options).format(amount)} ${currency}`;
+  return new Intl.NumberFormat('en', { ...options, style: 'currency', currency }).format(amount);
+}
+
+/** `12 s`, `3 min`, `2 h`, `4 days` */
+export function span(milliseconds: number): string {
+  const seconds = Math.round(milliseconds / 1_000);
+  if (seconds < 90) return `${seconds} s`;
+  if (seconds < 90 * 60) return `${Math.round(seconds / 60)} min`;
+  if (seconds < 48 * 3_600) return `${Math.round(seconds / 3_600)} h`;
+  return `${Math.round(seconds / 86_400)} days`;
+}
+
+/** How long ago, with the instant itself for who points at it; `empty` for null. */
+export function ago(instant: string | null, now: string, empty: string): Html {
+  if (instant === null) return html`${empty}`;
+  const passed = Date.parse(now) - Date.parse(instant);
+  return time(instant, passed < 0 ? `in ${span(-passed)}` : `${span(passed)} ago`);
+}
+
+/** In how long. */
+export function until(instant: string | null, now: string, empty: string): Html {
+  if (instant === null) return html`${empty}`;
+  const left = Date.parse(instant) - Date.parse(now);
+  return time(instant, left <= 0 ? 'now' : `in ${span(left)}`);
+}
+
+function time(instant: string, words: string): Html {
+  return html`<time datetime="${instant}" title="${instant.slice(0, 19).replace('T', ' ')} UTC">${words}</time>`;
+}
+
+/** `09:00` of an ISO instant. */
+export function clockTime(instant: string): string {
+  return instant.slice(11, 16);
+}
+
+/** `20 Nov` of an ISO day or instant. */
+export function dayOf(instant: string): string {
+  const months = ['Jan', 'Feb', 'Mar', 'Apr', 'May', 'Jun', 'Jul', 'Aug', 'Sep', 'Oct', 'Nov', 'Dec'];
+  return `${Number(instant.slice(8, 10))} ${months[Number(instant.slice(5, 7)) - 1] ?? ''}`;
+}
+
+const reasons: Readonly<Record<string, string>> = {
+  auth: 'OpenAI refuses the key',
+  permission: 'the key lacks a scope',
+  rate_limited: 'OpenAI asks for fewer requests',
+  timeout: 'no answer in time',
+  server: 'OpenAI has trouble',
+  rejected: 'OpenAI refuses the request',
+  network: 'OpenAI cannot be reached',
+  malformed: 'the answer makes no sense',
+  too_large: 'the answer is larger than is taken',
+};
+
+/** Why a poll failed, in words; the word of the metrics where there are none. */
+export function reasonWords(reason: string): string {
+  return reasons[reason] ?? reason;
+}

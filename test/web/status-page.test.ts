@@ -1,0 +1,124 @@
+/** The status page as text: what it says of what is known, of what is not, and of what others wrote. */
+import { expect, test } from 'vitest';
+import { scaleTop } from '../../src/web/charts.ts';
+import type { ApiStatus, Status } from '../../src/web/status.ts';
+import { statusPage } from '../../src/web/status-page.ts';
+
+const api: ApiStatus = {
+  api: 'completions',
+  up: true,
+  lastSuccess: '2026-01-15T12:29:00.000Z',
+  lastPoll: '2026-01-15T12:29:00.000Z',
+  nextPoll: '2026-01-15T12:31:00.000Z',
+  reason: null,
+  message: null,
+  whatToDo: null,
+  dataThrough: { '1m': '2026-01-15T12:14:00.000Z' },
+  series: 12,
+};
+
+const empty: Status = {
+  version: '1.2.3',
+  revision: 'abc',
+  simulated: false,
+  startedAt: '2026-01-15T12:00:00.000Z',
+  now: '2026-01-15T12:30:00.000Z',
+  apis: [api],
+  counters: { anchor: '2026-01-01T00:00:00.000Z', state: 'shown', message: null },
+  usage: { apis: ['completions'], hours: [], models: null, projects: null },
+  spend: { month: '2026-01', polled: true, filtered: false, missing: [], currencies: [] },
+  limits: { nearest: [], compared: 0, unknown: [] },
+};
+
+const text = (status: Partial<Status>) => statusPage({ ...empty, ...status }, '/metrics');
+
+test.each([
+  [{ apis: [api] }, 'Healthy: the api answers.'],
+  [{ apis: [api, { ...api, api: 'costs' }] }, 'Healthy: all 2 apis answer.'],
+  [{ apis: [{ ...api, up: null }] }, 'Starting: no api has been asked yet.'],
+  [{ apis: [api, { ...api, up: null }] }, 'Starting: 1 of 2 apis has not been asked yet.'],
+  [{ apis: [api, { ...api, up: false }] }, 'Partly failing: 1 of 2 apis fails.'],
+  [{ apis: [] }, 'No api is polled.'],
+])('the verdict of %o', (status, verdict) => {
+  expect(text(status)).toContain(verdict);
+});
+
+test('a failure is told in words, with what to do and when it is tried again; the tab says so, too', () => {
+  const failing = { ...api, up: false, reason: 'network', message: 'refused', whatToDo: 'Check DNS.' };
+  const page = text({ apis: [failing] });
+  expect(page).toContain('OpenAI cannot be reached (network).</strong> Check DNS.');
+  expect(page).toMatch(/Last success <time [^>]*>60 s ago<\/time>; next try <time [^>]*>in 60 s<\/time>\. refused/);
+  expect(page).toContain('<title>1 failing · openai-usage-exporter</title>');
+});
+
+test('what is not known is not 0', () => {
+  const page = text({});
+  expect(page).toContain('no hour has been read');
+  expect(page).toContain('no day of this month has been read');
+  expect(page).toContain('There is no limit');
+  expect(page).not.toMatch(/[>$]0(?:\.00)?</);
+});
+
+test('costs that are not polled, and apis that are not, are said to be so', () => {
+  const page = text({
+    usage: { ...empty.usage, apis: [] },
+    spend: { ...empty.spend, polled: false },
+  });
+  expect(page).toContain('costs are not polled');
+  expect(page).toContain('None of the apis that count tokens');
+});
+
+test('what others wrote is only text', () => {
+  const evil = '"><img src=x onerror=alert(1)>';
+  const row = { id: evil, name: evil, tokens: 5, requests: 1, byHour: [{ tokens: 5, requests: 1 }] };
+  const page = text({
+    apis: [{ ...api, up: false, reason: evil, message: evil, whatToDo: evil }],
+    usage: {
+      apis: [evil],
+      hours: [{ start: '2026-01-15T12:00:00.000Z', state: 'open', missing: [], tokens: 5, requests: 1 }],
+      models: { top: [row], rest: null },
+      projects: { top: [row], rest: null },
+    },
+    spend: {
+      ...empty.spend,
+      currencies: [
+        {
+          currency: evil,
+          total: 1,
+          budget: null,
+          days: [{ day: '2026-01-01', state: 'open', amount: 1 }],
+          projects: { top: [{ id: evil, name: evil, amount: 1, budget: null }], rest: null },
+        },
+      ],
+    },
+    limits: {
+      nearest: [
+        {
+          kind: 'spend_alert',
+          projectId: evil,
+          projectName: evil,
+          model: null,
+          unit: evil,
+          used: 1,
+          limit: 2,
+          share: 0.5,
+        },
+      ],
+      compared: 1,
+      unknown: [evil],
+    },
+  });
+  expect(page).not.toContain('<img');
+  expect(page).toContain('&lt;img');
+});
+
+test.each([
+  [0, 0],
+  [1, 1],
+  [1.2, 1.5],
+  [7, 8],
+  [23_000_000, 30_000_000],
+  [0.03, 0.03],
+])('the scale of %d ends at %d', (value, top) => {
+  expect(scaleTop(value)).toBeCloseTo(top, 9);
+});
