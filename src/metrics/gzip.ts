@@ -3,10 +3,7 @@
  * compression alone. Whole gzip files put one after another would be simpler, but browsers show only the first
  * of them and curl fails; so the parts are raw deflate blocks within one stream (RFC 1951, RFC 1952).
  */
-import { promisify } from 'node:util';
-import { constants, crc32, deflateRaw, deflateRawSync } from 'node:zlib';
-
-const deflate = promisify(deflateRaw);
+import { constants, crc32, createDeflateRaw, type DeflateRaw, deflateRawSync } from 'node:zlib';
 
 /** A compressed part: raw deflate that ends on a byte and is not the stream's last block. */
 export interface Piece {
@@ -18,8 +15,32 @@ export interface Piece {
 
 /** Compresses off the event loop. Each piece stands alone: it refers to no text of the pieces before it. */
 export async function compressPiece(text: Buffer, level: number = 6): Promise<Piece> {
-  const bytes = await deflate(text, { level, finishFlush: constants.Z_SYNC_FLUSH });
+  const bytes = await deflate(text, level);
   return { bytes, length: text.length, crc: crc32(text) };
+}
+
+/** Streams that wait for the next piece, by level: each has a quarter of a megabyte, too much to be had anew each time. */
+const idle = new Map<number, DeflateRaw[]>();
+
+async function deflate(text: Buffer, level: number): Promise<Buffer> {
+  const waiting = idle.get(level) ?? [];
+  idle.set(level, waiting);
+  const stream = waiting.pop() ?? createDeflateRaw({ level });
+  const chunks: Buffer[] = [];
+  const take = (chunk: Buffer) => chunks.push(chunk);
+  stream.on('data', take);
+  await new Promise<void>((resolve, reject) => {
+    stream.once('error', reject);
+    stream.write(text);
+    stream.flush(constants.Z_SYNC_FLUSH, () => {
+      stream.off('error', reject);
+      resolve();
+    });
+  });
+  stream.off('data', take);
+  stream.reset();
+  waiting.push(stream);
+  return Buffer.concat(chunks);
 }
 
 /** The same at once, for texts so small that waiting for a thread would take longer. */
