@@ -60,8 +60,9 @@ export function* renderApi(view: View, kept: KeptParts): Generator<Rendered> {
       gauge,
       shown.map((each) => (add) => recentSamples(series, field, index, each, add)),
       (block, header, at) => {
-        const { bucket, before } = shown[at] ?? {};
-        const source = [header, bucket, series.seriesOf(index), ...(before ?? [])];
+        const { bucket, before, state } = shown[at] ?? {};
+        // An hour that ends is settling from then on, though nothing in it has changed.
+        const source = [header, state, bucket, series.seriesOf(index), ...(before ?? [])];
         return kept.parts(`${gauge.name} ${at}`, source, () => renderBlock(gauge, header, block));
       },
     );

@@ -11,8 +11,9 @@ import type { FaultRule } from '../../src/simulation/faults.ts';
 import { createOrganization, type Organization } from '../../src/simulation/organization.ts';
 import type { ProfileOptions } from '../../src/simulation/profile.ts';
 import { labelText, labelValue } from '../../src/usage/labels.ts';
+import { valuesOf } from '../helpers/exposition.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
-import { type LivingExporter, liveExporter, simulatedClient } from '../helpers/living-exporter.ts';
+import { type LivingExporter, liveExporter, rowsClient, simulatedClient } from '../helpers/living-exporter.ts';
 import { seconds } from '../helpers/rows.ts';
 
 // Hours are lived through here: on a busy machine that takes its time.
@@ -303,4 +304,21 @@ describe('a key that is refused', () => {
       for (const { endpoint } of exporter.apis) expect(await self(`openai_up{api="${endpoint.api}"}`)).toBe(1);
     },
   );
+});
+
+test('an hour that has ended is settling from then on, though it has not been read again', async () => {
+  const end = Date.parse('2026-11-20T10:00:00Z');
+  const clientOf = rowsClient(
+    ({ width }) => (width === '1h' ? [{ model: 'm', input_tokens: 60 }] : []),
+    ({ at }) => (at >= end ? { reason: 'server' } : undefined),
+  );
+  const flags = ['--poll.apis=embeddings', '--poll.group-by=model'];
+  const living = liveExporter({ start: '2026-11-20T09:50:03Z', flags, clientOf });
+  const states = () =>
+    valuesOf(living.text(), 'openai_usage_embeddings_input_tokens', ['state'], { bucket_width: '1h' });
+  await living.until('2026-11-20T09:59:30Z');
+  expect(states()).toEqual({ settled: 60, open: 60 });
+  await living.until('2026-11-20T10:05:00Z');
+  expect(states()).toEqual({ settled: 60, settling: 60 });
+  await living.end();
 });
