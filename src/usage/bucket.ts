@@ -79,7 +79,7 @@ export function* collectInSteps(
   const open = readAt < end * 1_000 && raw.end < end;
   if (!whole && !open) return undefined;
 
-  if (raw.rows > groups.room) groups.admit(tuplesOf(raw));
+  if (raw.rows > groups.room) yield* groups.admitInSteps(tuplesOf(raw));
   const slots = new Map<number, number>();
   const slotOf = (group: number): number => {
     const known = slots.get(group);
