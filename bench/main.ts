@@ -1,9 +1,10 @@
 /**
  * Measures the built program: `npm run bench` for the table of sizes, `npm run bench -- --series=1000,10000` for some
- * of them, and `npm run bench -- start|groups|replay|requests` for one question each.
+ * of them, and `npm run bench -- start|groups|replay|requests|rules` for one question each.
  */
 import { parseArgs } from 'node:util';
 import { measureGroups, measureReplay, measureRequests, measureStart } from './cases.ts';
+import { measureRules } from './rules.ts';
 import { groupsFor, measureSize, type SizeResult } from './sizes.ts';
 import { tableOf } from './table.ts';
 
@@ -22,6 +23,7 @@ const cases: Readonly<Record<string, () => Promise<string>>> = {
   groups: () => measureGroups(Number(values.polls)),
   replay: measureReplay,
   requests: measureRequests,
+  rules: () => measureRules(),
 };
 
 for (const name of positionals) {

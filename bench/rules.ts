@@ -1,0 +1,325 @@
+/**
+ * How long Prometheus takes for the rules and for every query of the boards, with 30 days of recorded series and an
+ * organization of about 20,000 series: a made-up page that is scraped, and a past that is written to Prometheus.
+ */
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { findProgram, freePort, startProgram } from '../deploy/stack/programs.ts';
+import { encodeWrite, type Series, snappy } from './remote-write.ts';
+
+const groups = 620;
+const projects = 50;
+const models = 14;
+const keys = 200;
+const days = 30;
+const step = 240;
+
+type Labels = Readonly<Record<string, string>>;
+
+const projectOf = (i: number) => `proj_${i % projects}`;
+const keyOf = (i: number) => `key_${i % keys}`;
+const modelOf = (i: number) => `gpt-${i % models}`;
+const identity = (i: number): Labels => ({
+  project_id: projectOf(i),
+  user_id: `user_${i % 100}`,
+  api_key_id: keyOf(i),
+  model: modelOf(i),
+  batch: i % 9 === 0 ? 'true' : 'false',
+  service_tier: i % 5 === 0 ? 'flex' : 'default',
+});
+const named = (i: number): Labels => ({
+  ...identity(i),
+  project_name: `Project ${i % projects}`,
+  api_key_name: `Key ${i % keys}`,
+  user_name: `User ${i % 100}`,
+});
+const line = (i: number): Labels => ({
+  currency: 'usd',
+  project_id: projectOf(i),
+  line_item: `${modelOf(i)}, ${i % 2 === 0 ? 'input' : 'output'}`,
+  api_key_id: keyOf(i),
+});
+
+function sample(name: string, labels: Labels, value: number): string {
+  const pairs = Object.entries(labels).map(([label, text]) => `${label}="${text}"`);
+  return `${name}{${pairs.join(',')}} ${value}`;
+}
+
+const fields = ['input_tokens', 'output_tokens', 'num_model_requests', 'input_cached_tokens', 'input_uncached_tokens'];
+const range = (count: number) => Array.from({ length: count }, (_, index) => index);
+
+/** The page of the made-up organization at an instant, in seconds. */
+function page(now: number): string {
+  const lines: string[] = [
+    'openai_exporter_build_info{version="0",revision="0"} 1',
+    `process_start_time_seconds ${now - 1e6}`,
+  ];
+  for (const i of range(groups)) {
+    for (const [f, field] of fields.entries()) {
+      lines.push(sample(`openai_completions_${field}_total`, identity(i), Math.floor(now * (1 + ((i + f) % 7)))));
+      for (const [bucket_width, state] of [
+        ['1m', 'settled'],
+        ['1h', 'settled'],
+        ['1h', 'settling'],
+        ['1h', 'open'],
+      ] as const) {
+        lines.push(
+          sample(`openai_usage_completions_${field}`, { bucket_width, state, ...identity(i) }, 60 * (1 + (i % 7))),
+        );
+      }
+    }
+    for (const state of ['open', 'settling', 'settled']) {
+      lines.push(sample('openai_usage_costs_amount_value', { bucket_width: '1d', state, ...line(i) }, i / 10));
+      lines.push(
+        sample(
+          'openai_usage_costs_quantity',
+          { bucket_width: '1d', state, ...line(i), quantity_unit: 'tokens' },
+          i * 1e6,
+        ),
+      );
+    }
+    lines.push(sample('openai_costs_month_to_date_amount_value', line(i), i));
+    lines.push(sample('openai_costs_previous_month_amount_value', line(i), 2 * i));
+  }
+  for (const i of range(projects)) {
+    lines.push(
+      sample('openai_project_info', { project_id: projectOf(i), project_name: `Project ${i}`, status: 'active' }, 1),
+    );
+    lines.push(sample('openai_project_budget_amount', { currency: 'usd', project_id: projectOf(i) }, 20_000));
+    lines.push(
+      sample(
+        'openai_project_spend_limit_amount',
+        { currency: 'usd', enforcement: 'enforcing', project_id: projectOf(i) },
+        20_000,
+      ),
+    );
+    for (const m of range(models)) {
+      const of = { project_id: projectOf(i), model: modelOf(m) };
+      lines.push(sample('openai_project_rate_limit_max_tokens_per_1_minute', of, 1e6));
+      lines.push(sample('openai_project_rate_limit_max_requests_per_1_minute', of, 1e4));
+      lines.push(sample('openai_project_model_limit_info', { ...of, limit_model: modelOf(m) }, 1));
+    }
+  }
+  lines.push(sample('openai_organization_budget_amount', { currency: 'usd' }, 300_000));
+  for (const i of range(keys)) {
+    const of = {
+      api_key_id: keyOf(i),
+      api_key_name: `Key ${i}`,
+      project_id: projectOf(i),
+      owner_type: 'user',
+      owner_id: `user_${i}`,
+    };
+    lines.push(sample('openai_api_key_info', of, 1));
+  }
+  for (const i of range(100))
+    lines.push(sample('openai_user_info', { user_id: `user_${i}`, user_name: `User ${i}` }, 1));
+  for (const api of ['completions', 'costs', 'images']) {
+    lines.push(sample('openai_up', { api }, 1));
+    lines.push(sample('openai_exporter_data_through_timestamp_seconds', { api, bucket_width: '1m' }, now - 900));
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+/** The recorded series that boards read over long spans, without their samples. */
+function past(): readonly Labels[] {
+  const level = 'job_project_key_user_model:openai_';
+  const pairs = range(projects * models).map((i) => ({
+    project_id: projectOf(i),
+    project_name: `Project ${i % projects}`,
+    model: modelOf(Math.floor(i / projects)),
+  }));
+  const all: Labels[] = [];
+  for (const i of range(groups)) {
+    for (const direction of ['input', 'output']) {
+      all.push({ __name__: `${level}tokens:rate5m`, api: 'completions', direction, ...named(i) });
+    }
+    all.push({ __name__: `${level}requests:rate5m`, api: 'completions', ...named(i) });
+    all.push({ __name__: `${level}cached_tokens:rate5m`, api: 'completions', ...named(i) });
+    const { project_id = '', project_name = '', api_key_id = '', api_key_name = '' } = named(i);
+    all.push({ __name__: 'job_project_key:openai_tokens:rate5m', project_id, project_name, api_key_id, api_key_name });
+  }
+  for (const pair of pairs) {
+    for (const name of ['tokens', 'requests']) {
+      all.push({ __name__: `job_project_model:openai_${name}:rate5m`, api: 'completions', ...pair });
+    }
+    all.push({ __name__: 'job_project_model:openai_completions_input_tokens:rate5m', ...pair });
+    const { model, ...project } = pair;
+    all.push({
+      __name__: 'job_project_limit:openai_rate_limit_used:ratio',
+      limit: 'tokens',
+      limit_model: model,
+      ...project,
+    });
+  }
+  for (const i of range(projects)) {
+    const project = { project_id: projectOf(i), project_name: `Project ${i}` };
+    all.push({ __name__: 'job_project:openai_tokens:rate5m', ...project });
+    for (const name of ['today', 'settled_day', 'month_to_date']) {
+      all.push({ __name__: `job_project:openai_costs_${name}_amount:sum`, currency: 'usd', ...project });
+    }
+  }
+  const unique = new Map(all.map((labels) => [JSON.stringify(labels), labels]));
+  return [...unique.values()];
+}
+
+async function writePast(url: string, until: number): Promise<number> {
+  const series = past().map((labels) => ({ job: 'openai', ...labels }));
+  const chunk = 6 * 3_600;
+  let samples = 0;
+  for (let from = until - days * 86_400; from < until; from += chunk) {
+    const written: Series[] = series.map((labels, index) => {
+      const values: [number, number][] = [];
+      for (let at = from; at < Math.min(from + chunk, until); at += step)
+        values.push([at * 1_000, (index % 97) + Math.sin(at / 9_000)]);
+      samples += values.length;
+      return { labels, samples: values };
+    });
+    const answer = await fetch(`${url}/api/v1/write`, {
+      method: 'POST',
+      headers: { 'content-encoding': 'snappy', 'content-type': 'application/x-protobuf' },
+      body: snappy(encodeWrite(written)),
+    });
+    if (!answer.ok) throw new Error(`writing the past: ${answer.status} ${await answer.text()}`);
+  }
+  return samples;
+}
+
+interface RuleAnswer {
+  readonly data: {
+    readonly groups: readonly {
+      readonly name: string;
+      readonly evaluationTime: number;
+      readonly rules: readonly {
+        readonly name: string;
+        readonly evaluationTime: number;
+        readonly lastError?: string;
+      }[];
+    }[];
+  };
+}
+
+interface BoardFile {
+  readonly title: string;
+  readonly panels: readonly {
+    readonly title: string;
+    readonly targets?: readonly { readonly expr: string; readonly instant: boolean; readonly refId: string }[];
+  }[];
+}
+
+const milliseconds = (seconds: number) => `${Math.round(seconds * 1_000)} ms`;
+
+/** A report for people. Takes about a quarter of an hour. @param root folder of the package */
+export async function measureRules(root = process.cwd()): Promise<string> {
+  const directory = mkdtempSync(join(tmpdir(), 'bench-rules-'));
+  const exporter = createServer((_request, response) => response.end(page(Date.now() / 1_000)));
+  await new Promise<void>((resolve) => exporter.listen(0, '127.0.0.1', resolve));
+  const address = exporter.address();
+  const target = typeof address === 'object' && address !== null ? `127.0.0.1:${address.port}` : '';
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const file = join(directory, 'prometheus.yml');
+  writeFileSync(file, 'global: {}\n');
+  const prometheus = await startProgram({
+    name: 'Prometheus',
+    path: findProgram(['prometheus'], 'prometheus'),
+    args: [
+      ...[
+        `--config.file=${file}`,
+        `--storage.tsdb.path=${join(directory, 'data')}`,
+        `--web.listen-address=127.0.0.1:${port}`,
+      ],
+      ...['--web.enable-remote-write-receiver', '--web.enable-lifecycle', '--log.level=warn'],
+    ],
+    log: join(directory, 'log'),
+    readyUrl: `${url}/-/ready`,
+  });
+  try {
+    const report: string[] = [];
+    const lines = page(0).split('\n').length - 1;
+    const started = performance.now();
+    const samples = await writePast(url, Math.floor(Date.now() / 1_000 / step) * step - step);
+    report.push(
+      `${lines} series scraped, ${(samples / 1e6).toFixed(1)} million samples of ${past().length} recorded series in ${days} days (written in ${Math.round((performance.now() - started) / 1_000)} s)`,
+    );
+    writeFileSync(
+      file,
+      JSON.stringify({
+        global: { scrape_interval: '15s', evaluation_interval: '1m' },
+        rule_files: [join(root, 'deploy/prometheus/rules/*.yml')],
+        scrape_configs: [{ job_name: 'openai', static_configs: [{ targets: [target] }] }],
+      }),
+    );
+    await fetch(`${url}/-/reload`, { method: 'POST' });
+    // Blocks are compacted meanwhile, and every group is evaluated at least twice with whole windows.
+    await sleep(11 * 60_000);
+
+    const answer: RuleAnswer = JSON.parse(await (await fetch(`${url}/api/v1/rules`)).text());
+    const rules = answer.data.groups.flatMap((group) => group.rules);
+    for (const { name, lastError } of rules) if (lastError) throw new Error(`${name}: ${lastError}`);
+    const [slowest] = [...rules].sort((a, b) => b.evaluationTime - a.evaluationTime);
+    report.push(
+      `${rules.length} rules: ${milliseconds(rules.reduce((sum, rule) => sum + rule.evaluationTime, 0))} together; the slowest ${slowest?.name}, ${milliseconds(slowest?.evaluationTime ?? 0)}`,
+    );
+
+    const took: { readonly panel: string; readonly seconds: number; readonly series: number }[] = [];
+    for (const name of readdirSync(join(root, 'grafana/dashboards')).filter((each) => each.endsWith('.json'))) {
+      const board: BoardFile = JSON.parse(readFileSync(join(root, 'grafana/dashboards', name), 'utf8'));
+      for (const panel of board.panels) {
+        for (const { expr, instant, refId } of panel.targets ?? []) {
+          took.push({ panel: `${board.title}: ${panel.title} ${refId}`, ...(await time(url, expr, instant)) });
+        }
+      }
+    }
+    took.sort((a, b) => b.seconds - a.seconds);
+    report.push(`${took.length} queries of the boards for ${days} days; the slowest:`);
+    for (const { panel, seconds, series } of took.slice(0, 8))
+      report.push(`  ${milliseconds(seconds).padStart(8)}  ${panel} (${series} series)`);
+    return report.join('\n');
+  } finally {
+    await prometheus.stop();
+    exporter.closeAllConnections();
+    exporter.close();
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+/** The middle one of three. */
+async function time(
+  url: string,
+  expr: string,
+  instant: boolean,
+): Promise<{ readonly seconds: number; readonly series: number }> {
+  const end = Math.floor(Date.now() / 1_000);
+  // As many points as a wide panel has.
+  const width = 1_800;
+  const values: Readonly<Record<string, string>> = {
+    ...{
+      __interval: `${width}s`,
+      __rate_interval: `${width + 30}s`,
+      __range: `${days}d`,
+      __range_s: String(days * 86_400),
+    },
+    ...{ job: '.+', instance: '.+', currency: 'usd' },
+  };
+  const query = expr.replaceAll(/\$(\w+)/g, (_, name: string) => values[name] ?? '.*');
+  const times: number[] = [];
+  let series = 0;
+  for (let run = 0; run < 3; run++) {
+    const begun = performance.now();
+    const answer = await fetch(`${url}/api/v1/${instant ? 'query' : 'query_range'}`, {
+      method: 'POST',
+      body: new URLSearchParams(
+        instant ? { query } : { query, start: String(end - days * 86_400), end: String(end), step: String(width) },
+      ),
+    });
+    const body: { readonly status: string; readonly error?: string; readonly data: { readonly result: unknown[] } } =
+      JSON.parse(await answer.text());
+    times.push((performance.now() - begun) / 1_000);
+    if (body.status !== 'success') throw new Error(`${body.error}: ${query}`);
+    series = body.data.result.length;
+  }
+  return { seconds: times.sort((a, b) => a - b)[1] ?? 0, series };
+}
