@@ -44,6 +44,8 @@ export interface SizeResult {
 }
 
 export interface Timings {
+  /** The fastest tenth, the median, and the slowest hundredth. */
+  readonly gzip10: number;
   readonly gzip: number;
   readonly gzip99: number;
   readonly plain: number;
@@ -187,6 +189,7 @@ async function timings(exporter: Scraper, buffer: Scraper): Promise<readonly [Ti
     times.buffer.plain.push((await buffer.scrape('identity')).took);
   }
   const of = ({ gzip, plain }: { readonly gzip: number[]; readonly plain: number[] }): Timings => ({
+    gzip10: quantile(gzip, 0.1),
     gzip: median(gzip),
     gzip99: quantile(gzip, 0.99),
     plain: median(plain),

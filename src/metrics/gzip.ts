@@ -44,10 +44,13 @@ async function deflate(text: Buffer, level: number): Promise<Buffer> {
 }
 
 /** The same at once, for texts so small that waiting for a thread would take longer. */
-export function compressSmallPiece(text: Buffer, level: number = 1): Piece {
-  const bytes = deflateRawSync(text, { level, finishFlush: constants.Z_SYNC_FLUSH });
+export function compressSmallPiece(text: Buffer): Piece {
+  const bytes = deflateRawSync(text, small);
   return { bytes, length: text.length, crc: crc32(text) };
 }
+
+/** Little memory, which would take longer to be had than the text to be compressed. */
+const small = { level: 1, windowBits: 13, memLevel: 5, finishFlush: constants.Z_SYNC_FLUSH } as const;
 
 /** What begins a stream: no name, no time, so that equal pages are equal bytes. */
 export const gzipHeader: Buffer = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);

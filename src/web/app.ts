@@ -37,6 +37,8 @@ export interface AppOptions {
   readonly clock: Clock;
 }
 
+const answered = Symbol('answered');
+
 /** The longest that one answer to a scrape may take, so that a slow reader holds an old page only for a while. */
 const longestScrape = 60_000;
 
@@ -126,7 +128,8 @@ function scrapeHandler({ page, self, maxRequests, onRejected, clock, log }: AppO
     const over = new AbortController();
     response.once('close', () => {
       inFlight -= 1;
-      over.abort();
+      // With a reason of its own, for making an error takes longer than anything else here.
+      over.abort(answered);
     });
     clock.sleep(longestScrape, over.signal).then(
       () => {
