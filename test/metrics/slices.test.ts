@@ -42,7 +42,7 @@ const put: fc.Arbitrary<Put> = fc.record({
 const step = fc.record({
   before: fc.array(put, { maxLength: 4 }),
   during: fc.array(put, { maxLength: 6 }),
-  passes: fc.constantFrom(0, minute, 20 * minute, 2 * hour),
+  passes: fc.constantFrom(0, minute, 20 * minute, 52 * minute, 2 * hour),
 });
 
 const openings = fc.constantFrom<Opening>('zero', 'history');
