@@ -110,7 +110,19 @@ test('a page made in slices, while buckets come in, is that made at once, byte f
         expect(publisher.series()).toBe((atOnce.match(/^[a-z]/gm) ?? []).length);
       }
     }),
-    { numRuns: 30 },
+    {
+      numRuns: 30,
+      // An hour in progress ends, and nothing else happens.
+      examples: [
+        [
+          [
+            { before: [{ width: '1h', back: 0, first: 0, count: 2, value: 1, unknown: false }], during: [], passes: 0 },
+            { before: [], during: [], passes: 52 * minute },
+          ],
+          'zero',
+        ],
+      ],
+    },
   );
 }, 60_000);
 
