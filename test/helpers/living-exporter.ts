@@ -44,7 +44,8 @@ export interface LivingOptions {
 
 export function liveExporter({ start, flags = [], clientOf, memory, clock: given }: LivingOptions): LivingExporter {
   const clock = given ?? createVirtualClock({ start: Date.parse(start) });
-  const parsed = parseSettings(['demo', '--names.refresh=0', ...flags], {});
+  const named = flags.some((flag) => flag.startsWith('--names.refresh='));
+  const parsed = parseSettings(['demo', ...(named ? [] : ['--names.refresh=0']), ...flags], {});
   if (!('settings' in parsed)) throw new Error(JSON.stringify(parsed));
   const log = recordingLog();
   const stop = new AbortController();
