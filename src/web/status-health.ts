@@ -9,12 +9,23 @@ export function healthSection(status: Status): Html {
   return html`${verdict(apis)}
 ${failing.length === 0 ? html`` : html`<ul class="failures">${failing.map((api) => failure(api, now))}</ul>`}
 <dl class="tiles">${tiles(status)}</dl>
-<p class="soft">${counterWords(counters)}</p>
-<details id="apis"${failing.length > 0 ? html` open` : html``}><summary>Every api</summary>
+<ul class="apis" aria-label="Apis and their last success">${apis.map((api) => chip(api, now))}</ul>
+<details id="apis"${failing.length > 0 ? html` open` : html``}><summary>Every api in full, and the counters</summary>
 <div class="scroll" tabindex="0" role="region" aria-label="Every api"><table>
 <thead><tr><th scope="col">Api</th><th scope="col">State</th><th scope="col">Last success</th><th scope="col">Settled data until</th><th scope="col">Next poll</th><th scope="col" class="number">Series</th></tr></thead>
 <tbody>${apis.map((api) => row(api, now))}</tbody>
-</table></div></details>`;
+</table></div>
+<p class="soft">${counterWords(counters)}</p></details>`;
+}
+
+function chip({ api, up, lastSuccess }: ApiStatus, now: string): Html {
+  const [look, word] = lookOf(up);
+  return html`<li>${api} <strong class="${look}">${word}</strong> <span class="soft">${ago(lastSuccess, now, 'never')}</span></li>`;
+}
+
+function lookOf(up: boolean | null): readonly [look: string, word: string] {
+  if (up === null) return ['soft', 'not asked yet'];
+  return up ? ['good', 'up'] : ['bad', 'down'];
 }
 
 function verdict(apis: readonly ApiStatus[]): Html {
@@ -55,14 +66,14 @@ function tiles({ apis, usage, spend, limits, now }: Status): readonly Html[] {
   const settled = newestSettled(apis);
   return [
     tile('Tokens', sumOf('tokens'), note),
-    tile('Requests to models', sumOf('requests'), note),
+    tile('Requests', sumOf('requests'), note),
     ...(spend.currencies.length === 0
-      ? [tile('Spend of the month', 'not known', spend.polled ? 'no day has been read yet' : 'costs are not polled')]
+      ? [tile('Spend this month', 'not known', spend.polled ? 'no day has been read yet' : 'costs are not polled')]
       : spend.currencies
           .slice(0, 2)
           .map(({ currency, total, budget }) =>
             tile(
-              'Spend of the month',
+              'Spend this month',
               money(total, currency),
               `${budget === null ? 'no budget is set' : `${share(total / budget)} of ${money(budget, currency)}`}${spend.missing.length === 0 ? '' : `; ${spend.missing.length} days not known`}`,
             ),
@@ -77,9 +88,9 @@ function tiles({ apis, usage, spend, limits, now }: Status): readonly Html[] {
             .join(', '),
     ),
     tile(
-      'Age of settled usage',
+      'Age of usage',
       settled === undefined ? 'not known' : span(Date.parse(now) - settled),
-      'the api that is furthest behind',
+      'settled, of the slowest api',
     ),
   ];
 }
@@ -96,7 +107,7 @@ function newestSettled(apis: readonly ApiStatus[]): number | undefined {
 }
 
 function row(api: ApiStatus, now: string): Html {
-  const [look, word] = api.up === null ? ['soft', 'not asked yet'] : api.up ? ['good', 'up'] : ['bad', 'down'];
+  const [look, word] = lookOf(api.up);
   const through = Object.entries(api.dataThrough);
   const newest = through.sort(([, a], [, b]) => (a < b ? 1 : -1))[0];
   return html`<tr><th scope="row">${api.api}</th><td class="${look}">${word}${api.reason === null ? '' : `: ${reasonWords(api.reason)}`}</td><td>${ago(api.lastSuccess, now, 'never')}</td><td>${newest === undefined ? 'not known' : ago(newest[1], now, '')}</td><td>${until(api.nextPoll, now, 'not known')}</td><td class="number">${api.series}</td></tr>\n`;

@@ -18,7 +18,7 @@ export function limitsSection({ nearest, compared, unknown }: LimitsStatus): Htm
 ${
   nearest.length === 0
     ? html`<p>There is no limit that what is used could be compared with.</p>`
-    : html`<div class="scroll" tabindex="0" role="region" aria-label="Near a limit"><table>
+    : html`<div class="scroll" tabindex="0" role="region" aria-label="Table of limits"><table>
 <caption>${compared > nearest.length ? `The nearest ${nearest.length} of ${compared}.` : `${compared === 1 ? 'The one limit' : `All ${compared} limits`} that can be compared.`}${rates ? ' Rates are those of the busiest settled minute of the last hour, batches left out; OpenAI also counts what it holds back for a request, so the real share can be higher.' : ''}</caption>
 <thead><tr><th scope="col">Limit</th><th scope="col">Of</th><th scope="col">Model</th><th scope="col" class="number">Used</th><th scope="col" class="number">Limit</th><th scope="col" class="share">Share</th></tr></thead>
 <tbody>${nearest.map(row)}</tbody>

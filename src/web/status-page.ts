@@ -54,7 +54,7 @@ ${section('limits', 'Near a limit', limitsSection(status.limits))}
 }
 
 function section(name: string, title: string, content: Html): Html {
-  return html`<section aria-labelledby="${name}"><h2 id="${name}">${title}</h2><div data-part="${name}">
+  return html`<section aria-labelledby="${name}"><h2 id="${name}"${name === 'health' ? html` class="hidden"` : html``}>${title}</h2><div data-part="${name}">
 ${content}
 </div></section>`;
 }

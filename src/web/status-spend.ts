@@ -33,7 +33,9 @@ function ofCurrency(spend: CurrencySpend, { currencies }: SpendStatus): Html {
       provisional: state !== 'settled',
     };
   });
-  const marks = new Map(days.flatMap(({ day }, index) => (index % 7 === 0 ? [[index, dayOf(day)]] : [])));
+  const marks = new Map(
+    days.flatMap(({ day }, index) => (index % 7 === 0 && index < days.length - 2 ? [[index, dayOf(day)]] : [])),
+  );
   const title = `Spend by day${many ? `, ${currency}` : ''}`;
   return html`${budget === null ? html`<p><strong>${money(total, currency)}</strong> so far. No budget is set${currency === 'usd' ? ' (--budget.monthly)' : ''}.</p>` : html`<div class="budget"><p><strong>${money(total, currency)}</strong> of ${money(budget, currency)}: ${share(total / budget)} of the budget, on day ${days.filter(({ state }) => state !== 'future').length} of ${days.length} (${share(passed)} of the month).</p>${meter(total / budget, levelOf(total / budget))}</div>`}
 <div class="pair"><div><h3>${title}</h3>

@@ -44,7 +44,9 @@ function byHour({ hours, models }: UsageStatus, amount: Amount, title: string): 
     };
   });
   const marks = new Map(
-    hours.flatMap(({ start }, index) => (Number(start.slice(11, 13)) % 6 === 0 ? [[index, clockTime(start)]] : [])),
+    hours.flatMap(({ start }, index) =>
+      Number(start.slice(11, 13)) % 6 === 0 && index < hours.length - 2 ? [[index, clockTime(start)]] : [],
+    ),
   );
   return html`<div><h3>${title}</h3>
 ${barChart({ label: `${title}, as bars; the table below has the numbers`, bars, text: shortly, marks, names: parts.map(({ name }) => name) })}

@@ -23,16 +23,18 @@ h1 { font-size: 1.15rem; margin: 0; } h2 { font-size: 1.1rem; margin: 0 0 .6rem;
 p { margin: .3rem 0; } a { color: var(--link); } nav { display: flex; flex-wrap: wrap; gap: 0 1.1rem; }
 a:focus-visible, summary:focus-visible, .scroll:focus-visible { outline: 2px solid var(--link); outline-offset: 2px; }
 section { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1rem 1.1rem; margin: 1rem 0; }
+.hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); margin: -1px; }
 .skip { position: absolute; left: -99rem; } .skip:focus { position: static; }
 .simulated { background: var(--note); border: 1px solid var(--note-line); border-radius: 10px; padding: .5rem 1.1rem; margin: 1rem 0 0; }
 .soft { color: var(--soft); } .good { color: var(--good); } .bad { color: var(--bad); } .warn { color: var(--warn); }
 .verdict { font-size: 1.45rem; font-weight: 650; line-height: 1.3; margin: 0; }
 .stale { color: var(--bad); font-weight: 600; min-height: 0; margin: 0; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .8rem; margin: 1rem 0 0; padding: 0; }
+.tiles { display: grid;  grid-template-columns: repeat(auto-fit, minmax(8.2rem, 1fr)); gap: .8rem; margin: 1rem 0 0; padding: 0; }
 .tiles div { border: 1px solid var(--line); border-radius: 8px; padding: .6rem .8rem; }
 .tiles dt { color: var(--soft); font-size: .85rem; } .tiles dd { margin: 0; }
 .tiles .figure { font-size: 1.5rem; font-weight: 650; line-height: 1.3; font-variant-numeric: tabular-nums; }
 .tiles .small { font-size: .85rem; color: var(--soft); overflow-wrap: anywhere; }
+.apis { list-style: none; display: flex; flex-wrap: wrap; gap: .1rem 1.2rem; margin: .9rem 0 0; padding: 0; font-size: .9rem; }
 .failures { list-style: none; margin: 1rem 0 0; padding: 0; }
 .failures li { background: var(--bad-card); border-left: 4px solid var(--bad); border-radius: 6px; padding: .5rem .9rem; margin: .5rem 0; overflow-wrap: anywhere; }
 .scroll { overflow-x: auto; }

@@ -1,6 +1,6 @@
 /**
- * Programs of the system that judge ours: of Debian's package `prometheus`. Where one is missing, its tests are
- * skipped and say so; with REQUIRE_TOOLS=1 they fail instead.
+ * Programs of the system that judge ours, from Debian's packages: Prometheus, Alertmanager, Chromium. Where one is
+ * missing, its tests are skipped and say so; with REQUIRE_TOOLS=1 they fail instead.
  */
 import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
