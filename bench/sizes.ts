@@ -35,7 +35,7 @@ export interface SizeResult {
   readonly idleBlocked: readonly number[];
   /** The same as `blocked`, without the time in which others on the machine had the processor. */
   readonly worked: readonly number[];
-  /** Of all threads, in each minute. */
+  /** Of all threads, in each minute; without that of the probe, which the idle process has, too. */
   readonly cpu: readonly number[];
   readonly resident: number;
   readonly residentPeak: number;
@@ -104,7 +104,7 @@ export async function measureSize({ groups, polls, fields = 'ten', rivals }: Siz
       blocked.push(reading.longestDelay);
       idleBlocked.push(idle.longestDelay);
       worked.push(reading.longestWork);
-      cpu.push(reading.cpu);
+      cpu.push(reading.cpu - idle.cpu);
     }
 
     const worst: number[] = [];
