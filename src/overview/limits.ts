@@ -3,19 +3,23 @@ import { organization } from '../names/directory.ts';
 import { limitModelOf } from '../names/limit-model.ts';
 import type { Limits, SpendAlert, SpendLimit } from '../names/limits.ts';
 import type { Listing } from '../names/listing.ts';
+import type { RateLimits } from '../names/rate-limits.ts';
 import { widthSeconds } from '../openai/catalogue.ts';
 import type { Account } from '../usage/account.ts';
 import { foldedValue, noValue } from '../usage/labels.ts';
 import { bucketAt } from '../usage/windows.ts';
 import type { LimitsStatus, NearLimit } from '../web/status.ts';
 import { mostRanked } from './hours.ts';
-import { type DayCostSums, type SpendOptions, spentByProject } from './spend.ts';
+import type { Ids } from './ids.ts';
+import type { MonthCosts, SpendOptions } from './spend.ts';
 import { type BucketSums, hasTokens, isCounted } from './sums.ts';
 
 export interface LimitsOptions extends SpendOptions {
   readonly limits: Limits;
   /** Whether limits are read at all. */
   readonly read: boolean;
+  /** Kept from one time to the next. */
+  readonly holding: HoldingLimits;
   /** Of usage. */
   readonly accounts: readonly Account[];
   /** Milliseconds. */
@@ -28,23 +32,15 @@ const minutes = 60;
 /** Pairs of project and model that are looked at between two pauses. */
 const stretch = 500;
 
-/** Busiest minutes, by the limit that holds for them. */
-interface Peak {
-  readonly project: string;
-  readonly model: string;
-  tokens: number;
-  requests: number;
-}
-
 /** Pauses now and then while sums are made. @param now UTC in milliseconds */
 export function* limitsStatus(
   options: LimitsOptions,
-  days: DayCostSums,
+  costs: MonthCosts,
   sums: BucketSums,
   now: number,
 ): Generator<undefined, LimitsStatus> {
   const { limits, read, filtered, accounts } = options;
-  const money = yield* moneyLimits(options, days, now);
+  const money = moneyLimits(options, costs);
   const byModel = accounts.filter(({ endpoint, ledger }) => isCounted(endpoint) && sums.pairs.covers(ledger.groups));
   const rates = yield* rateLimits(options, byModel, sums, now);
   const all = [...money, ...rates];
@@ -61,20 +57,20 @@ export function* limitsStatus(
   }
   if (filtered) unknown.push('Filters are set, so only a part of what counts against a limit is known.');
   return {
-    nearest: all.sort((a, b) => b.share - a.share || (keyOf(a) < keyOf(b) ? -1 : 1)).slice(0, mostRanked),
+    nearest: nearestOf(all),
     compared: all.length,
     unknown,
   };
 }
 
-function* moneyLimits(options: LimitsOptions, sums: DayCostSums, now: number): Generator<undefined, NearLimit[]> {
-  const { account, budget, limits, nameOf } = options;
-  const spent = yield* spentByProject(account, sums, now);
+function moneyLimits({ account, budget, limits, nameOf }: LimitsOptions, { spent }: MonthCosts): NearLimit[] {
   const near: NearLimit[] = [];
   const grouped = account?.ledger.groups.dimensions.includes('project_id') === true;
   function add(kind: NearLimit['kind'], scope: string, unit: string, limit: number): void {
     // A project without costs has spent 0, once the month is known at all.
-    const used = spent.get(unit)?.get(scope) ?? (spent.size > 0 && (scope === '' || grouped) ? 0 : undefined);
+    const used =
+      (scope === '' ? spent.get(unit)?.total : spent.get(unit)?.projects.get(scope)) ??
+      (spent.size > 0 && (scope === '' || grouped) ? 0 : undefined);
     if (used === undefined || !(limit > 0) || (scope !== '' && !grouped)) return;
     near.push({
       kind,
@@ -110,64 +106,107 @@ function* rateLimits(
   sums: BucketSums,
   now: number,
 ): Generator<undefined, NearLimit[]> {
-  const { limits, nameOf, settleDelay } = options;
+  const { limits, nameOf, settleDelay, holding } = options;
   const { rate } = limits;
   if (rate.projects().length === 0) return [];
-  const field = (name: string) => rate.fields.indexOf(name);
-  const ofTokens = field('max_tokens_per_1_minute');
-  const ofRequests = field('max_requests_per_1_minute');
-  const peaks = new Map<string, Peak>();
-  /** By number of the pair. */
-  const keys: (string | null | undefined)[] = [];
+  // By number of the limit: the busiest minute, and the one that is being added up.
+  const peaks: { readonly tokens: number[]; readonly requests: number[] } = { tokens: [], requests: [] };
+  const minute: { readonly tokens: number[]; readonly requests: number[] } = { tokens: [], requests: [] };
   const width = widthSeconds['1m'];
   const last = bucketAt(now - settleDelay, '1m') - width;
   for (let start = last - (minutes - 1) * width; start <= last; start += width) {
-    const minute = new Map<string, { tokens: number; requests: number }>();
+    minute.tokens.fill(0);
+    minute.requests.fill(0);
     for (const { endpoint, ledger } of accounts) {
       const bucket = ledger.settled('1m', start);
       if (bucket === undefined) continue;
       const columns = (yield* sums.of(ledger, bucket, true)).pairs;
-      for (const [slot, pair] of columns?.ids.entries() ?? []) {
+      if (columns === undefined) continue;
+      const { ids, tokens, requests } = columns;
+      const counted = hasTokens(endpoint);
+      for (let slot = 0; slot < ids.length; slot++) {
         if (slot % stretch === stretch - 1) yield undefined;
-        if (keys[pair] === undefined) keys[pair] = limitKey(sums.pairs.valuesOf(pair), limits);
-        const key = keys[pair];
-        if (key === null || key === undefined) continue;
-        const sum = minute.get(key) ?? { tokens: 0, requests: 0 };
-        minute.set(key, sum);
-        if (hasTokens(endpoint)) sum.tokens += columns?.tokens[slot] ?? 0;
-        sum.requests += columns?.requests[slot] ?? 0;
+        const limit = holding.of(ids[slot] ?? 0, sums.pairs, rate);
+        if (limit < 0) continue;
+        while (minute.tokens.length <= limit) for (const one of [minute, peaks]) grow(one);
+        if (counted) minute.tokens[limit] = (minute.tokens[limit] ?? 0) + (tokens[slot] ?? 0);
+        minute.requests[limit] = (minute.requests[limit] ?? 0) + (requests[slot] ?? 0);
       }
     }
-    for (const [key, { tokens, requests }] of minute) {
-      const [project = '', model = ''] = key.split('\u0000');
-      const peak = peaks.get(key) ?? { project, model, tokens: 0, requests: 0 };
-      peaks.set(key, peak);
-      peak.tokens = Math.max(peak.tokens, tokens);
-      peak.requests = Math.max(peak.requests, requests);
+    for (let limit = 0; limit < minute.tokens.length; limit++) {
+      peaks.tokens[limit] = Math.max(peaks.tokens[limit] ?? 0, minute.tokens[limit] ?? 0);
+      peaks.requests[limit] = Math.max(peaks.requests[limit] ?? 0, minute.requests[limit] ?? 0);
     }
     yield undefined;
   }
 
+  const field = (name: string) => rate.fields.indexOf(name);
+  const ofTokens = field('max_tokens_per_1_minute');
+  const ofRequests = field('max_requests_per_1_minute');
   const near: NearLimit[] = [];
-  for (const { project, model, tokens, requests } of peaks.values()) {
+  for (let index = 0; index < peaks.tokens.length; index++) {
+    if (index % stretch === stretch - 1) yield undefined;
+    const [project = '', model = ''] = holding.limits[index] ?? [];
     const add = (kind: NearLimit['kind'], unit: string, used: number, limit: number | undefined) => {
       if (limit === undefined || !(limit > 0) || !Number.isFinite(limit) || used === 0) return;
       const share = used / limit;
       near.push({ kind, projectId: project, projectName: nameOf(project), model, unit, used, limit, share });
     };
-    add('tokens_per_minute', 'tokens', tokens, rate.value(project, model, ofTokens));
-    add('requests_per_minute', 'requests', requests, rate.value(project, model, ofRequests));
+    add('tokens_per_minute', 'tokens', peaks.tokens[index] ?? 0, rate.value(project, model, ofTokens));
+    add('requests_per_minute', 'requests', peaks.requests[index] ?? 0, rate.value(project, model, ofRequests));
   }
   return near;
 }
 
-/** Project and model of the limit that holds for a pair of usage; null if there is none. */
-function limitKey([project = '', model = '']: readonly string[], { rate }: Limits): string | null {
-  if (project === noValue || project === foldedValue) return null;
-  const limitModel = limitModelOf(model, (one) => rate.has(project, one));
-  return limitModel === undefined ? null : `${project}\u0000${limitModel}`;
+function grow({ tokens, requests }: { readonly tokens: number[]; readonly requests: number[] }): void {
+  tokens.push(0);
+  requests.push(0);
 }
 
-function keyOf({ kind, projectId, model, limit }: NearLimit): string {
-  return `${kind} ${projectId ?? ''} ${model ?? ''} ${limit}`;
+/** Which limit holds for which pair of project and model; looked up once, until the limits change. */
+export class HoldingLimits {
+  /** Project and model of each limit. */
+  limits: (readonly [project: string, model: string])[] = [];
+  #numbers = new Map<string, number>();
+  #byPair: number[] = [];
+  #pairs: Ids | undefined;
+  #version = -1;
+
+  /** The number of the limit that holds for a pair; -1 if there is none. */
+  of(pair: number, pairs: Ids, rate: RateLimits): number {
+    if (this.#pairs !== pairs || this.#version !== rate.version) {
+      this.limits = [];
+      this.#numbers = new Map();
+      this.#byPair = [];
+      this.#pairs = pairs;
+      this.#version = rate.version;
+    }
+    const known = this.#byPair[pair];
+    if (known !== undefined) return known;
+    const found = this.#find(pairs.valuesOf(pair), rate);
+    this.#byPair[pair] = found;
+    return found;
+  }
+
+  #find([project = '', model = '']: readonly string[], rate: RateLimits): number {
+    if (project === noValue || project === foldedValue) return -1;
+    const limitModel = limitModelOf(model, (one) => rate.has(project, one));
+    if (limitModel === undefined) return -1;
+    const key = JSON.stringify([project, limitModel]);
+    const number = this.#numbers.get(key) ?? this.limits.length;
+    if (number === this.limits.length) this.limits.push([project, limitModel]);
+    this.#numbers.set(key, number);
+    return number;
+  }
+}
+
+/** The first few by share, of possibly thousands; of equal ones, always the same. */
+function nearestOf(all: readonly NearLimit[]): readonly NearLimit[] {
+  const least = all.map(({ share }) => share).sort((a, b) => b - a)[mostRanked - 1] ?? 0;
+  return all
+    .filter(({ share }) => share >= least)
+    .map((near) => ({ near, key: `${near.kind} ${near.projectId ?? ''} ${near.model ?? ''} ${near.limit}` }))
+    .sort((a, b) => b.near.share - a.near.share || (a.key < b.key ? -1 : 1))
+    .slice(0, mostRanked)
+    .map(({ near }) => near);
 }

@@ -8,8 +8,8 @@ import type { Account } from '../usage/account.ts';
 import { foldedValue, noValue } from '../usage/labels.ts';
 import type { LimitsStatus, SpendStatus, UsageStatus } from '../web/status.ts';
 import { usageStatus } from './hours.ts';
-import { limitsStatus } from './limits.ts';
-import { DayCostSums, type SpendOptions, spendStatus } from './spend.ts';
+import { HoldingLimits, limitsStatus } from './limits.ts';
+import { MonthCostSums, type SpendOptions, spendStatus } from './spend.ts';
 import { BucketSums } from './sums.ts';
 
 export interface OverviewOptions {
@@ -37,7 +37,8 @@ export interface Overview {
 export function createOverview(options: OverviewOptions): () => Promise<Overview> {
   const { accounts, directory, limits, namesRead, filtered, budget, settleDelay, clock, breathe } = options;
   let sums = new BucketSums();
-  const days = new DayCostSums();
+  const months = new MonthCostSums();
+  const holding = new HoldingLimits();
   let underWay: Promise<Overview> | undefined;
 
   const projectName = (id: string): string | null => {
@@ -52,10 +53,16 @@ export function createOverview(options: OverviewOptions): () => Promise<Overview
     const costs = accounts.find(({ endpoint }) => endpoint.api === 'costs');
     const spend: SpendOptions = { account: costs, filtered, budget, nameOf: projectName };
     const nameOf = (dimension: string, id: string) => (dimension === 'project_id' ? projectName(id) : null);
+    const month = yield* months.of(costs, now);
     return {
       usage: yield* usageStatus(accounts, sums, nameOf, now),
-      spend: yield* spendStatus(spend, days, now),
-      limits: yield* limitsStatus({ ...spend, limits, read: namesRead, accounts, settleDelay }, days, sums, now),
+      spend: spendStatus(spend, month, now),
+      limits: yield* limitsStatus(
+        { ...spend, limits, read: namesRead, holding, accounts, settleDelay },
+        month,
+        sums,
+        now,
+      ),
     };
   }
 

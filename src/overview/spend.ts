@@ -29,7 +29,7 @@ const stretch = 2_000;
 const daySeconds = 86_400;
 
 /** The sums of one day after another, each made once. */
-export class DayCostSums {
+class DayCostSums {
   readonly #known = new WeakMap<Bucket, DayCosts>();
 
   *of(ledger: Ledger, bucket: Bucket): Generator<undefined, DayCosts> {
@@ -63,106 +63,130 @@ export class DayCostSums {
   }
 }
 
-/** Pauses now and then while sums are made. @param now UTC in milliseconds */
-export function* spendStatus(options: SpendOptions, sums: DayCostSums, now: number): Generator<undefined, SpendStatus> {
-  const { account, filtered, budget } = options;
-  const months = monthsAt(now);
-  const today = bucketAt(now, '1d');
-  const days: { readonly start: number; readonly bucket: Bucket | undefined; readonly costs: DayCosts | undefined }[] =
-    [];
-  for (let start = months.running; start < months.next; start += daySeconds) {
-    const bucket = start > today ? undefined : account?.ledger.buckets.get('1d', start);
-    const costs = account === undefined || bucket === undefined ? undefined : yield* sums.of(account.ledger, bucket);
-    days.push({ start, bucket, costs });
+/** The running month: its days, and what was spent in each currency on those that are known. */
+export interface MonthCosts {
+  /** Every day of the month. */
+  readonly days: readonly {
+    readonly start: number;
+    readonly bucket: Bucket | undefined;
+    readonly costs: DayCosts | undefined;
+  }[];
+  readonly spent: ReadonlyMap<string, { readonly total: number; readonly projects: ByProject }>;
+}
+
+/** The sums of the month that was asked for last; they are made anew when one of its days is another. */
+export class MonthCostSums {
+  readonly #days = new DayCostSums();
+  #last: MonthCosts | undefined;
+
+  /** Pauses now and then while sums are made. @param now UTC in milliseconds */
+  *of(account: Account | undefined, now: number): Generator<undefined, MonthCosts> {
+    const months = monthsAt(now);
+    const today = bucketAt(now, '1d');
+    const days: MonthCosts['days'][number][] = [];
+    for (let start = months.running; start < months.next; start += daySeconds) {
+      const bucket = start > today ? undefined : account?.ledger.buckets.get('1d', start);
+      const costs =
+        account === undefined || bucket === undefined ? undefined : yield* this.#days.of(account.ledger, bucket);
+      days.push({ start, bucket, costs });
+    }
+    const last = this.#last;
+    if (
+      last?.days.length === days.length &&
+      days.every(({ start, bucket }, index) => last.days[index]?.start === start && last.days[index]?.bucket === bucket)
+    ) {
+      return last;
+    }
+    const spent = new Map<string, { total: Precise; projects: Map<string, Precise> }>();
+    for (const { costs } of days) {
+      for (const [currency, byProject] of costs ?? []) {
+        const sums = spent.get(currency) ?? { total: new Precise(), projects: new Map<string, Precise>() };
+        spent.set(currency, sums);
+        for (const [project, value] of byProject) {
+          sums.total.add(value);
+          const sum = sums.projects.get(project) ?? new Precise();
+          sums.projects.set(project, sum);
+          sum.add(value);
+        }
+        yield undefined;
+      }
+    }
+    const month: MonthCosts = {
+      days,
+      spent: new Map(
+        [...spent].map(([currency, { total, projects }]) => [
+          currency,
+          { total: total.value, projects: new Map([...projects].map(([project, sum]) => [project, sum.value])) },
+        ]),
+      ),
+    };
+    this.#last = month;
+    return month;
   }
+}
+
+/** @param now UTC in milliseconds */
+export function spendStatus(options: SpendOptions, { days, spent }: MonthCosts, now: number): SpendStatus {
+  const { account, filtered, budget } = options;
+  const today = bucketAt(now, '1d');
   const grouped = account?.ledger.groups.dimensions.includes('project_id') === true;
-  const known = days.flatMap(({ costs }) => (costs === undefined ? [] : [costs]));
-  const currencies = new Set(known.flatMap((costs) => [...costs.keys()]));
-  // A budget is worth its line even before there are costs; and no costs at all are 0 of it.
-  if (known.length > 0 && currencies.size === 0) currencies.add('usd');
+  const currencies = new Set(spent.keys());
+  // Where days are known and none has costs, 0 is known.
+  if (days.some(({ costs }) => costs !== undefined) && currencies.size === 0) currencies.add('usd');
 
   return {
-    month: dayText(months.running).slice(0, 7),
+    month: dayText(monthsAt(now).running).slice(0, 7),
     polled: account !== undefined,
     filtered,
     missing: days
       .filter(({ start, bucket }) => start <= today && bucket === undefined)
       .map(({ start }) => dayText(start)),
     currencies: [...currencies].sort().map((currency): CurrencySpend => {
-      const total = new Precise();
-      const projects = new Map<string, Precise>();
-      const shown = days.map(({ start, bucket, costs }): DaySpend => {
-        const day = dayText(start);
-        if (start > today) return { day, state: 'future', amount: null };
-        if (bucket === undefined || costs === undefined) return { day, state: 'unknown', amount: null };
-        const amount = new Precise();
-        for (const [project, value] of costs.get(currency) ?? []) {
-          amount.add(value);
-          total.add(value);
-          const sum = projects.get(project) ?? new Precise();
-          projects.set(project, sum);
-          sum.add(value);
-        }
-        return { day, state: start === today ? 'open' : bucket.settled ? 'settled' : 'settling', amount: amount.value };
-      });
       const usd = currency === 'usd';
       return {
         currency,
-        total: total.value,
+        total: spent.get(currency)?.total ?? 0,
         budget: usd && budget.monthly !== undefined ? Number(budget.monthly) : null,
-        days: shown,
+        days: days.map(({ start, bucket, costs }): DaySpend => {
+          const day = dayText(start);
+          if (start > today) return { day, state: 'future', amount: null };
+          if (bucket === undefined || costs === undefined) return { day, state: 'unknown', amount: null };
+          const state = start === today ? 'open' : bucket.settled ? 'settled' : 'settling';
+          return { day, state, amount: sumOf(costs.get(currency)?.values() ?? []) };
+        }),
         projects: grouped
-          ? rank(projects, usd ? new Map(budget.monthlyByProject) : new Map<string, string>(), options.nameOf)
+          ? rank(
+              spent.get(currency)?.projects ?? new Map<string, number>(),
+              usd ? new Map(budget.monthlyByProject) : new Map<string, string>(),
+              options.nameOf,
+            )
           : null,
       };
     }),
   };
 }
 
-/** What each project has spent in the month so far, by currency; by an empty key the organization. */
-export function* spentByProject(
-  account: Account | undefined,
-  sums: DayCostSums,
-  now: number,
-): Generator<undefined, DayCosts> {
-  const spent = new Map<string, Map<string, Precise>>();
-  const { running } = monthsAt(now);
-  for (const bucket of account?.ledger.buckets.between('1d', running, bucketAt(now, '1d') + daySeconds) ?? []) {
-    if (account === undefined) break;
-    for (const [currency, projects] of yield* sums.of(account.ledger, bucket)) {
-      const all = spent.get(currency) ?? new Map<string, Precise>();
-      spent.set(currency, all);
-      for (const [project, value] of projects) {
-        for (const key of project === '' ? [''] : ['', project]) {
-          const sum = all.get(key) ?? new Precise();
-          all.set(key, sum);
-          sum.add(value);
-        }
-      }
-    }
-  }
-  return new Map(
-    [...spent].map(([currency, all]) => [currency, new Map([...all].map(([key, sum]) => [key, sum.value]))]),
-  );
+function sumOf(values: Iterable<number>): number {
+  const sum = new Precise();
+  for (const value of values) sum.add(value);
+  return sum.value;
 }
 
 function rank(
-  projects: ReadonlyMap<string, Precise>,
+  projects: ByProject,
   budgets: ReadonlyMap<string, string>,
   nameOf: (id: string) => string | null,
 ): SpendRanking {
   const order = [...projects]
-    .map(([id, sum]) => ({ id, amount: sum.value }))
+    .map(([id, amount]) => ({ id, amount }))
     .sort((a, b) => b.amount - a.amount || (a.id < b.id ? -1 : 1));
   const others = order.slice(mostRanked);
-  const rest = new Precise();
-  for (const { amount } of others) rest.add(amount);
   return {
     top: order.slice(0, mostRanked).map(({ id, amount }) => {
       const budget = budgets.get(id);
       return { id, name: nameOf(id), amount, budget: budget === undefined ? null : Number(budget) };
     }),
-    rest: others.length === 0 ? null : { count: others.length, amount: rest.value },
+    rest: others.length === 0 ? null : { count: others.length, amount: sumOf(others.map(({ amount }) => amount)) },
   };
 }
 
