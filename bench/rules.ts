@@ -136,6 +136,7 @@ function past(): readonly Labels[] {
     for (const direction of ['input', 'output']) {
       all.push({ __name__: `${level}tokens:rate5m`, api: 'completions', direction, ...named(i) });
     }
+    all.push({ __name__: `${level}completions_tokens:rate5m`, api: 'completions', ...named(i) });
     all.push({ __name__: `${level}requests:rate5m`, api: 'completions', ...named(i) });
     all.push({ __name__: `${level}cached_tokens:rate5m`, api: 'completions', ...named(i) });
     const { project_id = '', project_name = '', api_key_id = '', api_key_name = '' } = named(i);
@@ -157,6 +158,7 @@ function past(): readonly Labels[] {
   for (const i of range(projects)) {
     const project = { project_id: projectOf(i), project_name: `Project ${i}` };
     all.push({ __name__: 'job_project:openai_tokens:rate5m', ...project });
+    all.push({ __name__: 'job_project:openai_requests:rate5m', ...project });
     for (const name of ['today', 'settled_day', 'month_to_date']) {
       all.push({ __name__: `job_project:openai_costs_${name}_amount:sum`, currency: 'usd', ...project });
     }
@@ -286,7 +288,7 @@ export async function measureRules(root = process.cwd()): Promise<string> {
   }
 }
 
-/** The middle one of three. */
+/** The quickest of five: what the query takes, rather than what else the machine does. */
 async function time(
   url: string,
   expr: string,
@@ -307,7 +309,7 @@ async function time(
   const query = expr.replaceAll(/\$(\w+)/g, (_, name: string) => values[name] ?? '.*');
   const times: number[] = [];
   let series = 0;
-  for (let run = 0; run < 3; run++) {
+  for (let run = 0; run < 5; run++) {
     const begun = performance.now();
     const answer = await fetch(`${url}/api/v1/${instant ? 'query' : 'query_range'}`, {
       method: 'POST',
@@ -321,5 +323,5 @@ async function time(
     if (body.status !== 'success') throw new Error(`${body.error}: ${query}`);
     series = body.data.result.length;
   }
-  return { seconds: times.sort((a, b) => a - b)[1] ?? 0, series };
+  return { seconds: Math.min(...times), series };
 }

@@ -105,11 +105,11 @@ export function overview(): Board {
             },
             [
               {
-                expr: `60 * sum(avg_over_time(${of('job_project_model:openai_requests:rate5m')}[$__interval]))`,
+                expr: `60 * sum(avg_over_time(${of('job_project:openai_requests:rate5m')}[$__interval]))`,
                 legend: 'now',
               },
               {
-                expr: `60 * sum(avg_over_time(${of('job_project_model:openai_requests:rate5m')}[$__interval] offset 1w))`,
+                expr: `60 * sum(avg_over_time(${of('job_project:openai_requests:rate5m')}[$__interval] offset 1w))`,
                 legend: 'a week ago',
               },
             ],

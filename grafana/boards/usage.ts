@@ -7,13 +7,14 @@ const level = 'job_project_key_user_model';
 const all: readonly Narrowing[] = ['project', 'key', 'user', 'model', 'tier', 'batch'];
 const identity: readonly Narrowing[] = ['project', 'key', 'user'];
 
-const tokens = (more: Readonly<Record<string, string>> = { api: '="completions"' }) =>
-  of(`${level}:openai_tokens:rate5m`, all, more);
+const tokens = (more: Readonly<Record<string, string>>) => of(`${level}:openai_tokens:rate5m`, all, more);
+/** Input and output. */
+const completions = of(`${level}:openai_completions_tokens:rate5m`, all);
 
 function by(title: string, label: string, about: string): Panel {
   return lines(
     { title, about, unit: 'short', none: 'no usage' },
-    [{ expr: perMinute(tokens(), [label]), legend: `{{${label}}}` }],
+    [{ expr: perMinute(completions, [label]), legend: `{{${label}}}` }],
     { step: recordedStep, stacked: true },
   );
 }
@@ -94,7 +95,7 @@ export function usage(): Board {
               unit: 'short',
               none: 'no usage',
             },
-            [{ expr: `topk(10, ${perMinute(tokens(), ['api_key_name'])})`, legend: '{{api_key_name}}' }],
+            [{ expr: `topk(10, ${perMinute(completions, ['api_key_name'])})`, legend: '{{api_key_name}}' }],
             { step: recordedStep },
           ),
           lines(
@@ -105,7 +106,7 @@ export function usage(): Board {
               unit: 'short',
               none: 'no usage',
             },
-            [{ expr: `topk(10, ${perMinute(tokens(), ['user_name'])})`, legend: '{{user_name}}' }],
+            [{ expr: `topk(10, ${perMinute(completions, ['user_name'])})`, legend: '{{user_name}}' }],
             { step: recordedStep },
           ),
           by('By service tier', 'service_tier', 'Input and output tokens of completions.'),
