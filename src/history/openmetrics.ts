@@ -1,0 +1,35 @@
+/** The text of OpenMetrics 1.0, as far as it differs from the text format that is served. */
+import { valueText } from '../metrics/exposition.ts';
+import type { Family } from '../metrics/families.ts';
+import { escapeLabelValue } from '../usage/labels.ts';
+
+/** The last line of a file. */
+export const endOfFile = '# EOF\n';
+
+/** TYPE and HELP. The family of a counter has the name without `_total`. */
+export function openMetricsHeader({ name, type, help }: Family): string {
+  const family = type === 'counter' ? name.replace(/_total$/, '') : name;
+  const text = help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n').replaceAll('"', '\\"');
+  return `# TYPE ${family} ${type}\n# HELP ${family} ${text}\n`;
+}
+
+/** Label texts without braces, joined; any can be empty. */
+export function joinLabels(...texts: readonly string[]): string {
+  return texts.filter((text) => text !== '').join(',');
+}
+
+/** `job="openai",instance="a:1"` */
+export function labelsText(labels: readonly (readonly [name: string, value: string])[]): string {
+  return labels.map(([name, value]) => `${name}="${escapeLabelValue(value)}"`).join(',');
+}
+
+/** The samples of one series. @param instants milliseconds @param values NaN where there is no sample */
+export function seriesLines(name: string, labels: string, instants: readonly number[], values: Float64Array): string {
+  const series = labels === '' ? name : `${name}{${labels}}`;
+  let text = '';
+  for (let index = 0; index < instants.length; index++) {
+    const value = values[index] ?? Number.NaN;
+    if (!Number.isNaN(value)) text += `${series} ${valueText(value)} ${(instants[index] ?? 0) / 1_000}\n`;
+  }
+  return text;
+}
