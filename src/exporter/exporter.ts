@@ -158,6 +158,7 @@ export function createExporter(options: ExporterOptions): Exporter {
     version,
     revision,
     processMetrics: options.processMetrics ?? true,
+    clock,
     source: {
       apis: parts.map(({ account, status }) => selfSource(account, status)),
       lists: names.lists,

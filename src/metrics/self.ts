@@ -56,11 +56,19 @@ export interface SelfOptions {
   readonly source: SelfSource;
   /** Off in tests that compare whole pages. */
   readonly processMetrics: boolean;
+  /** Tells how old the process metrics are; without it, they are read from the system at each scrape. */
+  readonly clock?: { monotonic(): number };
 }
 
 const prefix = 'openai_exporter_';
 
-export function createSelfMetrics({ version, revision, source, processMetrics }: SelfOptions): SelfMetrics {
+/**
+ * The process metrics are read from the system at most once in so many milliseconds: that takes longer than all else
+ * of a scrape but writing it.
+ */
+const processMetricsAge = 1_000;
+
+export function createSelfMetrics({ version, revision, source, processMetrics, clock }: SelfOptions): SelfMetrics {
   const registry = new Registry();
   const registers = [registry];
   /** The text but for the process metrics, until something happens that may change it. */
@@ -198,6 +206,8 @@ export function createSelfMetrics({ version, revision, source, processMetrics }:
   );
   const rejected = counter('scrapes_rejected_total', 'Scrapes answered with 503 because too many were in flight.', []);
   const ofProcess = new Registry();
+  let processText = Promise.resolve('');
+  let processRead = Number.NEGATIVE_INFINITY;
   if (processMetrics) collectDefaultMetrics({ register: ofProcess });
 
   for (const { api } of polled) {
@@ -215,7 +225,11 @@ export function createSelfMetrics({ version, revision, source, processMetrics }:
     contentType: registry.contentType,
     async text() {
       text ??= registry.metrics();
-      return (await text) + (await ofProcess.metrics());
+      if (clock === undefined || clock.monotonic() - processRead >= processMetricsAge) {
+        processText = ofProcess.metrics();
+        processRead = clock?.monotonic() ?? 0;
+      }
+      return (await text) + (await processText);
     },
     changed,
     polled(api, reason) {

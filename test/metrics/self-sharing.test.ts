@@ -1,0 +1,50 @@
+/** What of the exporter's own metrics is made anew for a scrape. */
+import { expect, test } from 'vitest';
+import { createSelfMetrics } from '../../src/metrics/self.ts';
+
+function selfMetrics(time: { now: number }) {
+  let series = 1;
+  const self = createSelfMetrics({
+    version: '1',
+    revision: 'a',
+    source: { apis: [], lists: [], series: () => series },
+    processMetrics: true,
+    clock: { monotonic: () => time.now },
+  });
+  return {
+    self,
+    setSeries: (count: number) => {
+      series = count;
+    },
+    async lines(pattern: RegExp) {
+      return (await self.text()).split('\n').filter((line) => pattern.test(line));
+    },
+  };
+}
+
+test('what has happened is on the next scrape', async () => {
+  const { self, setSeries, lines } = selfMetrics({ now: 0 });
+  const series = () => lines(/^openai_exporter_series /);
+  expect(await series()).toEqual(['openai_exporter_series 1']);
+  setSeries(2);
+  self.published(0.5);
+  expect(await series()).toEqual(['openai_exporter_series 2']);
+  setSeries(3);
+  self.changed();
+  expect(await series()).toEqual(['openai_exporter_series 3']);
+  self.scrapeRejected();
+  expect(await lines(/^openai_exporter_scrapes_rejected_total /)).toEqual(['openai_exporter_scrapes_rejected_total 1']);
+});
+
+test('the process metrics are read again after a second', async () => {
+  const time = { now: 0 };
+  const { lines } = selfMetrics(time);
+  const cpu = () => lines(/^process_cpu_seconds_total /);
+  const first = await cpu();
+  const busyUntil = process.cpuUsage().user + 30_000;
+  while (process.cpuUsage().user < busyUntil);
+  time.now = 999;
+  expect(await cpu()).toEqual(first);
+  time.now = 1_000;
+  expect(await cpu()).not.toEqual(first);
+});
