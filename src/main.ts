@@ -3,6 +3,7 @@
 import { setMaxListeners } from 'node:events';
 import { buildInfo } from './build-info.ts';
 import { type Clock, systemClock } from './clock.ts';
+import { runBackfill } from './commands/backfill.ts';
 import { runCheck } from './commands/check.ts';
 import { startDemo } from './commands/demo.ts';
 import { runHealth } from './commands/health.ts';
@@ -12,6 +13,7 @@ import { serve } from './commands/serve.ts';
 import { createExporter, type ExporterOptions } from './exporter/exporter.ts';
 import { createLogger, type Logger } from './log.ts';
 import { helpText } from './settings/help.ts';
+import type { HistorySettings } from './settings/history.ts';
 import type { KeySetting } from './settings/key.ts';
 import { parseSettings, polledApis, type Settings } from './settings/settings.ts';
 import { loadWebConfig, type WebConfig } from './settings/web-config.ts';
@@ -48,6 +50,8 @@ async function main(): Promise<number> {
       return await check(parsed.settings, parsed.key);
     case 'serve':
       return await live(parsed.settings, parsed.key);
+    case 'backfill':
+      return await backfill(parsed.settings, parsed.history, parsed.key);
     case 'demo':
       return await demo(parsed.settings);
   }
@@ -79,6 +83,34 @@ function tlsOf(configFile: string | undefined): WebConfig['tls'] {
   return loaded !== undefined && 'config' in loaded ? loaded.config.tls : undefined;
 }
 
+async function backfill(settings: Settings, history: HistorySettings, key: KeySetting): Promise<number> {
+  const log = loggerOf(settings);
+  const stop = stopping();
+  // Who reads it may go away.
+  process.stdout.once('error', (error) => stop.abort(error));
+  tellNotPolled(settings, log);
+  const client = await createLiveClient({ settings, key, environment: process.env, clock: systemClock, version });
+  const { stdout, stderr: err } = process;
+  return await runBackfill({ settings, history, client, clock: systemClock, log, signal: stop.signal, stdout, err });
+}
+
+/** Aborted when the process is told to end. */
+function stopping(): AbortController {
+  const stop = new AbortController();
+  // Every poller waits on it.
+  setMaxListeners(0, stop.signal);
+  for (const name of ['SIGTERM', 'SIGINT'] as const) {
+    process.once(name, () => stop.abort(new Error(`${name} received`)));
+  }
+  return stop;
+}
+
+function tellNotPolled({ poll }: Settings, log: Logger): void {
+  for (const api of notPolled(poll)) {
+    log.warn(`${api} is not polled: it lacks a filter in use and would answer for everybody`, { api });
+  }
+}
+
 /** Apis that were chosen but lack a filter in use. */
 function notPolled(poll: Settings['poll']): readonly string[] {
   const polled = polledApis(poll);
@@ -102,15 +134,8 @@ async function run(
   client: ExporterOptions['client'],
   simulated: boolean,
 ): Promise<number> {
-  const stop = new AbortController();
-  // Every poller waits on it.
-  setMaxListeners(0, stop.signal);
-  for (const name of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(name, () => stop.abort(new Error(`${name} received`)));
-  }
-  for (const api of notPolled(settings.poll)) {
-    log.warn(`${api} is not polled: it lacks a filter in use and would answer for everybody`, { api });
-  }
+  const stop = stopping();
+  tellNotPolled(settings, log);
   const memory = settings.state.file === undefined ? undefined : await openMemory(settings.state.file, settings, log);
   const exporter = createExporter({
     settings,

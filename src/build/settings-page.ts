@@ -21,5 +21,13 @@ function defaultOf(flag: Flag<unknown>): string {
 /** Commands are named only where a flag is not for all that poll. */
 function onlyFor(flag: Flag<unknown>): string {
   const users = commands.filter((command) => flag.commands.includes(command));
-  return users.length >= 3 ? '' : ` For ${users.map((command) => `\`${command}\``).join(' and ')} only.`;
+  const polling = ['serve', 'check', 'demo'] as const;
+  return polling.every((command) => users.includes(command))
+    ? ''
+    : ` For ${inWords(users.map((command) => `\`${command}\``))} only.`;
+}
+
+/** `a, b and c` */
+function inWords(words: readonly string[]): string {
+  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
 }

@@ -2,11 +2,13 @@
  * Every setting, in one table. Flags, environment variables, `--help` and docs/settings.md all follow from it, so
  * they cannot disagree; a new setting is one new entry, and one use of its value in settings.ts.
  */
-import { allDimensions, endpoints } from '../openai/catalogue.ts';
+import { allDimensions, endpoints, type Width } from '../openai/catalogue.ts';
 import { type Anchor, anchor } from './anchor.ts';
 import { baseUrl } from './base-url.ts';
 import { type Budget, budgetAmount, projectBudgets } from './budget.ts';
+import { instant } from './instant.ts';
 import { type ListenAddress, listenAddress } from './listen-address.ts';
+import { type TargetLabels, targetLabels } from './target-labels.ts';
 import { telemetryPath } from './telemetry-path.ts';
 import {
   choice,
@@ -23,7 +25,7 @@ import {
 } from './values.ts';
 
 /** What the program can be told to do, besides --help and --version. */
-export const commands = ['serve', 'check', 'demo', 'health'] as const;
+export const commands = ['serve', 'check', 'backfill', 'demo', 'health'] as const;
 export type Command = (typeof commands)[number];
 
 export interface Flag<T> {
@@ -53,7 +55,10 @@ type About = Omit<Flag<unknown>, 'fromText' | 'fallback' | 'defaultText' | 'comm
 
 /** `check` takes what `serve` takes, so that a command line can be tried as it is. */
 const polling: readonly Command[] = ['serve', 'check', 'demo'];
-const upstream: readonly Command[] = ['serve', 'check'];
+const upstream: readonly Command[] = ['serve', 'check', 'backfill'];
+/** What decides which numbers there are, served or written. */
+const numbers: readonly Command[] = ['serve', 'check', 'backfill', 'demo'];
+const history: readonly Command[] = ['backfill'];
 
 function flag<T>(fromText: FromText<T>, defaultText: string, about: About): Flag<T> {
   return { commands: polling, ...about, fromText, defaultText, fallback: fromText.parse(defaultText) };
@@ -70,6 +75,7 @@ function filter(name: string, what: string): Flag<readonly string[] | undefined>
     placeholder: 'a,b',
     summary: `only these ${what}`,
     details: `Asks for the usage of these ${what} only. An api that lacks this filter is not polled, for it would answer for everybody; the log says so.`,
+    commands: numbers,
   });
 }
 
@@ -142,6 +148,7 @@ export const flags = {
     summary: 'from end to settled',
     details:
       'How long after its end a bucket of usage is taken to be complete, from `1s` to `1d`. OpenAI reports usage 5 to 15 minutes late; a shorter delay shows numbers sooner and has more of them restated.',
+    commands: numbers,
   }),
   apis: flag<readonly string[]>(namesOf(apis, 'api', { none: false }), 'all', {
     name: 'poll.apis',
@@ -149,6 +156,7 @@ export const flags = {
     placeholder: 'a,b',
     summary: 'which apis to poll',
     details: `Which apis to poll: \`all\`, or some of ${code(apis)}.`,
+    commands: numbers,
   }),
   groupBy: flag<readonly string[]>(namesOf(allDimensions, 'dimension', { none: true }), 'all', {
     name: 'poll.group-by',
@@ -156,6 +164,7 @@ export const flags = {
     placeholder: 'a,b',
     summary: 'dimensions that become labels',
     details: `Which dimensions become labels: \`all\`, \`none\`, or some of ${code(allDimensions)}. Those that an api does not have are left out for it. Fewer dimensions, fewer series.`,
+    commands: numbers,
   }),
   projectIds: filter('project-ids', 'projects'),
   userIds: filter('user-ids', 'users'),
@@ -168,6 +177,7 @@ export const flags = {
     summary: 'batch usage alone; --no-: all but it',
     details:
       'On: usage of the Batch API alone; off (`--no-poll.batch`): without it; not given: both. Only completions have this filter, so with it nothing else is polled.',
+    commands: numbers,
   }),
   anchor: flag<Anchor>(anchor, 'month', {
     name: 'counters.anchor',
@@ -176,6 +186,7 @@ export const flags = {
     summary: 'they begin: month, year, MM-DD',
     details:
       'When the counters begin anew, in UTC: with each `month`, each `year`, or each year on a date `MM-DD`, like `04-01`. The API keeps about a year.',
+    commands: numbers,
   }),
   zeroHold: flag<number>(duration({ least: '1s', most: '1h' }), '2m', {
     name: 'counters.zero-hold',
@@ -184,6 +195,7 @@ export const flags = {
     summary: 'a new counter shows 0 so long',
     details:
       'How long a new counter shows 0 before its first value, so that Prometheus sees its first usage as a rise. At least twice the scrape interval; from `1s` to `1h`.',
+    commands: numbers,
   }),
   stateFile: optional<string>(path, {
     name: 'state.file',
@@ -200,6 +212,7 @@ export const flags = {
     summary: 'groups of an api; rest: other',
     details:
       'The most groups (combinations of label values) kept for one api, from 1 to 1000000. The rest is added up in one group whose labels all read `other`.',
+    commands: numbers,
   }),
   namesRefresh: flag<number>(durationOrOff({ least: '1m', most: '1d' }), '10m', {
     name: 'names.refresh',
@@ -278,6 +291,7 @@ export const flags = {
     placeholder: 'level',
     summary: 'debug, info, warn or error',
     details: 'The least important lines still logged: `debug`, `info`, `warn` or `error`. Logs go to stderr.',
+    commands: numbers,
   }),
   logFormat: flag<'json' | 'text'>(choice(['json', 'text']), 'json', {
     name: 'log.format',
@@ -285,6 +299,7 @@ export const flags = {
     placeholder: 'format',
     summary: 'json or text',
     details: '`json`, one object a line, or `text` for people.',
+    commands: numbers,
   }),
   demoSpeed: flag<number>(decimal(1, 3_600), '1', {
     name: 'demo.speed',
@@ -294,6 +309,58 @@ export const flags = {
     details:
       "How many times as fast as the wall the demonstration's clock runs, from 1 to 3600. At 60 an hour passes in a minute.",
     commands: ['demo'],
+  }),
+  from: optional<number>(instant, {
+    name: 'from',
+    kind: 'value',
+    placeholder: 'day',
+    summary: 'first day or instant, UTC',
+    details:
+      'Where the history begins: a day like `2026-05-01`, or an instant of UTC like `2026-05-01T13:00`, on the grid of `--bucket-width`. Required. OpenAI keeps about a year, and is asked from the anchor before on.',
+    commands: history,
+  }),
+  to: optional<number>(instant, {
+    name: 'to',
+    kind: 'value',
+    placeholder: 'day',
+    summary: 'end, exclusive; default: as late as may be',
+    details:
+      'Where the history ends, exclusive, written like `--from`. Not given, or later than that: where its last sample is three hours old.',
+    commands: history,
+  }),
+  bucketWidth: flag<Width>(choice(['1m', '1h', '1d']), '1h', {
+    name: 'bucket-width',
+    kind: 'value',
+    placeholder: 'width',
+    summary: '1m, 1h or 1d: time between samples',
+    details: 'Width of the buckets of usage, `1m`, `1h` or `1d`: each becomes a sample. Costs are by the day.',
+    commands: history,
+  }),
+  output: optional<string>(path, {
+    name: 'output',
+    kind: 'value',
+    placeholder: 'path',
+    summary: 'file, folder/ (a file a month), or -',
+    details:
+      'Where to write: a file that does not exist yet; a folder (one that exists, or a path that ends with `/`), which gets a file for each UTC month; or `-` for stdout. Required.',
+    commands: history,
+  }),
+  labels: optional<TargetLabels>(targetLabels, {
+    name: 'labels',
+    kind: 'list',
+    placeholder: 'a=b,…',
+    summary: 'job=…,instance=…, as scraped',
+    details:
+      'Labels that every series gets: those that Prometheus adds when it scrapes, like `job=openai,instance=localhost:9185`. Without them it is not the same series.',
+    commands: history,
+  }),
+  resume: flag<boolean>(onOff, 'false', {
+    name: 'resume',
+    kind: 'switch',
+    placeholder: '',
+    summary: 'go on with a run that was broken off',
+    details: 'Goes on with a run of the same settings that was broken off, where it was.',
+    commands: history,
   }),
 } as const;
 

@@ -4,6 +4,7 @@ import { type Command, type Flag, flagsOf } from './flags.ts';
 const summaries: Readonly<Record<Command, string>> = {
   serve: 'poll the API and serve metrics (what happens without a command)',
   check: 'ask every api once with the same settings, and say what to do',
+  backfill: 'write history for promtool (its own flags: backfill --help)',
   demo: 'serve a simulated organization; needs no key',
   health: 'ask a running exporter whether it serves; exit code 0 or 1',
 };
@@ -20,7 +21,7 @@ function helpForAll(): string {
     'Prometheus exporter for the usage and costs of an OpenAI organization.',
     '',
     'Usage: openai-usage-exporter [command] [flags]',
-    ...Object.entries(summaries).map(([command, summary]) => `  ${command.padEnd(8)}${summary}`),
+    ...Object.entries(summaries).map(([command, summary]) => `  ${command.padEnd(9)}${summary}`),
     '',
     'Examples:',
     '  OPENAI_ADMIN_KEY=… openai-usage-exporter',

@@ -1,11 +1,12 @@
 /** From the command line and the environment to one frozen object, or to all that is wrong with them at once. */
-import { endpoints, type FilterName } from '../openai/catalogue.ts';
+import { endpoints, type FilterName, widthSeconds } from '../openai/catalogue.ts';
 import type { Anchor } from './anchor.ts';
 import { readArguments } from './arguments.ts';
 import { sendsInTheClear } from './base-url.ts';
 import type { Budget } from './budget.ts';
 import { allFlags, type Command, type Flag, flags } from './flags.ts';
 import type { Given, GivenByFlag } from './given.ts';
+import type { HistorySettings } from './history.ts';
 import { type KeySetting, type ReadFile, readKey } from './key.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { formatDuration, shown } from './values.ts';
@@ -52,6 +53,12 @@ export interface Settings {
 
 export type ParsedSettings =
   | { readonly command: 'serve' | 'check'; readonly settings: Settings; readonly key: KeySetting }
+  | {
+      readonly command: 'backfill';
+      readonly settings: Settings;
+      readonly history: HistorySettings;
+      readonly key: KeySetting;
+    }
   | { readonly command: 'demo' | 'health'; readonly settings: Settings }
   | { readonly command: 'help'; readonly about: Command | undefined }
   | { readonly command: 'version' }
@@ -82,12 +89,16 @@ export function parseSettings(
   }
   const reader = createReader(new Map([...fromVariables.given, ...fromArguments.given]), command);
   const settings = settingsFrom(reader, readBytes);
+  const history = command === 'backfill' ? historyFrom(reader) : undefined;
   errors.push(...reader.mistakes, ...fromVariables.mistakes);
 
-  if (command === 'serve' || command === 'check') {
+  if (command === 'serve' || command === 'check' || command === 'backfill') {
     const key = readKey(env, readFile);
     if ('mistake' in key) errors.push(key.mistake);
-    else if (errors.length === 0) return { command, settings, ...key };
+    else if (errors.length === 0) {
+      if (command !== 'backfill') return { command, settings, ...key };
+      if (history !== undefined) return { command, settings, history, ...key };
+    }
   }
   if (command === 'health' && reader.sound(flags.listen) && settings.web.listen.port === 0) {
     errors.push(`${reader.sourceOf(flags.listen)}: port 0 cannot be asked; give the port that the exporter listens on`);
@@ -218,6 +229,35 @@ function webConfigFileFrom(reader: Reader, readBytes: ReadBytes | undefined): st
   if ('mistakes' in loaded)
     for (const mistake of loaded.mistakes) reader.add(flags.webConfigFile, `${shown(path)}: ${mistake}`);
   return path;
+}
+
+/** Undefined where something is wrong with it, which is among the mistakes then. */
+function historyFrom(reader: Reader): HistorySettings | undefined {
+  const width = reader.read(flags.bucketWidth);
+  const from = reader.read(flags.from);
+  const to = reader.read(flags.to);
+  const output = reader.read(flags.output);
+  const labels = reader.read(flags.labels) ?? [];
+  for (const [flag, what] of [
+    [flags.from, 'the day with which the history begins, like 2026-05-01'],
+    [flags.output, 'a file, a folder with a slash at its end, or - for stdout'],
+  ] as const) {
+    if (!reader.given(flag)) reader.add(flag, `is required: ${what}`);
+  }
+  for (const [flag, instant] of [
+    [flags.from, from],
+    [flags.to, to],
+  ] as const) {
+    if (instant !== undefined && instant % widthSeconds[width] !== 0) {
+      reader.add(
+        flag,
+        `is not on the grid of --bucket-width, which is ${width}: a bucket begins at every full one of UTC`,
+      );
+    }
+  }
+  if (from !== undefined && to !== undefined && to <= from) reader.add(flags.to, 'must be later than --from');
+  if (from === undefined || output === undefined) return undefined;
+  return { from, to, width, output, labels, resume: reader.read(flags.resume) };
 }
 
 function filtersFrom(reader: Reader): Filters {

@@ -147,6 +147,50 @@ test('a longer poll interval carries the idle interval along, unless that is giv
   expect(errorsOf(['--poll.interval=x', '--poll.idle-interval=1s'])).toHaveLength(1);
 });
 
+describe('backfill', () => {
+  const needed = ['backfill', '--from=2026-05-01', '--output=-'];
+
+  test('has settings of its own besides those of serving', () => {
+    const argv = [...needed, '--to=2026-05-02T13:00Z', '--labels=job=openai', '--labels', 'instance=a:1', '--resume'];
+    expect(parseSettings([...argv, '--poll.models=m'], key)).toMatchObject({
+      command: 'backfill',
+      settings: { poll: { filters: { models: ['m'] } } },
+      history: {
+        from: Date.parse('2026-05-01') / 1_000,
+        to: Date.parse('2026-05-02T13:00Z') / 1_000,
+        width: '1h',
+        output: '-',
+        labels: [
+          ['job', 'openai'],
+          ['instance', 'a:1'],
+        ],
+        resume: true,
+      },
+    });
+  });
+
+  test.each([
+    [['backfill', '--output=-'], '--from: is required'],
+    [['backfill', '--from=2026-05-01'], '--output: is required'],
+    [[...needed, '--to=2026-05-01'], '--to: must be later than --from'],
+    [[...needed, '--to=2026-06-31'], '--to: must be a day or an instant'],
+    [[...needed, '--to=tomorrow'], '--to: must be a day or an instant'],
+    [[...needed, '--to=2026-05-02T13:30'], '--to: is not on the grid of --bucket-width, which is 1h'],
+    [[...needed, '--to=2026-05-02T13:00', '--bucket-width=1d'], '--to: is not on the grid'],
+    [[...needed, '--bucket-width=1w'], '--bucket-width: must be 1m, 1h or 1d'],
+    [[...needed, '--labels=job'], '--labels: "job" must be label=value'],
+    [[...needed, '--labels=model=a'], '--labels: "model" is a label that the series have already'],
+    [[...needed, '--labels=a-b=c'], '--labels: "a-b" is no name of a label'],
+    [[...needed, '--labels=a=b,a=c'], '--labels: "a" has two values'],
+    [[...needed, '--poll.interval=1m'], '--poll.interval: does nothing with `backfill`'],
+    [['--from=2026-05-01'], '--from: does nothing with `serve`'],
+  ])('%j: %s', (argv, message) => {
+    expect(errorsOf(argv)).toEqual([expect.stringContaining(message)]);
+  });
+
+  test('needs a key', () => expect(errorsOf(needed, {})).toEqual([expect.stringContaining('OPENAI_ADMIN_KEY')]));
+});
+
 describe('commands', () => {
   test.each([
     [['check'], key, 'check'],
@@ -198,7 +242,7 @@ test.each([
   [['--log.level=info', '--log.level=info'], '--log.level: given more than once; give it once'],
   [['--poll.batch', '--no-poll.batch'], '--poll.batch: given more than once; give it once'],
   [['demoo'], 'unknown command "demoo"; did you mean demo?'],
-  [['backfill'], 'unknown command "backfill"; commands are serve, check, demo, health'],
+  [['export'], 'unknown command "export"; commands are serve, check, backfill, demo, health'],
   [['check', 'completions'], 'unexpected argument "completions"; settings are flags: --flag=value'],
   [['--poll.interval=5'], '--poll.interval: must be a duration like 90s, 15m or 1h30m (units: ms, s, m, h, d)'],
   [['--poll.interval=-5m'], '--poll.interval: must be a duration like 90s, 15m or 1h30m (units: ms, s, m, h, d)'],
