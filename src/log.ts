@@ -22,10 +22,12 @@ export interface LogOptions {
   /** stderr if not given; written at once, so that the last words of a process are not lost. */
   readonly destination?: { write(line: string): void };
   readonly clock?: Clock;
+  /** What a level looks like in text; plain if not given. */
+  readonly look?: (level: LogLevel, text: string) => string;
 }
 
 export function createLogger(options: LogOptions): Logger {
-  const { level, format, clock = systemClock } = options;
+  const { level, format, clock = systemClock, look = (_, text) => text } = options;
   const destination = options.destination ?? pino.destination({ fd: 2, sync: true });
   const logger = pino(
     {
@@ -34,7 +36,7 @@ export function createLogger(options: LogOptions): Logger {
       timestamp: () => `,"time":"${timeOf(clock)}"`,
       formatters: { level: (label) => ({ level: label }) },
     },
-    format === 'text' ? { write: (line: string) => destination.write(textLine(line)) } : destination,
+    format === 'text' ? { write: (line: string) => destination.write(textLine(line, look)) } : destination,
   );
   const write = (at: LogLevel) => (message: string, fields?: LogFields) => {
     if (!logger.isLevelEnabled(at)) return;
@@ -99,10 +101,15 @@ function textOfError(error: Error): string {
 }
 
 /** `2026-01-31T23:59:00.000Z INFO  polled completions  rows=12` */
-function textLine(json: string): string {
+function textLine(json: string, look: NonNullable<LogOptions['look']>): string {
   const { time, level, msg, ...fields }: Record<string, unknown> = JSON.parse(json);
   const pairs = Object.entries(fields).map(([name, value]) => `  ${oneLine(name)}=${textOf(value)}`);
-  return `${time} ${String(level).toUpperCase().padEnd(5)} ${oneLine(String(msg))}${pairs.join('')}\n`;
+  const name = String(level).toUpperCase().padEnd(5);
+  return `${time} ${isLevel(level) ? look(level, name) : name} ${oneLine(String(msg))}${pairs.join('')}\n`;
+}
+
+function isLevel(level: unknown): level is LogLevel {
+  return level === 'debug' || level === 'info' || level === 'warn' || level === 'error';
 }
 
 function textOf(value: unknown): string {

@@ -6,15 +6,19 @@ import { type Clock, systemClock } from './clock.ts';
 import { runBackfill } from './commands/backfill.ts';
 import { runCheck } from './commands/check.ts';
 import { startDemo } from './commands/demo.ts';
+import { exitCodes } from './commands/exit-codes.ts';
 import { runHealth } from './commands/health.ts';
 import { createLiveClient } from './commands/live.ts';
+import { paintFor, paintMistake } from './commands/paint.ts';
+import { placesText } from './commands/places.ts';
 import { probeApi, probeManagement } from './commands/probe.ts';
 import { serve } from './commands/serve.ts';
 import { createExporter, type ExporterOptions } from './exporter/exporter.ts';
-import { createLogger, type Logger } from './log.ts';
+import { createLogger, type Logger, type LogLevel } from './log.ts';
 import { helpText } from './settings/help.ts';
 import type { HistorySettings } from './settings/history.ts';
 import type { KeySetting } from './settings/key.ts';
+import type { ListenAddress } from './settings/listen-address.ts';
 import { parseSettings, polledApis, type Settings } from './settings/settings.ts';
 import { loadWebConfig, type WebConfig } from './settings/web-config.ts';
 import { fingerprintOf } from './state/codec.ts';
@@ -22,14 +26,13 @@ import { stateFile } from './state/file.ts';
 import { ListenError } from './web/listen-error.ts';
 
 const { version, revision } = buildInfo;
-const done = 0;
-const failed = 1;
-const misused = 2;
+const { done, failed, misused } = exitCodes;
 
 async function main(): Promise<number> {
   const parsed = parseSettings(process.argv.slice(2), process.env);
   if ('errors' in parsed) {
-    for (const error of parsed.errors) process.stderr.write(`${error}\n`);
+    const paint = paintFor(process.stderr, process.env);
+    for (const error of parsed.errors) process.stderr.write(`${paintMistake(error, paint)}\n`);
     return misused;
   }
   switch (parsed.command) {
@@ -73,6 +76,7 @@ async function check(settings: Settings, key: KeySetting): Promise<number> {
     skipped: notPolled(settings.poll).map((api) => ({ api, why: 'it lacks a filter in use' })),
     probe: (api) => probeApi(asked, api),
     probeManagement: () => probeManagement(asked),
+    paint: paintFor(process.stdout, process.env),
     out: process.stdout,
   });
 }
@@ -148,13 +152,19 @@ async function run(
   });
   try {
     const { signal } = stop;
-    await serve({ exporter, settings, clock, wallClock: systemClock, log, version, revision, simulated, signal });
+    const about = { version, revision, simulated, ...(simulated ? { listening: showPlaces(settings) } : {}) };
+    await serve({ exporter, settings, clock, wallClock: systemClock, log, ...about, signal });
     return done;
   } catch (error) {
     if (!(error instanceof ListenError)) throw error;
     log.error(error.message);
     return failed;
   }
+}
+
+function showPlaces({ web: { telemetryPath } }: Settings): (address: ListenAddress, secure: boolean) => void {
+  const paint = paintFor(process.stdout, process.env);
+  return (address, secure) => process.stdout.write(placesText({ address, secure, telemetryPath, paint }));
 }
 
 /** The state file, with what an earlier process left in it. */
@@ -174,7 +184,14 @@ async function openMemory(path: string, settings: Settings, log: Logger): Promis
 }
 
 function loggerOf({ log }: Settings): Logger {
-  return createLogger(log);
+  const paint = paintFor(process.stderr, process.env);
+  const looks: Readonly<Record<LogLevel, (text: string) => string>> = {
+    debug: (text) => text,
+    info: paint.good,
+    warn: paint.warn,
+    error: paint.bad,
+  };
+  return createLogger({ ...log, look: (level, text) => looks[level](text) });
 }
 
 main().then(

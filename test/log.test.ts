@@ -23,6 +23,20 @@ test('text is one line for the eye', () => {
   );
 });
 
+test('in text the level can have a look; json never has', () => {
+  for (const [format, shown] of [
+    ['text', '<warn:WARN > careful'],
+    ['json', '"level":"warn"'],
+  ] as const) {
+    const lines: string[] = [];
+    const look = (level: LogLevel, text: string) => `<${level}:${text}>`;
+    createLogger({ level: 'info', format, destination: { write: (line) => lines.push(line) }, clock, look }).warn(
+      'careful',
+    );
+    expect(lines.join('')).toContain(shown);
+  }
+});
+
 test('below the level nothing is written', () => {
   const lines: string[] = [];
   const logger = createLogger({

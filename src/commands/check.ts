@@ -1,4 +1,5 @@
 /** `check`: asks every api once, with the settings of `serve`, and says what to do where one does not answer. */
+import { noPaint, type Paint } from './paint.ts';
 import { table } from './table.ts';
 
 export type ProbeResult =
@@ -15,12 +16,20 @@ export interface CheckOptions {
   readonly probe: (api: string) => Promise<ProbeResult>;
   /** Asks for what the second scope allows: names and limits. Its failure is a warning. */
   readonly probeManagement: () => Promise<ProbeResult>;
+  readonly paint?: Paint;
   /** stdout, for the table. */
   readonly out: { write(text: string): unknown };
 }
 
 /** Resolves with the exit code: 0 if every api answered, 1 if one did not. */
-export async function runCheck({ apis, skipped = [], probe, probeManagement, out }: CheckOptions): Promise<0 | 1> {
+export async function runCheck({
+  apis,
+  skipped = [],
+  probe,
+  probeManagement,
+  paint = noPaint,
+  out,
+}: CheckOptions): Promise<0 | 1> {
   // All at once: how many are really under way is the client's business.
   const [management, ...results] = await Promise.all([
     settled(probeManagement),
@@ -28,16 +37,29 @@ export async function runCheck({ apis, skipped = [], probe, probeManagement, out
   ]);
   const failed = results.filter((result) => !result.ok).length;
   out.write(
-    table([
-      ['API', 'STATUS', 'WHAT TO DO'],
-      ...apis.map((api, index) => row(api, results[index])),
-      ...skipped.map(({ api, why }) => [api, 'skipped', why]),
-      ['names and limits', ...managementCells(management)],
-    ]),
+    table(
+      [
+        ['API', 'STATUS', 'WHAT TO DO'],
+        ...apis.map((api, index) => row(api, results[index])),
+        ...skipped.map(({ api, why }) => [api, 'skipped', why]),
+        ['names and limits', ...managementCells(management)],
+      ],
+      lookOf(paint),
+    ),
   );
   const warning = management.ok ? '' : ' Names and limits are not readable, which is only a warning.';
-  out.write(`\n${apis.length - failed} of ${apis.length} apis answered.${warning}\n`);
+  const sum = `${apis.length - failed} of ${apis.length} apis answered.`;
+  out.write(`\n${failed === 0 ? paint.good(sum) : paint.bad(sum)}${warning}\n`);
   return failed === 0 ? 0 : 1;
+}
+
+function lookOf(paint: Paint): (padded: string, row: number, column: number) => string {
+  return (padded, row, column) => {
+    if (row === 0) return paint.strong(padded);
+    if (column !== 1) return padded;
+    if (padded.startsWith('ok')) return paint.good(padded);
+    return padded.startsWith('failed') ? paint.bad(padded) : paint.warn(padded);
+  };
 }
 
 async function settled(probe: () => Promise<ProbeResult>): Promise<ProbeResult> {

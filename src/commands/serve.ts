@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts';
 import type { Exporter } from '../exporter/exporter.ts';
 import { statusOf } from '../exporter/status.ts';
 import type { Logger } from '../log.ts';
-import { formatAddress, isLoopback } from '../settings/listen-address.ts';
+import { formatAddress, isLoopback, type ListenAddress } from '../settings/listen-address.ts';
 import type { Settings } from '../settings/settings.ts';
 import { noWebConfig } from '../settings/web-config.ts';
 import { createBasicAuth } from '../web/basic-auth.ts';
@@ -22,6 +22,8 @@ export interface ServeOptions {
   readonly version: string;
   readonly revision: string;
   readonly simulated: boolean;
+  /** Told where it listens, and whether by TLS. */
+  readonly listening?: (address: ListenAddress, secure: boolean) => void;
   /** Aborted when the process is told to stop. */
   readonly signal: AbortSignal;
 }
@@ -55,8 +57,10 @@ export async function serve(options: ServeOptions): Promise<void> {
     headers: () => live.current().headers,
     ...(tls === undefined ? {} : { makeServer: tlsServer(live, tls) }),
   });
-  const address = formatAddress(await server.listen(settings.web.listen));
+  const bound = await server.listen(settings.web.listen);
+  const address = formatAddress(bound);
   log.info(`listening on ${address}: metrics at ${settings.web.telemetryPath}, status at /`, { address, version });
+  options.listening?.(bound, tls !== undefined);
 
   if (!simulated && !isLoopback(settings.web.listen) && isOpen(live.current())) {
     log.warn(

@@ -1,13 +1,20 @@
 /** What `--help` prints: the table of flags, narrow enough for a terminal and short enough for a screen. */
 import { type Command, type Flag, flagsOf } from './flags.ts';
 
-const summaries: Readonly<Record<Command, string>> = {
+/** What each command does, in a few words. */
+export const summaries: Readonly<Record<Command, string>> = {
   serve: 'poll the API and serve metrics (what happens without a command)',
   check: 'ask every api once with the same settings, and say what to do',
   backfill: 'write history for promtool (its own flags: backfill --help)',
   demo: 'serve a simulated organization; needs no key',
   health: 'ask a running exporter whether it serves; exit code 0 or 1',
 };
+
+export const examples: readonly string[] = [
+  'OPENAI_ADMIN_KEY=… openai-usage-exporter',
+  'OPENAI_ADMIN_KEY_FILE=/run/secrets/key openai-usage-exporter check',
+  'openai-usage-exporter demo --demo.speed=60 --log.format=text',
+];
 
 /** For everything, or for one command. Ends with a line feed. */
 export function helpText(about?: Command): string {
@@ -24,15 +31,13 @@ function helpForAll(): string {
     ...Object.entries(summaries).map(([command, summary]) => `  ${command.padEnd(9)}${summary}`),
     '',
     'Examples:',
-    '  OPENAI_ADMIN_KEY=… openai-usage-exporter',
-    '  OPENAI_ADMIN_KEY_FILE=/run/secrets/key openai-usage-exporter check',
-    '  openai-usage-exporter demo --demo.speed=60 --log.format=text',
+    ...examples.map((example) => `  ${example}`),
     '',
     'Flags (--poll.interval is also the variable OPENAI_EXPORTER_POLL_INTERVAL):',
     ...flags.map(lineOf),
     '  --help, --version',
     '',
-    'Everything about them: docs/settings.md',
+    'Exit codes: 0 done, 1 failed, 2 misused. More: docs/cli.md, docs/settings.md',
   ]);
 }
 

@@ -135,4 +135,5 @@ test('demo: the first complete page comes soon, without a key', async ({ onTestF
   expect(await (await demo.get('/')).text()).toMatch(/simulated/i);
   expect(await (await demo.get('/api/status')).json()).toMatchObject({ simulated: true });
   expect(demo.err()).toContain('simulated');
+  expect(demo.out()).toContain(`the status page   ${demo.url}/\n`);
 });

@@ -133,6 +133,8 @@ test.each([
   '/-/healthy',
   '/-',
   '/api/status',
+  '/status.css',
+  '/status.js',
   '/a/../b',
   '/.',
 ])('no telemetry path: %j', (text) => expect(problemOf(telemetryPath, text)).toMatch(/^must/));

@@ -356,7 +356,7 @@ describe('routes', () => {
 
 test('who is not authorized sees the health routes alone', async () => {
   const { ask } = await serve({ authorize: async (request) => request.headers.authorization === 'Basic eDp5' });
-  for (const path of ['/metrics', '/', '/api/status']) {
+  for (const path of ['/metrics', '/', '/api/status', '/status.css', '/status.js']) {
     const refused = await ask(path);
     expect([path, refused.status, refused.headers['www-authenticate']]).toEqual([
       path,

@@ -1,0 +1,36 @@
+/** Colour for people at a terminal, and nothing but the text for everybody else. */
+
+export interface Paint {
+  good(text: string): string;
+  bad(text: string): string;
+  warn(text: string): string;
+  strong(text: string): string;
+}
+
+export const noPaint: Paint = { good: plain, bad: plain, warn: plain, strong: plain };
+
+/**
+ * Colours where the stream is a terminal that knows them, unless `NO_COLOR` (https://no-color.org) is set to anything.
+ * @param stream stdout or stderr
+ */
+export function paintFor(
+  stream: { readonly isTTY?: boolean },
+  { NO_COLOR = '', TERM = '' }: Readonly<Record<string, string | undefined>>,
+): Paint {
+  if (stream.isTTY !== true || NO_COLOR !== '' || TERM === 'dumb') return noPaint;
+  return { good: colour(32), bad: colour(31), warn: colour(33), strong: colour(1) };
+}
+
+/** What is before the first colon of a message is what it is about: there the eye goes first. */
+export function paintMistake(message: string, { bad }: Paint): string {
+  const end = message.indexOf(': ');
+  return end < 0 ? bad(message) : `${bad(message.slice(0, end + 1))}${message.slice(end + 1)}`;
+}
+
+function colour(code: number): (text: string) => string {
+  return (text) => (text === '' ? text : `\u001b[${code}m${text}\u001b[0m`);
+}
+
+function plain(text: string): string {
+  return text;
+}

@@ -1,0 +1,25 @@
+/** Where somebody who has just started the demonstration can look. */
+import { formatAddress, type ListenAddress } from '../settings/listen-address.ts';
+import type { Paint } from './paint.ts';
+
+export interface PlacesOptions {
+  /** Where it listens, the real port included. */
+  readonly address: ListenAddress;
+  readonly secure: boolean;
+  readonly telemetryPath: string;
+  readonly paint: Paint;
+}
+
+/** Ends with a line feed. */
+export function placesText({ address, secure, telemetryPath, paint }: PlacesOptions): string {
+  const everywhere = address.host === undefined || address.host === '0.0.0.0' || address.host === '::';
+  const root = `${secure ? 'https' : 'http'}://${formatAddress(everywhere ? { ...address, host: 'localhost' } : address)}`;
+  return `
+${paint.strong('This is a simulated organization: every number is made up. Look at')}
+  the status page   ${paint.good(`${root}/`)}
+  the metrics       ${paint.good(`${root}${telemetryPath}`)}
+  the same as JSON  ${paint.good(`${root}/api/status`)}
+It is complete after a few seconds. Ctrl-C ends it.
+
+`;
+}
