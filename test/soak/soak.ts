@@ -1,0 +1,272 @@
+/**
+ * One process lives many days: the exporter asks a simulated organization over real sockets, is scraped over real
+ * sockets, and everything goes wrong at random. Time is virtual, and passes only while no answer is on its way.
+ */
+import { once, setMaxListeners } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { type Dispatcher, Pool } from 'undici';
+import { type Clock, systemClock } from '../../src/clock.ts';
+import { createExporter } from '../../src/exporter/exporter.ts';
+import { statusOf } from '../../src/exporter/status.ts';
+import { silentLogger } from '../../src/log.ts';
+import { compressPiece } from '../../src/metrics/gzip.ts';
+import { createBudget } from '../../src/openai/budget.ts';
+import { createClient } from '../../src/openai/client.ts';
+import { fixedKey } from '../../src/openai/key.ts';
+import { parseSettings } from '../../src/settings/settings.ts';
+import { simulatedKey } from '../../src/simulation/api.ts';
+import { createOrganization } from '../../src/simulation/organization.ts';
+import { createVirtualClock } from '../../src/simulation/virtual-clock.ts';
+import { createServer } from '../../src/web/server.ts';
+import { parseExposition } from '../helpers/exposition-parser.ts';
+import { createScraper } from '../helpers/scraper.ts';
+import { apis, day, organizationOf, type Plan } from './plan.ts';
+import { sharedTime } from './shared-time.ts';
+
+export interface SoakOptions {
+  readonly days: number;
+  readonly seed: number;
+  /** Frees what nobody holds any more. */
+  readonly collect: () => void;
+  /** After each day. */
+  readonly report: (day: Day) => void;
+}
+
+export interface Day {
+  readonly day: number;
+  /** Since the start. */
+  readonly requests: number;
+  readonly failures: number;
+  readonly scrapes: number;
+  /** MB, after a collection. */
+  readonly heap: number;
+  readonly external: number;
+  /** Active resources of the process, as Node lists them. */
+  readonly handles: number;
+  readonly series: number;
+}
+
+export interface Soaked {
+  readonly days: readonly Day[];
+  /** What is not as it should be. */
+  readonly faults: readonly string[];
+  /** Counters that were compared with the organization's own numbers. */
+  readonly compared: number;
+}
+
+const minute = 60_000;
+const dimensions = ['project_id', 'model'] as const;
+const counters = [
+  ['completions', 'input_tokens'],
+  ['completions', 'output_tokens'],
+  ['completions', 'num_model_requests'],
+  ['embeddings', 'input_tokens'],
+  ['images', 'images'],
+] as const;
+
+/** Minutes between two scrapes. */
+const scrapeEvery = 5;
+/** Counts what was sent; what has ended is told by the client's observer. */
+class CountingPool extends Pool {
+  begun = 0;
+  override dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    this.begun += 1;
+    return super.dispatch(options, handler);
+  }
+}
+
+export async function soak(options: SoakOptions): Promise<Soaked> {
+  const start = Date.parse('2026-11-10T00:00:03Z');
+  let ended = 0;
+  let compressing = 0;
+  let pool: CountingPool | undefined;
+  const plan: Plan = { days: options.days, seed: options.seed, start };
+  const time = sharedTime();
+  const virtual = createVirtualClock({
+    start,
+    busy: () => compressing > 0 || (pool !== undefined && pool.begun - ended > time.waiting()),
+  });
+  // Who asks for the time lets the organization know it: before it is asked anything.
+  const told = (now: number) => {
+    time.set(now);
+    return now;
+  };
+  const clock: Clock = {
+    now: () => told(virtual.now()),
+    monotonic: () => told(virtual.now()) - start,
+    sleep: virtual.sleep,
+  };
+  clock.now();
+  const ending = import.meta.url.endsWith('.ts') ? '.ts' : '.js';
+  const worker = new Worker(new URL(`./worker${ending}`, import.meta.url), {
+    workerData: { buffer: time.buffer, plan },
+  });
+  const [url]: unknown[] = await once(worker, 'message');
+  const baseUrl = new URL(String(url));
+  const own = new CountingPool(baseUrl.origin, { connections: 2 });
+  pool = own;
+
+  const parsed = parseSettings(
+    ['demo', `--poll.apis=${apis.join(',')},costs`, `--poll.group-by=${dimensions.join(',')}`],
+    {},
+  );
+  if (!('settings' in parsed)) throw new Error(JSON.stringify(parsed));
+  let failures = 0;
+  const exporter = createExporter({
+    settings: parsed.settings,
+    clock,
+    log: silentLogger,
+    version: '0',
+    revision: '0',
+    async compress(text) {
+      compressing += 1;
+      try {
+        return await compressPiece(text);
+      } finally {
+        compressing -= 1;
+      }
+    },
+    client: (observer) =>
+      createClient({
+        baseUrl,
+        key: fixedKey(simulatedKey),
+        dispatcher: own,
+        budget: createBudget({ clock, maxPerMinute: 60 }),
+        clock,
+        random: () => 0.5,
+        timeoutMs: 30_000,
+        userAgent: 'soak',
+        observer: {
+          attempt(api, code, seconds) {
+            ended += 1;
+            if (code !== '200') failures += 1;
+            observer.attempt(api, code, seconds);
+          },
+          retry: (api) => observer.retry(api),
+        },
+      }),
+  });
+  const web = createServer({
+    page: exporter.page,
+    self: () => exporter.self.text(),
+    status: () =>
+      statusOf({ exporter, version: '0', revision: '0', simulated: true, startedAt: start, now: clock.now() }),
+    ready: exporter.ready,
+    maxRequests: 40,
+    telemetryPath: '/metrics',
+    onRejected: () => {},
+    log: silentLogger,
+    clock: systemClock,
+  });
+  const { port } = await web.listen({ host: '127.0.0.1', port: 0 });
+  const scrapes = new Pool(`http://127.0.0.1:${port}`, { connections: 1 });
+  const stop = new AbortController();
+  setMaxListeners(0, stop.signal);
+  const run = exporter.run(stop.signal).catch((error: unknown) => {
+    if (!stop.signal.aborted) throw error;
+  });
+
+  const scraper = createScraper();
+  const faults: string[] = [];
+  let scraped = 0;
+  const scrape = async () => {
+    const path = scraped % 2 === 0 ? '/metrics' : '/metrics?soak';
+    const headers = scraped % 3 === 0 ? { 'accept-encoding': 'gzip' } : {};
+    const { statusCode, body } = await scrapes.request({ path, method: 'GET', headers });
+    scraped += 1;
+    if (statusCode !== 200) faults.push(`a scrape was answered ${statusCode}`);
+    if ('accept-encoding' in headers) return void (await body.arrayBuffer());
+    const page = parseExposition(await body.text());
+    const samples = new Map<string, number>();
+    for (const [api, field] of counters) {
+      const name = `openai_${api}_${field}_total`;
+      for (const { labels, value } of page.families.get(name)?.samples ?? []) {
+        samples.set(
+          keyOf(
+            name,
+            dimensions.map((dimension) => labels[dimension]),
+          ),
+          value,
+        );
+      }
+    }
+    scraper.scrape(samples);
+  };
+
+  const days: Day[] = [];
+  for (let each = 1; each <= options.days; each++) {
+    for (let at = 0; at < day; at += scrapeEvery * minute) {
+      await virtual.advance(scrapeEvery * minute);
+      await scrape();
+    }
+    for (let turn = 0; turn < 3; turn++) {
+      options.collect();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    const { heapUsed, external } = process.memoryUsage();
+    const one: Day = {
+      day: each,
+      requests: ended,
+      failures,
+      scrapes: scraped,
+      heap: heapUsed / 1e6,
+      external: external / 1e6,
+      handles: process.getActiveResourcesInfo().length,
+      series: exporter.series(),
+    };
+    days.push(one);
+    options.report(one);
+  }
+
+  // The last sample is not of the last minute, so that both know the same.
+  await virtual.advance(minute);
+  await scrape();
+  if (scraped % 3 === 1) await scrape();
+  const organization = createOrganization(organizationOf(plan));
+  let compared = 0;
+  for (const [api, field] of counters) {
+    const status = exporter.apis.find(({ endpoint }) => endpoint.api === api)?.status;
+    const to = Math.floor(((status?.lastPoll ?? 0) / 1_000 - 900) / 60) * 60;
+    const span = { from: Date.parse('2026-11-01T00:00:00Z') / 1_000, to };
+    for (const { labels, fields } of organization.truth.usage(api, span, { groupBy: dimensions })) {
+      const expected = fields.get(field) ?? 0;
+      if (expected === 0) continue;
+      const key = keyOf(`openai_${api}_${field}_total`, labels);
+      const counted = scraper.counted.get(key);
+      compared += 1;
+      if (counted !== expected) faults.push(`${key} is ${counted}, and should be ${expected}`);
+    }
+  }
+  for (const [key, count] of scraper.resets) faults.push(`${key} fell ${count} times`);
+  faults.push(...growth(days));
+
+  stop.abort(new Error('over'));
+  await virtual.drain();
+  await run;
+  await web.stop(0);
+  await Promise.all([own.destroy(), scrapes.destroy()]);
+  await worker.terminate();
+  return { days, faults, compared };
+}
+
+function keyOf(name: string, labels: readonly unknown[]): string {
+  return [name, ...labels.map((label) => (label === null || label === '' ? 'none' : String(label)))].join(' ');
+}
+
+/** Of the first day's heap. */
+const mostGrowth = 0.05;
+/** Sockets that happen to be open, or not. */
+const spareHandles = 3;
+
+function growth(days: readonly Day[]): readonly string[] {
+  const [first, ...later] = days;
+  if (first === undefined) return ['no day has passed'];
+  return later.flatMap(({ day: each, heap, handles }) => [
+    ...(heap > first.heap * (1 + mostGrowth)
+      ? [`the heap of day ${each} is ${heap.toFixed(1)} MB, that of the first was ${first.heap.toFixed(1)} MB`]
+      : []),
+    ...(handles > first.handles + spareHandles
+      ? [`day ${each} has ${handles} handles, the first had ${first.handles}`]
+      : []),
+  ]);
+}
