@@ -11,6 +11,8 @@ export type MakeServer = (options: ServerOptions, listener: RequestListener) => 
 
 export interface WebOptions extends AppOptions {
   readonly makeServer?: MakeServer;
+  /** Connections at once. Default 1,000. */
+  readonly maxConnections?: number;
 }
 
 export interface WebServer {
@@ -33,14 +35,16 @@ const limits = {
   maxHeaderSize: 16_384,
 } satisfies ServerOptions;
 
-const maxConnections = 1_000;
+/** Of all connections, this share is for those that have not agreed on a key yet. */
+const shareOfHandshakes = 0.1;
 const maxHeaders = 100;
 
 export function createServer(options: WebOptions): WebServer {
-  const { makeServer = createHttpServer, clock, log } = options;
+  const { makeServer = createHttpServer, maxConnections = 1_000, clock, log } = options;
   const app = createApp(options);
   /** Answers under way, by connection. Node counts a connection that has never asked anything as busy. */
   const underWay = new Map<Socket, number>();
+  const mostKept = Math.floor(maxConnections * (1 - shareOfHandshakes));
   let stopping = false;
   const server = makeServer(limits, (request, response) => {
     const { socket } = request;
@@ -57,7 +61,17 @@ export function createServer(options: WebOptions): WebServer {
   server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
     underWay.set(socket, 0);
     socket.once('close', () => underWay.delete(socket));
+    if (underWay.size > mostKept) makeRoom();
   });
+  /** Who came longest ago and asks for nothing, or only slowly, goes: so a crowd of such keeps no scraper away. */
+  function makeRoom(): void {
+    for (const [socket, answers] of underWay) {
+      if (answers > 0) continue;
+      underWay.delete(socket);
+      socket.destroy();
+      return;
+    }
+  }
   server.maxConnections = maxConnections;
   server.maxHeadersCount = maxHeaders;
 

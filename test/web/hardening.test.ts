@@ -1,0 +1,107 @@
+/** Clients that mean no good, or go about it slowly: they are bounded, and keep nobody away. */
+import { connect, type Socket } from 'node:net';
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import { silentLogger } from '../../src/log.ts';
+import { emptyPage } from '../../src/metrics/published.ts';
+import { createServer, type WebOptions, type WebServer } from '../../src/web/server.ts';
+
+const sockets: Socket[] = [];
+afterEach(() => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+});
+
+async function serve(
+  options: Partial<WebOptions> = {},
+): Promise<{ readonly server: WebServer; readonly port: number }> {
+  const server = createServer({
+    page: { current: () => emptyPage },
+    self: async () => 'own 1\n',
+    status: () => {
+      throw new Error('nobody asks');
+    },
+    ready: () => true,
+    maxRequests: 40,
+    telemetryPath: '/metrics',
+    onRejected: () => {},
+    log: silentLogger,
+    clock: systemClock,
+    ...options,
+  });
+  onTestFinished(() => server.stop(0));
+  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
+  return { server, port };
+}
+
+async function open(port: number, text: string): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  sockets.push(socket);
+  socket.on('error', () => {});
+  await new Promise((resolve) => socket.once('connect', resolve));
+  socket.resume();
+  socket.write(text);
+  return socket;
+}
+
+/** All that comes until the other side hangs up. */
+async function answerTo(port: number, text: string): Promise<string> {
+  const socket = await open(port, text);
+  const chunks: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+  await new Promise((resolve) => socket.once('close', resolve));
+  return Buffer.concat(chunks).toString();
+}
+
+const scrape = 'GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
+
+describe.each([
+  ['that say nothing', ''],
+  ['that send half a request', 'GET /metrics HTTP/1.1\r\nHost: a\r\nX-Slow: '],
+  ['that have been answered and stay', 'GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n'],
+])('connections %s', (_, text) => {
+  test('do not keep a scraper away, however many they are', async () => {
+    const { port } = await serve({ maxConnections: 50 });
+    const first = await open(port, text);
+    const gone = new Promise((resolve) => first.once('close', resolve));
+    for (let count = 0; count < 120; count++) {
+      await open(port, text);
+      if (count % 40 === 0) expect(await answerTo(port, scrape)).toMatch(/^HTTP\/1\.1 200 .*own 1/s);
+    }
+    expect(await answerTo(port, scrape)).toMatch(/^HTTP\/1\.1 200 .*own 1/s);
+    await gone;
+  });
+});
+
+test('a scrape that is under way is not cut off for newcomers', async () => {
+  let answer = () => {};
+  const self = () =>
+    new Promise<string>((resolve) => {
+      answer = () => resolve('own 1\n');
+    });
+  const { port } = await serve({ maxConnections: 20, self });
+  const slow = answerTo(port, scrape);
+  for (let count = 0; count < 60; count++) await open(port, '');
+  answer();
+  expect(await slow).toMatch(/^HTTP\/1\.1 200 .*own 1/s);
+});
+
+test('headers beyond a size are refused', async () => {
+  const { port } = await serve();
+  const long = `GET /metrics HTTP/1.1\r\nHost: a\r\nX-Long: ${'x'.repeat(17_000)}\r\n\r\n`;
+  expect(await answerTo(port, long)).toMatch(/^HTTP\/1\.1 431 /);
+});
+
+test('headers beyond a number are not looked at', async () => {
+  const { port } = await serve({ authorize: ({ headers }) => !('x-199' in headers) });
+  const many = Array.from({ length: 200 }, (_, index) => `X-${index}: 1\r\n`).join('');
+  expect(await answerTo(port, `GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${many}\r\n`)).toMatch(
+    /^HTTP\/1\.1 200 /,
+  );
+});
+
+test('it listens where it was told to, and nowhere else', async () => {
+  const { port } = await serve();
+  const elsewhere = connect(port, '127.0.0.2');
+  sockets.push(elsewhere);
+  await expect(new Promise((_, reject) => elsewhere.once('error', reject))).rejects.toThrow('ECONNREFUSED');
+});
