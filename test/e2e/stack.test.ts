@@ -35,6 +35,7 @@ const everything = 'everything';
 const completionsOnly = 'completions-only';
 const overspending = 'overspending';
 const silent = 'silent';
+const nothing = 'nothing';
 
 const directory = mkdtempSync(join(tmpdir(), 'stack-'));
 const running: Running[] = [];
@@ -85,7 +86,8 @@ async function startApi(rows: RowsOf): Promise<ScriptedApi> {
   return api;
 }
 
-const quick = ['--poll.interval=1s', '--poll.idle-interval=1s', '--poll.settle-delay=1s', '--counters.zero-hold=1s'];
+/** Of eleven apis, several widths each: what fits into the requests of a minute. */
+const quick = ['--poll.interval=5s', '--poll.idle-interval=5s', '--poll.settle-delay=1s', '--counters.zero-hold=1s'];
 
 async function exporterOf(api: ScriptedApi, more: readonly string[], port = 0): Promise<Exporter> {
   const own = [`--openai.base-url=${api.url}`, '--openai.max-requests-per-minute=600', '--openai.timeout=1s'];
@@ -144,7 +146,8 @@ const anything = {
   currency: 'usd',
 };
 
-let overspender: Exporter | undefined;
+/** Of the overspending organization. */
+let replicas: readonly Exporter[] = [];
 
 beforeAll(async () => {
   if (!installed) return;
@@ -175,13 +178,13 @@ beforeAll(async () => {
   const falling = await startApi(completions);
   const budget = ['--budget.monthly-project=proj_a=100', '--names.refresh=1m'];
   const noNames = ['--names.refresh=0'];
-  overspender = await exporterOf(spending, budget);
+  replicas = [await exporterOf(spending, budget), await exporterOf(spending, budget)];
   const jobs: readonly (readonly [string, readonly Exporter[]])[] = [
     [everything, [demo]],
     [completionsOnly, [await exporterOf(quiet, noNames)]],
-    // Replicas.
-    [overspending, [overspender, await exporterOf(spending, budget)]],
+    [overspending, replicas],
     [silent, [await exporterOf(falling, noNames)]],
+    [nothing, [await exporterOf(await startApi(() => []), noNames)]],
   ];
 
   receiver = await startReceiver((message) => messages.push(message));
@@ -345,6 +348,30 @@ describe.skipIf(!installed)('an organization that uses completions only, without
   });
 });
 
+describe.skipIf(!installed)('an organization that uses nothing', () => {
+  test('no panel errs, and no usage is invented', async () => {
+    for (const board of dashboards) {
+      for (const { panel, target } of queriesOf(board)) {
+        const found = await askPanel(target.expr, { ...anything, job: nothing }, target.instant);
+        const polled = target.expr.includes('no usage');
+        if (board.uid === 'openai-usage') {
+          expect([panel.title, found.map(({ value }) => value)]).toEqual([panel.title, polled ? [0] : []]);
+        }
+      }
+    }
+  });
+});
+
+/** Which rules could not be evaluated, and why. */
+async function ruleErrors(): Promise<readonly string[]> {
+  const { data }: { data: { groups: { rules: { name: string; lastError?: string }[] }[] } } = JSON.parse(
+    await (await fetch(`${prometheus}/api/v1/rules`)).text(),
+  );
+  return data.groups.flatMap(({ rules }) =>
+    rules.flatMap(({ name, lastError }) => (lastError ? `${name}: ${lastError}` : [])),
+  );
+}
+
 describe.skipIf(!installed)('what goes wrong', () => {
   test('two replicas double nothing', async () => {
     expect(await instant(`count(openai_exporter_build_info{job="${overspending}"})`)).toMatchObject([{ value: 2 }]);
@@ -354,8 +381,9 @@ describe.skipIf(!installed)('what goes wrong', () => {
   });
 
   test('while nothing does, nothing is said', async () => {
-    const others = `${completionsOnly}|${overspending}|${silent}`;
+    const others = `${completionsOnly}|${overspending}|${silent}|${nothing}`;
     expect(await instant(`ALERTS{job=~"${others}", alertstate="firing"}`)).toEqual([]);
+    expect(await ruleErrors()).toEqual([]);
     expect(messages.filter(({ text }) => new RegExp(others).test(text))).toEqual([]);
   });
 
@@ -377,14 +405,14 @@ describe.skipIf(!installed)('what goes wrong', () => {
       expectMessage(
         'page',
         /^\[critical\] OpenAI refuses the admin key of completions-only \(auth\)$/,
-        /11 apis .* refused/,
+        /\d+ apis of job completions-only have been refused, reason auth/,
       );
       expectMessage(
         'notify',
-        /^\[warning\] silent: \d+ firing/,
-        /Data of completions is 1m 3\ds old/,
+        /^\[warning\] (?:silent: \d+ firing|Polls of)/,
+        /\*Polls of completions fail\*\nNo poll of completions .*timeout \d+/,
         /Dashboard: http:\/\/localhost:3000\/d\/openai-exporter\?var-job=silent/,
-        /Runbook: docs\/alerts\.md#openaiusagedatastale/,
+        /Runbook: docs\/alerts\.md#openaiendpointfailing/,
       );
     }, 110);
   });
@@ -400,6 +428,13 @@ describe.skipIf(!installed)('what goes wrong', () => {
     expect(messages.filter(({ receiver, text }) => receiver !== 'page' && /completions-only/.test(text))).toEqual([]);
   });
 
+  test('what does not come for long is stale', async () => {
+    await eventually(async () => {
+      const stale = await instant(`ALERTS{job="${silent}", alertname="OpenAIUsageDataStale", alertstate="firing"}`);
+      expect(stale.map(({ metric }) => metric['api'])).toContain('completions');
+    }, 110);
+  });
+
   test('healing resolves them', async () => {
     spent = 10;
     const [quiet, , falling] = apis;
@@ -409,15 +444,15 @@ describe.skipIf(!installed)('what goes wrong', () => {
     await eventually(() => {
       expectMessage('page', /^\[resolved\] Search & "Find" has spent/);
       expectMessage('page', /^\[resolved\] OpenAI refuses the admin key of completions-only/);
-      expectMessage('notify', /silent: .*resolved$|^\[resolved\] Data of/, /Resolved: Data of completions is/);
+      expectMessage('notify', /silent: .*resolved$|^\[resolved\] Polls of/, /Resolved: Polls of completions fail/);
     }, 75);
   });
 
   test('an exporter that is gone is told when no replica of it is left', async () => {
-    const replicas = exporters.filter(({ port }) => port === overspender?.port || port === exporters.at(-2)?.port);
-    await overspender?.stop('SIGKILL');
+    await replicas[0]?.stop('SIGKILL');
     await eventually(() => expectMessage('notify', /Replica 127\.0\.0\.1:\d+ of overspending does not answer/), 30);
     await Promise.all(replicas.map((each) => each.stop('SIGKILL')));
     await eventually(() => expectMessage('page', /^\[critical\] No exporter of overspending answers$/), 30);
+    expect(await ruleErrors()).toEqual([]);
   });
 });
