@@ -1,21 +1,11 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Writable } from 'node:stream';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { runBackfill } from '../../src/commands/backfill.ts';
-import { createBudget } from '../../src/openai/budget.ts';
 import { endpoints } from '../../src/openai/catalogue.ts';
-import { createClient } from '../../src/openai/client.ts';
-import { fixedKey } from '../../src/openai/key.ts';
-import { parseSettings } from '../../src/settings/settings.ts';
-import { simulatedKey } from '../../src/simulation/api.ts';
-import { SimulatedDispatcher } from '../../src/simulation/dispatcher.ts';
-import type { FaultRule } from '../../src/simulation/faults.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
-import { createVirtualClock } from '../../src/simulation/virtual-clock.ts';
 import { labelText } from '../../src/usage/labels.ts';
-import { recordingLog } from '../helpers/recording-log.ts';
+import { readWritten, type WritingOptions, type Written, writeHistory } from '../helpers/writing.ts';
 
 const now = Date.parse('2026-06-03T09:20:00Z');
 const organization = createOrganization({
@@ -30,108 +20,30 @@ beforeEach(() => {
   return () => rmSync(folder, { recursive: true, force: true });
 });
 
-interface Given {
-  readonly argv: readonly string[];
-  readonly faults?: readonly FaultRule[];
-  /** Requests after which the program is told to stop. */
-  readonly stopAfter?: number;
-}
-
-/** Runs the command as it is on a simulated organization; two days before the end of May are its span, unless told. */
-async function run({ argv, faults = [], stopAfter = Number.POSITIVE_INFINITY }: Given) {
-  const clock = createVirtualClock({ start: now });
-  const stop = new AbortController();
-  const dispatcher = new SimulatedDispatcher({
-    organization,
-    clock,
-    faults,
-    latency() {
-      if (dispatcher.requests.length > stopAfter) stop.abort(new Error('SIGTERM received'));
-      return 20;
-    },
-  });
-  // What is on the command line beats them.
-  const parsed = parseSettings(['backfill', ...argv], {
-    OPENAI_ADMIN_KEY: simulatedKey,
+/** Three days around the end of May, unless told otherwise. */
+function run(given: Omit<WritingOptions, 'organization' | 'now' | 'env'>) {
+  const env = {
     OPENAI_EXPORTER_FROM: '2026-05-30',
     OPENAI_EXPORTER_TO: '2026-06-02',
     OPENAI_EXPORTER_POLL_APIS: 'completions,code_interpreter_sessions,vector_stores,costs',
     OPENAI_EXPORTER_LABELS: 'job=openai,instance=a:1',
-  });
-  if (!('history' in parsed)) throw new Error(JSON.stringify(parsed));
-  let out = '';
-  let err = '';
-  const log = recordingLog();
-  const stdout = new Writable({
-    write(chunk, _, done) {
-      out += String(chunk);
-      done();
-    },
-  });
-  const running = runBackfill({
-    settings: parsed.settings,
-    history: parsed.history,
-    clock,
-    log,
-    signal: stop.signal,
-    stdout,
-    err: { write: (text: string) => (err += text) },
-    client: (observer) =>
-      createClient({
-        baseUrl: new URL('http://simulated/v1'),
-        key: fixedKey(simulatedKey),
-        dispatcher,
-        budget: createBudget({ clock, maxPerMinute: parsed.settings.openai.maxRequestsPerMinute }),
-        clock,
-        random: () => 0.5,
-        timeoutMs: 30_000,
-        userAgent: 'test',
-        observer,
-      }),
-  });
-  const code = await clock.settle(running);
-  return { code, out, err, log, requests: dispatcher.requests };
+  };
+  return writeHistory({ organization, now, env, ...given });
 }
 
-/** Samples by series, as `seconds value`; fails where families or series are not in one piece. */
-function read(text: string): Map<string, Map<number, number>> {
-  expect(text.endsWith('# EOF\n')).toBe(true);
-  const series = new Map<string, Map<number, number>>();
-  const families = new Set<string>();
-  let family = '';
-  let last = '';
-  for (const line of text.split('\n').slice(0, -2)) {
-    const type = /^# TYPE (\S+) (counter|gauge)$/.exec(line);
-    if (type !== null) {
-      family = type[1] ?? '';
-      expect(families.has(family)).toBe(false);
-      families.add(family);
-      if (type[2] === 'counter') family += '_total';
-      continue;
-    }
-    if (line.startsWith('# HELP ')) continue;
-    const [, key = '', value, at] = /^(.+) (\S+) (\S+)$/.exec(line) ?? [];
-    expect(key.startsWith(`${family}{`)).toBe(true);
-    if (key !== last) expect(series.has(key)).toBe(false);
-    last = key;
-    const samples = series.get(key) ?? new Map<number, number>();
-    expect(Number(at)).toBeGreaterThan(Math.max(0, ...samples.keys()));
-    series.set(key, samples.set(Number(at), Number(value)));
-  }
-  return series;
-}
+const read = readWritten;
 
 const target = 'job="openai",instance="a:1"';
 const anchorOf = (at: number) =>
   Date.parse(at < Date.parse('2026-06-01') / 1_000 ? '2026-05-01' : '2026-06-01') / 1_000;
 
 /** The totals that the API's numbers make at the end of each hour, for every series that has begun by then. */
-function expectTruth(series: ReturnType<typeof read>, from: number, to: number): number {
+function expectTruth(series: Written, from: number, to: number, step = 3_600): number {
   let compared = 0;
   for (const api of ['completions', 'code_interpreter_sessions']) {
     const endpoint = endpoints.find((each) => each.api === api);
     if (endpoint === undefined) throw new Error(api);
-    for (let end = from + 3_600; end <= to; end += 3_600) {
+    for (let end = from + step; end <= to; end += step) {
       const span = { from: anchorOf(end - 1), to: end };
       const rows = organization.truth.usage(api, span, { groupBy: endpoint.dimensions, at: now });
       for (const { labels, fields } of rows) {
@@ -180,6 +92,17 @@ describe('backfill', () => {
     }
     expect(existsSync(`${path}.partial`)).toBe(false);
     expect(requests.some(({ api }) => api === 'vector_stores')).toBe(false);
+  });
+
+  test.each([
+    ['1m', '2026-05-31T21:10', '2026-05-31T22:00'],
+    ['1d', '2026-05-25', '2026-06-03'],
+  ])('by buckets of %s, from within a period', async (width, from, to) => {
+    const argv = ['--output=-', `--bucket-width=${width}`, `--from=${from}`, `--to=${to}`];
+    const { code, out, log } = await run({ argv });
+    expect([code, log.of('warn', 'error')]).toEqual([0, []]);
+    const at = (text: string) => Date.parse(text.length === 10 ? text : `${text}Z`) / 1_000;
+    expect(expectTruth(read(out), at(from), at(to), width === '1m' ? 60 : 86_400)).toBeGreaterThan(100);
   });
 
   test('writes a file for each month, which together are the whole', async () => {

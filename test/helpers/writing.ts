@@ -1,0 +1,116 @@
+/** Runs `backfill` as it is on a simulated organization, by a virtual clock, and reads what it writes. */
+import { Writable } from 'node:stream';
+import { expect } from 'vitest';
+import { runBackfill } from '../../src/commands/backfill.ts';
+import { createBudget } from '../../src/openai/budget.ts';
+import { createClient } from '../../src/openai/client.ts';
+import { fixedKey } from '../../src/openai/key.ts';
+import { parseSettings } from '../../src/settings/settings.ts';
+import type { Environment } from '../../src/settings/variables.ts';
+import { simulatedKey } from '../../src/simulation/api.ts';
+import { SimulatedDispatcher } from '../../src/simulation/dispatcher.ts';
+import type { FaultRule } from '../../src/simulation/faults.ts';
+import type { Organization } from '../../src/simulation/organization.ts';
+import { createVirtualClock } from '../../src/simulation/virtual-clock.ts';
+import { recordingLog } from './recording-log.ts';
+
+export interface WritingOptions {
+  readonly organization: Organization;
+  /** UTC milliseconds. */
+  readonly now: number;
+  readonly argv: readonly string[];
+  /** Settings that flags beat. */
+  readonly env?: Environment;
+  readonly faults?: readonly FaultRule[];
+  /** Requests after which the program is told to stop. */
+  readonly stopAfter?: number;
+}
+
+export async function writeHistory(options: WritingOptions) {
+  const { organization, now, argv, env = {}, faults = [], stopAfter = Number.POSITIVE_INFINITY } = options;
+  const clock = createVirtualClock({ start: now });
+  const stop = new AbortController();
+  const dispatcher = new SimulatedDispatcher({
+    organization,
+    clock,
+    faults,
+    latency() {
+      if (dispatcher.requests.length > stopAfter) stop.abort(new Error('SIGTERM received'));
+      return 20;
+    },
+  });
+  const parsed = parseSettings(['backfill', ...argv], { OPENAI_ADMIN_KEY: simulatedKey, ...env });
+  if (!('history' in parsed)) throw new Error(JSON.stringify(parsed));
+  let out = '';
+  let err = '';
+  const log = recordingLog();
+  const stdout = new Writable({
+    write(chunk, _, done) {
+      out += String(chunk);
+      done();
+    },
+  });
+  const running = runBackfill({
+    settings: parsed.settings,
+    history: parsed.history,
+    clock,
+    log,
+    signal: stop.signal,
+    stdout,
+    err: {
+      write(text: string) {
+        err += text;
+      },
+    },
+    client: (observer) =>
+      createClient({
+        baseUrl: new URL('http://simulated/v1'),
+        key: fixedKey(simulatedKey),
+        dispatcher,
+        budget: createBudget({ clock, maxPerMinute: parsed.settings.openai.maxRequestsPerMinute }),
+        clock,
+        random: () => 0.5,
+        timeoutMs: 30_000,
+        userAgent: 'test',
+        observer,
+      }),
+  });
+  const code = await clock.settle(running);
+  return { code, out, err, log, requests: dispatcher.requests };
+}
+
+/** By series as it is written: the samples by instant, in seconds. */
+export type Written = ReadonlyMap<string, ReadonlyMap<number, number>>;
+
+/** Reads OpenMetrics; fails where families or series are not in one piece, or time does not rise. */
+export function readWritten(text: string): Written {
+  expect(text.endsWith('# EOF\n')).toBe(true);
+  const series = new Map<string, Map<number, number>>();
+  const families = new Set<string>();
+  let family = '';
+  let last = '';
+  let latest = 0;
+  for (const line of text.split('\n').slice(0, -2)) {
+    const type = /^# TYPE (\S+) (counter|gauge)$/.exec(line);
+    if (type !== null) {
+      family = type[1] ?? '';
+      expect(families.has(family)).toBe(false);
+      families.add(family);
+      if (type[2] === 'counter') family += '_total';
+      continue;
+    }
+    if (line.startsWith('# HELP ')) continue;
+    const [, key = '', value, at] = /^(.+) (\S+) (\S+)$/.exec(line) ?? [];
+    expect(key === family || key.startsWith(`${family}{`)).toBe(true);
+    if (key !== last) {
+      expect(series.has(key)).toBe(false);
+      latest = 0;
+    }
+    last = key;
+    expect(Number(at)).toBeGreaterThan(latest);
+    latest = Number(at);
+    const samples = series.get(key) ?? new Map<number, number>();
+    series.set(key, samples.set(latest, Number(value)));
+  }
+  return series;
+}
