@@ -41,6 +41,8 @@ const answered = Symbol('answered');
 
 /** The longest that one answer to a scrape may take, so that a slow reader holds an old page only for a while. */
 const longestScrape = 60_000;
+/** The longest while others are turned away because of it; Prometheus gives up after 10 s, unless told otherwise. */
+const longestWhenFull = 15_000;
 
 const closedPolicy = "default-src 'none'; frame-ancestors 'none'";
 
@@ -114,9 +116,26 @@ export function createApp(options: AppOptions): Express {
 }
 
 function scrapeHandler({ page, self, maxRequests, onRejected, clock, log }: AppOptions) {
-  let inFlight = 0;
+  /** When each began, in monotonic milliseconds; the oldest first. */
+  const inFlight = new Map<Response, number>();
+
+  /** Whether there is room for another, if need be in the place of one that its scraper has given up by now. */
+  function isRoom(): boolean {
+    if (inFlight.size < maxRequests) return true;
+    const [oldest] = inFlight;
+    if (oldest === undefined || clock.monotonic() - oldest[1] < longestWhenFull) return false;
+    cutOff(oldest[0], longestWhenFull);
+    return true;
+  }
+
+  function cutOff(response: Response, after: number): void {
+    log.warn('a scrape was cut off: its reader was too slow', { seconds: after / 1_000 });
+    inFlight.delete(response);
+    response.destroy();
+  }
+
   return async (request: Request, response: Response) => {
-    if (inFlight >= maxRequests) {
+    if (!isRoom()) {
       onRejected();
       response.setHeader('Retry-After', '1');
       answer(response, 503, `Too many scrapes at once (--web.max-requests is ${maxRequests}).\n`);
@@ -124,18 +143,15 @@ function scrapeHandler({ page, self, maxRequests, onRejected, clock, log }: AppO
     }
     // Gone while it was being authorized: its `close` has passed, and nothing would count it out again.
     if (response.destroyed) return;
-    inFlight += 1;
+    inFlight.set(response, clock.monotonic());
     const over = new AbortController();
     response.once('close', () => {
-      inFlight -= 1;
+      inFlight.delete(response);
       // With a reason of its own, for making an error takes longer than anything else here.
       over.abort(answered);
     });
     clock.sleep(longestScrape, over.signal).then(
-      () => {
-        log.warn('a scrape was cut off: its reader was too slow', { seconds: longestScrape / 1_000 });
-        response.destroy();
-      },
+      () => cutOff(response, longestScrape),
       () => {},
     );
     await sendExposition(request, response, { page, self });

@@ -85,6 +85,32 @@ test('a scrape that is under way is not cut off for newcomers', async () => {
   expect(await slow).toMatch(/^HTTP\/1\.1 200 .*own 1/s);
 });
 
+test('readers that do not read give their place up when others need it', async () => {
+  const line = Buffer.from(`${'x'.repeat(1_000_000)} 1\n`);
+  const plain = Array.from({ length: 32 }, () => line);
+  const page = { ...emptyPage, plain, plainBytes: 32 * line.length };
+  const time = { now: 0 };
+  let asked = 0;
+  const authorize = () => {
+    asked += 1;
+    return true;
+  };
+  const clock = { ...systemClock, monotonic: () => time.now };
+  const { port } = await serve({ maxRequests: 2, page: { current: () => page }, authorize, clock });
+  for (let count = 1; count <= 2; count++) {
+    const socket = await open(port, scrape);
+    socket.pause();
+    while (asked < count) await new Promise((resolve) => setImmediate(resolve));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  const head = 'HEAD /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n';
+  expect(await answerTo(port, head)).toMatch(/^HTTP\/1\.1 503 /);
+  time.now += 14_999;
+  expect(await answerTo(port, head)).toMatch(/^HTTP\/1\.1 503 /);
+  time.now += 1;
+  expect(await answerTo(port, head)).toMatch(/^HTTP\/1\.1 200 /);
+});
+
 test('headers beyond a size are refused', async () => {
   const { port } = await serve();
   const long = `GET /metrics HTTP/1.1\r\nHost: a\r\nX-Long: ${'x'.repeat(17_000)}\r\n\r\n`;
