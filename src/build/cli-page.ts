@@ -28,7 +28,7 @@ function commandPage(command: Command): string {
 
 ${sentence(summaries[command])}
 
-${markdownTable(['Flag', 'Default', 'Variable', ''], flagsOf(command).map(rowOf))}`;
+${markdownTable(['Flag', 'Default', 'Variable', 'Meaning'], flagsOf(command).map(rowOf))}`;
 }
 
 function rowOf(flag: Flag<unknown>): readonly string[] {

@@ -22,17 +22,31 @@ export function share(value: number): string {
 
 /** `$1,234.50`, or `12.50 xyz` for what is no code of a currency. */
 export function money(amount: number, currency: string): string {
-  return moneyWith(amount, currency, { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+  return isCode(currency)
+    ? formatOf(`cents ${currency}`, { style: 'currency', currency, minimumFractionDigits: 2 }).format(amount)
+    : `${formatOf('cents', { minimumFractionDigits: 2, maximumFractionDigits: 2 }).format(amount)} ${currency}`;
 }
 
 /** `$1.2K`: for axes. */
 export function shortMoney(amount: number, currency: string): string {
-  return moneyWith(amount, currency, { notation: 'compact', maximumSignificantDigits: 3 });
+  return isCode(currency)
+    ? formatOf(`short ${currency}`, { ...brief, style: 'currency', currency }).format(amount)
+    : short.format(amount);
 }
 
-function moneyWith(amount: number, currency: string, options: Intl.NumberFormatOptions): string {
-  if (!/^[a-z]{3}$/.test(currency)) return `${new Intl.NumberFormat('en', options).format(amount)} ${currency}`;
-  return new Intl.NumberFormat('en', { ...options, style: 'currency', currency }).format(amount);
+const brief = { notation: 'compact', maximumSignificantDigits: 3 } as const;
+
+/** Made once for each currency: making one takes longer than a page may. Codes have three letters, so there are few. */
+const formats = new Map<string, Intl.NumberFormat>();
+
+function formatOf(name: string, options: Intl.NumberFormatOptions): Intl.NumberFormat {
+  const known = formats.get(name) ?? new Intl.NumberFormat('en', options);
+  formats.set(name, known);
+  return known;
+}
+
+function isCode(currency: string): boolean {
+  return /^[a-z]{3}$/.test(currency);
 }
 
 /** `12 s`, `3 min`, `2 h`, `4 days` */

@@ -1,4 +1,5 @@
 /** A whole exporter that lives on a simulated organization by a virtual clock: no socket, no time but the simulated. */
+import { setMaxListeners } from 'node:events';
 import { createExporter, type Exporter } from '../../src/exporter/exporter.ts';
 import { createBudget } from '../../src/openai/budget.ts';
 import { createClient } from '../../src/openai/client.ts';
@@ -69,6 +70,8 @@ export function startLiving(options: LivingOptions): Living {
     compress: async (text) => ({ bytes: text, length: text.length, crc: 0 }),
   });
   const stop = new AbortController();
+  // Every poller waits on it.
+  setMaxListeners(0, stop.signal);
   const run = exporter.run(stop.signal).catch((error: unknown) => {
     if (!stop.signal.aborted) throw error;
   });
