@@ -1,29 +1,35 @@
 /** How much room the rate limits leave, by project and model. */
 import { type Board, variables } from '../board.ts';
-import { columns, lines, number, ranking } from '../panels.ts';
+import { columns, lines, number, ranking, recordedStep } from '../panels.ts';
 import { of } from '../promql.ts';
 
-const used = (limit?: string) =>
-  of('job_project_limit:openai_rate_limit_used:ratio', ['project'], {
+const matching = (metric: string, limit?: string) =>
+  of(metric, ['project'], {
     limit_model: '=~"$model"',
     ...(limit === undefined ? {} : { limit: `="${limit}"` }),
   });
+
+/** Of the newest settled minute. */
+const used = matching('job_project_limit:openai_rate_limit_used:ratio');
+/** The busiest minute of every four or so, for longer spans. */
+const peak = (limit?: string) => matching('job_project_limit:openai_rate_limit_used:max5m', limit);
 
 function over(what: string, title: string) {
   return lines(
     {
       title,
-      about: `Share of the ${what} a minute that were used in the newest settled minute, batches left out. The ten largest.`,
+      about: `Share of the ${what} a minute that were used in the busiest minute of each step, batches left out. The ten largest.`,
       unit: 'percentunit',
       none: 'no such limit',
       thresholds: [0.8, 0.9],
     },
     [
       {
-        expr: `topk(10, max by (project_name, limit_model) (${used(what)}))`,
+        expr: `topk(10, max by (project_name, limit_model) (max_over_time(${peak(what)}[$__interval])))`,
         legend: '{{project_name}}, {{limit_model}}',
       },
     ],
+    { step: recordedStep },
   );
 }
 
@@ -55,7 +61,7 @@ export function limits(): Board {
               thresholds: [0.1, 0.05],
               height: 8,
             },
-            `1 - max(${used()})`,
+            `1 - max(${used})`,
           ),
           ranking(
             {
@@ -66,7 +72,7 @@ export function limits(): Board {
               width: 10,
             },
             {
-              expr: `bottomk(15, 1 - max by (project_name, limit_model) (${used()}))`,
+              expr: `bottomk(15, 1 - max by (project_name, limit_model) (${used}))`,
               legend: '{{project_name}}, {{limit_model}}',
             },
           ),
@@ -80,7 +86,7 @@ export function limits(): Board {
               thresholds: [0.8, 0.9],
             },
             {
-              expr: `topk(15, max by (project_name, limit_model) (max_over_time(${used()}[$__range])))`,
+              expr: `topk(15, max by (project_name, limit_model) (max_over_time(${peak()}[$__range])))`,
               legend: '{{project_name}}, {{limit_model}}',
             },
           ),
