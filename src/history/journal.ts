@@ -111,13 +111,13 @@ export class Journal {
     return this.#groups;
   }
 
-  /** Adds buckets that were collected with the groups of the step, all at once. */
+  /** Adds buckets that were collected with the groups of the step. */
   append(step: number, buckets: readonly Bucket[]): void {
     if (buckets.length === 0) return;
     this.#enter(step);
     const { path, fields } = this.#options;
     const groups = this.#groups;
-    const lines = buckets.map((bucket) => {
+    for (const bucket of buckets) {
       const news: Line['news'] = [];
       for (const highest = Math.max(-1, ...bucket.groups); this.#told <= highest; this.#told++) {
         const [text, values, base] = [groups.text(this.#told), groups.values(this.#told), groups.base(this.#told)];
@@ -137,9 +137,9 @@ export class Journal {
           ...[...bucket.decimals].map(([field, values]): Line['fields'][number] => [field, [...values]]),
         ].filter(([field]) => field < fields.known),
       };
-      return `${JSON.stringify(written)}\n`;
-    });
-    appendFileSync(path, lines.join(''));
+      // One by one: the lines of a whole page would be as large as the page once more.
+      appendFileSync(path, `${JSON.stringify(written)}\n`);
+    }
   }
 
   #enter(step: number): void {

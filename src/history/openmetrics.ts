@@ -23,13 +23,7 @@ export function labelsText(labels: readonly (readonly [name: string, value: stri
   return labels.map(([name, value]) => `${name}="${escapeLabelValue(value)}"`).join(',');
 }
 
-/** The samples of one series. @param instants milliseconds @param values NaN where there is no sample */
-export function seriesLines(name: string, labels: string, instants: readonly number[], values: Float64Array): string {
-  const series = labels === '' ? name : `${name}{${labels}}`;
-  let text = '';
-  for (let index = 0; index < instants.length; index++) {
-    const value = values[index] ?? Number.NaN;
-    if (!Number.isNaN(value)) text += `${series} ${valueText(value)} ${(instants[index] ?? 0) / 1_000}\n`;
-  }
-  return text;
+/** A sample as a line. @param labels without braces; can be empty @param at milliseconds */
+export function timedLine(name: string, labels: string, value: number, at: number): string {
+  return `${name}${labels === '' ? '' : `{${labels}}`} ${valueText(value)} ${at / 1_000}\n`;
 }
