@@ -117,11 +117,11 @@ test('headers beyond a size are refused', async () => {
   expect(await answerTo(port, long)).toMatch(/^HTTP\/1\.1 431 /);
 });
 
-test('headers beyond a number are not looked at', async () => {
+test('headers beyond a number are refused, or not looked at, as the version of Node has it', async () => {
   const { port } = await serve({ authorize: ({ headers }) => !('x-199' in headers) });
   const many = Array.from({ length: 200 }, (_, index) => `X-${index}: 1\r\n`).join('');
   expect(await answerTo(port, `GET /metrics HTTP/1.1\r\nHost: a\r\nConnection: close\r\n${many}\r\n`)).toMatch(
-    /^HTTP\/1\.1 200 /,
+    /^HTTP\/1\.1 (?:200|431) /,
   );
 });
 
