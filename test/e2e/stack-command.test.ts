@@ -40,7 +40,8 @@ test.skipIf(!installed)('it prints addresses, has live data, and leaves nothing 
   const temporary = mkdtempSync(join(tmpdir(), 'stack-command-'));
   onTestFinished(() => rmSync(temporary, { recursive: true, force: true }));
   const { child, out } = start(temporary);
-  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  // Not `exit`: npm may be gone before what it started.
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
   const address = async (name: string) =>
     await vi.waitFor(
       () => {
