@@ -47,15 +47,16 @@ export interface Poller {
 
 export function createPoller(options: PollerOptions): Poller {
   const { account, status, context, cadence, clock, report, log, failureLog } = options;
-  const { api } = account.endpoint;
+  const { api, path } = account.endpoint;
   const isCosts = account.endpoint.limits['1m'] === undefined;
 
   async function readRecent(signal: AbortSignal): Promise<void> {
     const deadline = clock.monotonic() + pollDeadline;
     let failure: unknown;
+    let refused = 0;
     for (const span of account.pollSpans(clock.now())) {
       try {
-        await readSpan(
+        refused += await readSpan(
           context,
           account,
           account.ledger,
@@ -72,6 +73,9 @@ export function createPoller(options: PollerOptions): Poller {
       }
     }
     if (failure !== undefined) throw failure;
+    // Where a row of usage is refused, a count is unknown, and that must be seen. A cost line that is refused is only
+    // counted: the API has been seen to send amounts that are none.
+    if (refused > 0 && !isCosts) throw new ApiError({ reason: 'malformed', api, path, detail: refusedRows(refused) });
   }
 
   async function poll(signal: AbortSignal): Promise<Outcome> {
@@ -173,6 +177,10 @@ export function createPoller(options: PollerOptions): Poller {
 
 function isBeyondLookback(error: Error): boolean {
   return error instanceof ApiError && error.code === 'reporting_lookback_exceeded';
+}
+
+function refusedRows(count: number): string {
+  return `${count} rows have values that no count or label can have; what they belong to is left out, the rest stands`;
 }
 
 /** Failures that the next request would share. */

@@ -2,7 +2,6 @@
 import type { Clock } from '../clock.ts';
 import type { Priority } from '../openai/budget.ts';
 import type { Client } from '../openai/client.ts';
-import { ApiError } from '../openai/errors.ts';
 import type { Filters } from '../openai/query.ts';
 import { type PageSizes, readBuckets } from '../openai/read.ts';
 import type { Account } from '../usage/account.ts';
@@ -39,9 +38,8 @@ export interface ReadOptions {
 }
 
 /**
- * Reads one span. What came before a failure is taken in all the same.
- * @throws {ApiError} as `readBuckets`; `malformed` if rows of usage were refused, for then a count is unknown. A cost
- *   line that is refused is counted alone: the API has been seen to send amounts that are none.
+ * Reads one span. What came before a failure is taken in all the same. Returns how many rows were refused.
+ * @throws {ApiError} as `readBuckets`
  */
 export async function readSpan(
   context: ReadContext,
@@ -50,7 +48,7 @@ export async function readSpan(
   span: Span,
   options: ReadOptions,
   report: ReadReport,
-): Promise<void> {
+): Promise<number> {
   const { endpoint, groups, fields } = ledger;
   const settleDelay = settleDelayOf(endpoint, context.settleDelay);
   const breather = createBreather(context.clock);
@@ -90,11 +88,7 @@ export async function readSpan(
   } finally {
     if (collected.length > 0) takeIn();
   }
-  if (refused > 0 && endpoint.limits['1m'] !== undefined) {
-    const { api, path } = endpoint;
-    const detail = `${refused} rows have values that no count can have; what they belong to is left out, the rest stands`;
-    throw new ApiError({ reason: 'malformed', api, path, detail });
-  }
+  return refused;
 }
 
 function sum(buckets: readonly Bucket[], of: (bucket: Bucket) => number): number {
