@@ -5,5 +5,8 @@ export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     exclude: [...configDefaults.exclude, 'test/e2e/**'],
+    // No test is about time; these only end what hangs, on a busy machine too.
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
   },
 });
