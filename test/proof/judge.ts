@@ -88,9 +88,10 @@ export function judge(scenario: Scenario, life: Life, folded: boolean): Verdict 
       const { watcher } = watched;
       const first = watcher.openings.find((opening) => opening.api === api && opening.process === 0);
       if (first !== undefined && !folded) checkBaseline(scenario, organization, first, fault);
+      for (const opening of watcher.openings) {
+        if (opening.api === api) checkOpening(scenario, organization, opening, plan.remembers, folded, fault);
+      }
       if (!folded) {
-        for (const opening of watcher.openings)
-          if (opening.api === api) checkOpening(scenario, organization, opening, plan.remembers, fault);
         checkGroups(scenario, life, watched, api, fault);
       }
     }
@@ -185,6 +186,7 @@ function checkOpening(
   organization: Organization,
   opening: Opening,
   remembers: boolean,
+  folded: boolean,
   fault: (text: string) => void,
 ): void {
   const { api, at, since, period, values } = opening;
@@ -199,6 +201,14 @@ function checkOpening(
   const of = (all: readonly ReadonlyMap<string, ByLabels>[], field: string, labels: string) =>
     all.map((groups) => groups.get(field)?.get(labels) ?? 0);
   for (const [field, own] of values) {
+    if (folded) {
+      // Which groups are folded is not known here, so only their sum can be compared.
+      const shown = sumOf(own);
+      if (shown > 0 && shown < Math.min(...least.map((groups) => sumOf(groups.get(field))))) {
+        fault(`${api} ${field}: opens at ${shown} in all on ${new Date(at).toISOString()}, less than the API says`);
+      }
+      continue;
+    }
     for (const [labels, value] of own) {
       // A zero can be held for a while.
       if (value > 0 && value < Math.min(...of(least, field, labels))) {

@@ -14,18 +14,19 @@ const { values } = parseArgs({
   options: {
     days: { type: 'string', default: '40' },
     seed: { type: 'string', default: '1' },
-    all: { type: 'boolean' },
+    'refused-rows': { type: 'boolean', default: false },
   },
 });
 const days = Number(values.days);
 const seed = Number(values.seed);
+const refusedRows = values['refused-rows'];
 if (!Number.isInteger(days) || days < leastDays || days > mostDays || !Number.isInteger(seed)) {
-  console.error(`usage: npm run prove -- [--days ${leastDays}…${mostDays}] [--seed <number>] [--all]`);
+  console.error(`usage: npm run prove -- [--days ${leastDays}…${mostDays}] [--seed <number>] [--refused-rows]`);
   process.exit(2);
 }
 
 const begun = performance.now();
-const scenario = createScenario(seed, days);
+const scenario = createScenario(seed, days, refusedRows);
 console.log(storyOf(scenario));
 const proven = await proveAll(scenario.replicas);
 const faults = proven.flatMap(({ replica, faults }) => faults.map((fault) => `${replica}: ${fault}`));
@@ -71,7 +72,7 @@ async function proveAll(plans: readonly ReplicaPlan[]): Promise<Proven[]> {
 function proveOne(replica: string): Promise<Proven> {
   return new Promise((resolve, reject) => {
     const worker = new Worker(new URL(`./worker${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url), {
-      workerData: { seed, days, replica },
+      workerData: { seed, days, refusedRows, replica },
     });
     worker.once('message', resolve);
     worker.once('error', reject);

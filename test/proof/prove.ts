@@ -12,8 +12,8 @@ export interface Proven {
   readonly restarts: number;
 }
 
-export async function prove(seed: number, days: number, replica: string): Promise<Proven> {
-  const scenario = createScenario(seed, days);
+export async function prove(seed: number, days: number, refusedRows: boolean, replica: string): Promise<Proven> {
+  const scenario = createScenario(seed, days, refusedRows);
   const plan = scenario.replicas.find(({ name }) => name === replica);
   if (plan === undefined) throw new Error(`No replica of this name: ${replica}`);
   const life = await live(scenario, plan, organizationOf(scenario));

@@ -198,7 +198,7 @@ export async function live(scenario: Scenario, plan: ReplicaPlan, organization: 
   /** In an hour after one in which nothing failed, what is shown must be what the API has said. */
   function check(): void {
     const now = clock.now();
-    if (running === undefined || now - disturbed < 75 * minute) return;
+    if (running === undefined || rules.length > 0 || error !== 0 || now - disturbed < 75 * minute) return;
     if (scenario.monthEnds.some((at) => now > at - 2 * hour && now < at + 3 * hour)) return;
     const sums = new Map<string, number>();
     const held = heldBy(running);

@@ -111,7 +111,11 @@ function profileOf(seed: number): Profile {
   return { ...profile, usage };
 }
 
-export function createScenario(seed: number, days: number): Scenario {
+/**
+ * @param refusedRows whether a page can also hold rows that are none: they are left out of their bucket until it is
+ *   read again, so a process that starts meanwhile shows less than the API recorded
+ */
+export function createScenario(seed: number, days: number, refusedRows: boolean): Scenario {
   const random = createRandom(seed, 1);
   // A month's end comes early enough that what follows it is seen, too.
   const firstMonthEnd = Date.UTC(2027, 1, 1);
@@ -133,7 +137,7 @@ export function createScenario(seed: number, days: number): Scenario {
     createdAt,
     monthEnds,
     outages,
-    faults: faultsOf(createRandom(seed, 2), start, closedAt, monthEnds),
+    faults: faultsOf(createRandom(seed, 2), start, closedAt, monthEnds, refusedRows),
     replicas: replicasOf(seed, start, closedAt, monthEnds),
   };
 }
@@ -188,7 +192,7 @@ function outage(from: number, to: number): Spell[] {
 const textHtml = { 'content-type': 'text/html' };
 
 /** Everything that the API, or what is in between, does to a request. */
-function anyFault(random: Random, endOfHour: number): Fault {
+function anyFault(random: Random, endOfHour: number, refusedRows: boolean): Fault {
   const kinds: readonly (() => Fault)[] = [
     () => ({ kind: 'status', status: 429 }),
     () => ({ kind: 'status', status: 429, headers: { 'retry-after': String(Math.floor(random.scaled(1, 900))) } }),
@@ -204,7 +208,12 @@ function anyFault(random: Random, endOfHour: number): Fault {
     () => ({ kind: 'html' }),
     () => ({ kind: 'json', body: random.one(['{}', '[]', 'null', '{"object":"page","data":[', '{"data":{}}']) }),
     () => ({ kind: 'null-data' }),
-    () => ({ kind: 'wrong-types', where: random.one(['rows', 'times', 'results'] as const) }),
+    () => ({
+      kind: 'wrong-types',
+      where: random.one(
+        refusedRows ? (['rows', 'times', 'results'] as const) : (['times', 'results', 'results'] as const),
+      ),
+    }),
     () => ({ kind: 'more-without-cursor' }),
     () => ({ kind: 'repeated-cursor' }),
     () => ({ kind: 'endless-cursor' }),
@@ -213,7 +222,13 @@ function anyFault(random: Random, endOfHour: number): Fault {
   return random.one(kinds)();
 }
 
-function faultsOf(random: Random, start: number, closedAt: number, monthEnds: readonly number[]): Spell[] {
+function faultsOf(
+  random: Random,
+  start: number,
+  closedAt: number,
+  monthEnds: readonly number[],
+  refusedRows: boolean,
+): Spell[] {
   const hours: Spell[] = [];
   for (let from = Math.ceil(start / hour) * hour; from < closedAt; from += hour) {
     const nearMonthEnd = monthEnds.some((at) => Math.abs(from - at) <= 2 * hour);
@@ -223,7 +238,7 @@ function faultsOf(random: Random, start: number, closedAt: number, monthEnds: re
       from,
       to: from + hour,
       faults: Array.from({ length: count }, () => ({
-        fault: anyFault(random, from + hour),
+        fault: anyFault(random, from + hour, refusedRows),
         chance: random.scaled(0.01, 0.3),
       })),
     });

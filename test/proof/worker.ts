@@ -2,5 +2,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { prove } from './prove.ts';
 
-const { seed, days, replica } = workerData;
-parentPort?.postMessage(await prove(Number(seed), Number(days), String(replica)));
+const { seed, days, refusedRows, replica } = workerData;
+parentPort?.postMessage(await prove(Number(seed), Number(days), refusedRows === true, String(replica)));
