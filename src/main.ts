@@ -103,8 +103,9 @@ function stopping(): AbortController {
   const stop = new AbortController();
   // Every poller waits on it.
   setMaxListeners(0, stop.signal);
+  // Not once: npm passes on what the terminal has sent already, and stopping ends by itself within 5 s.
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(name, () => stop.abort(new Error(`${name} received`)));
+    process.on(name, () => stop.abort(new Error(`${name} received`)));
   }
   return stop;
 }

@@ -111,7 +111,8 @@ async function main(told: Promise<string>): Promise<void> {
 }
 
 const told = new Promise<string>((resolve) => {
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(`${signal} received`));
+  // Not once: npm passes on what the terminal has sent already, and a second signal must not cut the cleaning up short.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve(`${signal} received`));
 });
 main(told).catch((error: unknown) => {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
