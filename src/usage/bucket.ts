@@ -161,7 +161,8 @@ export function* collectInSteps(
     width,
     start: raw.start,
     readAt,
-    settled: whole && readAt >= end * 1_000 + settleDelay,
+    // With a count unknown it is not final: it is read again, and no total is made of it.
+    settled: whole && readAt >= end * 1_000 + settleDelay && (raw.malformedRows === 0 || raw.decimals.size > 0),
     groups: Uint32Array.from(slots.keys()),
     numbers,
     decimals,

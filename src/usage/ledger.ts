@@ -71,6 +71,8 @@ export class Ledger {
   put(bucket: Bucket): Restatements {
     const before = this.buckets.get(bucket.width, bucket.start);
     if (before !== undefined && isOlder(bucket, before, this.#clock.now())) return unchanged;
+    // The last good numbers stay where a later answer has some that are unknown.
+    if (before?.settled === true && !bucket.settled && bucket.malformedRows > 0) return unchanged;
     const changes = bucket.settled
       ? restatements(this.#settledParts(bucket, before), bucket, this.fields, this.groups.size)
       : unchanged;

@@ -57,6 +57,15 @@ describe('a collected bucket', () => {
     expect(texts).toEqual(['model="a"', 'model="b"', 'model="c"']);
   });
 
+  test('with a refused row of usage is not final, however late it is read: no total is made of it', () => {
+    const both = tables('embeddings', ['model']);
+    const raw = rawBucket('1d', start, [{ labels: ['a'], fields: { input_tokens: 5 } }]);
+    const late = start * 1_000 + 10 * 86_400_000;
+    const settled = (malformedRows: number) =>
+      collectBucket({ ...raw, malformedRows }, '1d', late, settleDelay, both.groups, both.fields)?.settled;
+    expect([settled(0), settled(1)]).toEqual([true, false]);
+  });
+
   test('sums rows whose labels differ only past what a label value keeps', () => {
     const long = 'x'.repeat(256);
     expect(
