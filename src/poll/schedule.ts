@@ -18,14 +18,14 @@ export function offsetOf(index: number, count: number, interval: number): number
 /**
  * The instant of the next poll, in milliseconds.
  * @param now the end of the last poll
- * @param idle it is polled at the idle interval, whether it fails or not
- * @param failures polls that have failed in a row; each doubles the time to the next, up to the idle interval
+ * @param idle it is polled at the idle interval; not so while it fails, for one failure says little, and its alarm
+ *   must not last until an idle api is due again
+ * @param failures polls that have failed in a row: the first is followed by another after the interval; each further
+ *   one doubles the time to the next, up to the idle interval
  */
 export function nextPollAt(cadence: Cadence, now: number, idle: boolean, failures: number): number {
   const { interval, idleInterval, offset } = cadence;
-  if (failures > 1 && !idle) {
-    const steps = Math.min(2 ** (failures - 1), Math.ceil(idleInterval / interval));
-    return lastDue(now, interval, offset) + Math.max(1, steps) * interval;
-  }
-  return nextDue(now, idle ? idleInterval : interval, offset);
+  if (failures === 0) return nextDue(now, idle ? idleInterval : interval, offset);
+  const steps = Math.min(2 ** (failures - 1), Math.ceil(idleInterval / interval));
+  return lastDue(now, interval, offset) + Math.max(1, steps) * interval;
 }

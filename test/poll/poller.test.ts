@@ -68,6 +68,25 @@ describe('a poll', () => {
     expect(instants(polls, 'embeddings').length - idle).toBeGreaterThanOrEqual(19);
   });
 
+  test('of an idle api that failed comes again after a minute: one failure is no outage of ten', async () => {
+    let faults = 0;
+    const clientOf = rowsClient(
+      (asked) => (asked.api === 'moderations' ? steady(asked) : []),
+      ({ api, width }) => (api === 'embeddings' && width === '1m' && faults-- > 0 ? { reason: 'auth' } : undefined),
+    );
+    const { minutes, self } = live({ start, flags: two, clientOf });
+    await minutes(60);
+    faults = 1;
+    let down = 0;
+    for (let half = 0; half < 24; half++) {
+      await minutes(0.5);
+      if ((await self('openai_up{api="embeddings"}')) === 0) down++;
+    }
+    expect(await self('openai_exporter_poll_failures_total{api="embeddings",reason="auth"}')).toBe(1);
+    expect(down).toBeGreaterThan(0);
+    expect(down).toBeLessThanOrEqual(3);
+  });
+
   test('that fails backs off alone, up to ten minutes, and comes each minute again when it succeeds', async () => {
     let broken = true;
     const polls: string[] = [];

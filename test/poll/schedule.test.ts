@@ -21,12 +21,15 @@ describe('the next poll', () => {
     ['failed four times', noon + 5_400, false, 4, noon + 8 * minute + 5_000],
     ['failed often: the idle interval at the longest', noon + 5_400, false, 50, noon + 10 * minute + 5_000],
     ['failed a thousand times', noon + 5_400, false, 1_000, noon + 10 * minute + 5_000],
-    ['idle and failing: not more often than when all is well', noon + 5_400, true, 2, noon + 10 * minute + 5_000],
+    ['idle, failed once: soon again', noon + 5_400, true, 1, noon + minute + 5_000],
+    ['idle, failed twice', noon + 3 * minute + 5_400, true, 2, noon + 5 * minute + 5_000],
+    ['idle, failed often: the idle interval at the longest', noon + 5_400, true, 50, noon + 10 * minute + 5_000],
+    ['idle, failed once just before its turn', noon + 9.5 * minute, true, 1, noon + 10 * minute + 5_000],
   ])('%s', (_, now, idle, failures, next) => {
     expect(nextPollAt(cadence, now, idle, failures)).toBe(next);
   });
 
-  test('comes in the future, on the grid of UTC, and the later the more has failed', () => {
+  test('comes in the future, on the grid of UTC, and the later the more has failed, idle or not', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 0, max: 4e12 }),
@@ -42,7 +45,9 @@ describe('the next poll', () => {
           expect(next).toBeGreaterThan(now);
           expect(next).toBeLessThanOrEqual(now + some.idleInterval + interval);
           expect((next - some.offset) % interval).toBe(0);
-          expect(nextPollAt(some, now, idle, failures + 1)).toBeGreaterThanOrEqual(next);
+          if (failures > 0 || !idle) expect(nextPollAt(some, now, idle, failures + 1)).toBeGreaterThanOrEqual(next);
+          if (failures > 0) expect(nextPollAt(some, now, !idle, failures)).toBe(next);
+          expect(nextPollAt(some, now, idle, 1)).toBeLessThanOrEqual(now + interval);
         },
       ),
       { numRuns: propertyRuns },
