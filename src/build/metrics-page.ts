@@ -47,7 +47,7 @@ function moneyRows(endpoint: Endpoint, field: Field): readonly (readonly string[
       code(monthToDateFamily(endpoint, field).name),
       'gauge',
       labels,
-      'All known days of the running UTC month, today included. Absent until a day of it was read; 0 for what had costs in the month before and has none yet.',
+      'All known days of the running UTC month, today included. Absent until a day of it was read, and after a start until those before were asked for once, with or without success; 0 for what had costs in the month before and has none yet.',
     ],
     [
       code(previousMonthFamily(endpoint, field).name),

@@ -44,7 +44,7 @@ export function monthToDateFamily(endpoint: Endpoint, field: Field): Family {
   return {
     name: `openai_${endpoint.api}_month_to_date_${field.name}`,
     type: 'gauge',
-    help: `${about(endpoint, field)} Sum of all known days of the running month in UTC, today included. ${endpoint.delay}`,
+    help: `${about(endpoint, field)} Sum of all known days of the running month in UTC, today included; after a start absent until the days before were asked for once. ${endpoint.delay}`,
   };
 }
 

@@ -17,9 +17,12 @@ export function moneySection(account: Account): Section {
   return {
     name: moneySectionName,
     prepare(now) {
-      const { ledger } = account;
+      const { ledger, historyTried } = account;
+      const days = monthDays(ledger, now);
+      // Before that only the few days of a poll are known: their sum would look as if money had come back.
+      const running = historyTried ? days.running : [];
       return {
-        parts: renderMoney(ledger.endpoint, ledger.seriesNow(), index, monthDays(ledger, now), sums.of(ledger, now)),
+        parts: renderMoney(ledger.endpoint, ledger.seriesNow(), index, { ...days, running }, sums.of(ledger, now)),
         // With the month, what is shown becomes that of the month before, whether anything is read or not.
         until: monthsAt(now).next * 1_000,
         untilElapsed: Number.POSITIVE_INFINITY,

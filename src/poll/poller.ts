@@ -139,6 +139,7 @@ export function createPoller(options: PollerOptions): Poller {
     let failures = 0;
     for (;;) {
       const { failure, complete } = await readHistory(signal);
+      if (account.historyEnded()) options.changed();
       const now = clock.now();
       failures = complete ? 0 : failures + 1;
       const next = nextPollAt(cadence, now, false, failures);

@@ -60,6 +60,7 @@ export class Account {
   #replay: Replay | undefined;
   #abandoned = false;
   #replayed = false;
+  #historyTried = false;
   /** Days before this are not asked for any more, the API does not go back so far. In seconds. */
   #reach = Number.NEGATIVE_INFINITY;
 
@@ -106,6 +107,18 @@ export class Account {
       ledger,
       spans: [...spans, ...pollSpans(this.#plan, held(ledger), now).filter((span) => this.#lacks(span, ledger, now))],
     };
+  }
+
+  /** Whether all that the history lacked at the start was asked for once, with or without success. */
+  get historyTried(): boolean {
+    return this.#historyTried;
+  }
+
+  /** The history was gone through, with or without success. Returns whether more is shown because of it. */
+  historyEnded(): boolean {
+    const first = !this.#historyTried;
+    this.#historyTried = true;
+    return first && this.#isCosts;
   }
 
   /** Takes buckets in, all at once. */
