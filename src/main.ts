@@ -11,7 +11,7 @@ import { runHealth } from './commands/health.ts';
 import { createLiveClient } from './commands/live.ts';
 import { paintFor, paintMistake } from './commands/paint.ts';
 import { placesText } from './commands/places.ts';
-import { probeApi, probeManagement } from './commands/probe.ts';
+import { probeApi, probeManagement, probeStateFile } from './commands/probe.ts';
 import { serve } from './commands/serve.ts';
 import { createExporter, type ExporterOptions } from './exporter/exporter.ts';
 import { createLogger, type Logger, type LogLevel } from './log.ts';
@@ -71,11 +71,13 @@ async function check(settings: Settings, key: KeySetting): Promise<number> {
   const { groupBy, filters } = settings.poll;
   const polled = polledApis(settings.poll);
   const asked = { client, clock: systemClock, groupBy, filters };
+  const { file } = settings.state;
   return await runCheck({
     apis: polled,
     skipped: notPolled(settings.poll).map((api) => ({ api, why: 'it lacks a filter in use' })),
     probe: (api) => probeApi(asked, api),
     probeManagement: () => probeManagement(asked),
+    ...(file === undefined ? {} : { probeStateFile: () => probeStateFile(file) }),
     paint: paintFor(process.stdout, process.env),
     out: process.stdout,
   });

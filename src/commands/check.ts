@@ -16,6 +16,8 @@ export interface CheckOptions {
   readonly probe: (api: string) => Promise<ProbeResult>;
   /** Asks for what the second scope allows: names and limits. Its failure is a warning. */
   readonly probeManagement: () => Promise<ProbeResult>;
+  /** Looks where the state file is to be, if there is to be one. Its failure is a warning. */
+  readonly probeStateFile?: () => Promise<ProbeResult>;
   readonly paint?: Paint;
   /** stdout, for the table. */
   readonly out: { write(text: string): unknown };
@@ -27,6 +29,7 @@ export async function runCheck({
   skipped = [],
   probe,
   probeManagement,
+  probeStateFile,
   paint = noPaint,
   out,
 }: CheckOptions): Promise<0 | 1> {
@@ -35,6 +38,7 @@ export async function runCheck({
     settled(probeManagement),
     ...apis.map((api) => settled(() => probe(api))),
   ]);
+  const state = probeStateFile && (await settled(probeStateFile));
   const failed = results.filter((result) => !result.ok).length;
   out.write(
     table(
@@ -43,13 +47,17 @@ export async function runCheck({
         ...apis.map((api, index) => row(api, results[index])),
         ...skipped.map(({ api, why }) => [api, 'skipped', why]),
         ['names and limits', ...managementCells(management)],
+        ...(state === undefined ? [] : [['state file', ...warningCells(state)]]),
       ],
       lookOf(paint),
     ),
   );
-  const warning = management.ok ? '' : ' Names and limits are not readable, which is only a warning.';
+  const warnings = [
+    management.ok ? '' : ' Names and limits are not readable, which is only a warning.',
+    state === undefined || state.ok ? '' : ' The state file cannot be written, which is only a warning.',
+  ];
   const sum = `${apis.length - failed} of ${apis.length} apis answered.`;
-  out.write(`\n${failed === 0 ? paint.good(sum) : paint.bad(sum)}${warning}\n`);
+  out.write(`\n${failed === 0 ? paint.good(sum) : paint.bad(sum)}${warnings.join('')}\n`);
   return failed === 0 ? 0 : 1;
 }
 
@@ -80,7 +88,11 @@ function managementCells(result: ProbeResult): readonly string[] {
   // The general advice for a missing permission names the first scope.
   const lacksScope = result.reason === 'permission' || result.reason === 'auth';
   const whatToDo = lacksScope ? 'For names and limits, give the key the scope api.management.read.' : result.whatToDo;
-  return [`warning (${result.reason})`, advice({ ...result, ...(whatToDo === undefined ? {} : { whatToDo }) })];
+  return warningCells({ ...result, ...(whatToDo === undefined ? {} : { whatToDo }) });
+}
+
+function warningCells(result: ProbeResult): readonly string[] {
+  return result.ok ? ['ok', ''] : [`warning (${result.reason})`, advice(result)];
 }
 
 function advice({ message, whatToDo }: Extract<ProbeResult, { ok: false }>): string {

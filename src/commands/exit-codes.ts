@@ -5,7 +5,7 @@ export const exitCodes = { done: 0, failed: 1, misused: 2 } as const;
 export const exitMeanings: readonly (readonly [code: number, meaning: string])[] = [
   [
     exitCodes.done,
-    'Done: told to stop by SIGTERM or SIGINT, every api answered `check`, the exporter that `health` asked serves. Without the scope for names and limits, `check` warns and ends with 0.',
+    'Done: told to stop by SIGTERM or SIGINT, every api answered `check`, the exporter that `health` asked serves. Without the scope for names and limits, or where the state file cannot be written, `check` warns and ends with 0.',
   ],
   [
     exitCodes.failed,

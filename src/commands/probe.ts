@@ -1,4 +1,4 @@
-/** What `check` asks: of each api the bucket in progress, and the first project for the second scope. */
+/** What `check` asks: of each api the bucket in progress, the first project for the second scope, and the state file's folder. */
 import type { Clock } from '../clock.ts';
 import { adviceFor } from '../exporter/advice.ts';
 import { type Endpoint, endpointOf } from '../openai/catalogue.ts';
@@ -6,6 +6,7 @@ import type { Client } from '../openai/client.ts';
 import { decodePage } from '../openai/decode.ts';
 import { ApiError } from '../openai/errors.ts';
 import { bucketQuery, type Filters } from '../openai/query.ts';
+import { folderTrouble } from '../state/file.ts';
 import { bucketAt, bucketEnd, polledWidths } from '../usage/windows.ts';
 import type { ProbeResult } from './check.ts';
 
@@ -52,6 +53,18 @@ export function probeManagement({ client, clock }: ProbeOptions): Promise<ProbeR
       (body): unknown => JSON.parse(body.toString()),
     );
   });
+}
+
+/** Asks whether this user can keep a state file at the path. */
+export async function probeStateFile(path: string): Promise<ProbeResult> {
+  const trouble = await folderTrouble(path);
+  if (trouble === undefined) return { ok: true };
+  return {
+    ok: false,
+    reason: trouble.code,
+    message: trouble.message,
+    whatToDo: 'Make the directory, and let the user that serves write to it.',
+  };
 }
 
 function queryOf(

@@ -14,6 +14,20 @@ export interface StateFile {
   save(state: State): Promise<void>;
 }
 
+/** Why there can be no state file at this path; undefined if there can be one. `code`: the system's, like ENOENT. */
+export async function folderTrouble(
+  path: string,
+): Promise<{ readonly code: string; readonly message: string } | undefined> {
+  const directory = dirname(path);
+  try {
+    // With the slash, for a file can be written to as well.
+    await access(`${directory}/`, constants.W_OK | constants.X_OK);
+    return undefined;
+  } catch (error) {
+    return { code: codeOf(error), message: `${directory} is not a directory that can be written to` };
+  }
+}
+
 /** @param fingerprint of the running process's settings */
 export function stateFile(path: string, fingerprint: string, log: Logger): StateFile {
   let failing = false;
@@ -30,17 +44,16 @@ export function stateFile(path: string, fingerprint: string, log: Logger): State
 
   /** There is no file yet: better now than at the first save to say that there can be none. */
   async function sayNew(): Promise<void> {
-    const directory = dirname(path);
-    try {
-      await access(directory, constants.W_OK);
+    const trouble = await folderTrouble(path);
+    if (trouble === undefined) {
       log.info(`state file ${path} does not exist yet`, { path });
-    } catch (error) {
-      failing = true;
-      log.warn(
-        `state file ${path} cannot be written: ${directory} is not a directory that can be written to (${codeOf(error)}); going on without it: a restart may look like a counter reset`,
-        { path },
-      );
+      return;
     }
+    failing = true;
+    log.warn(
+      `state file ${path} cannot be written: ${trouble.message} (${trouble.code}); going on without it: a restart may look like a counter reset`,
+      { path },
+    );
   }
 
   return {

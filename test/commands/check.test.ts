@@ -1,5 +1,9 @@
-import { expect, test } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
 import { type CheckOptions, type ProbeResult, runCheck } from '../../src/commands/check.ts';
+import { probeStateFile } from '../../src/commands/probe.ts';
 
 const ok: ProbeResult = { ok: true };
 const refused: ProbeResult = {
@@ -62,6 +66,26 @@ test('the second scope is a warning', async () => {
     'names and limits  warning (permission)  For names and limits, give the key the scope api.management.read. (403)\n',
   );
   expect(out).toContain('only a warning');
+});
+
+test('a state file is looked after where there is to be one, and is a warning', async () => {
+  const well = await check({ probeStateFile: async () => ok });
+  expect(well.out).toMatch(/^state file +ok\n\n2 of 2 apis answered\.\n$/m);
+  const folder = mkdtempSync(join(tmpdir(), 'check-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  writeFileSync(join(folder, 'file'), '');
+  expect(await probeStateFile(join(folder, 'state'))).toEqual(ok);
+  for (const [parent, reason] of [
+    ['missing', 'ENOENT'],
+    ['file', 'ENOTDIR'],
+  ] as const) {
+    const { code, out } = await check({ probeStateFile: () => probeStateFile(join(folder, parent, 'state')) });
+    expect(code).toBe(0);
+    expect(out).toContain(
+      `state file        warning (${reason})  Make the directory, and let the user that serves write to it. (${join(folder, parent)} is not a directory that can be written to)\n`,
+    );
+    expect(out).toContain('The state file cannot be written, which is only a warning.');
+  }
 });
 
 test('what would not be polled is shown, and is no failure', async () => {

@@ -62,6 +62,12 @@ describe('check', () => {
     expect(out).toContain('11 of 11 apis answered.');
   });
 
+  test('there is no folder for the state file: a warning, and 0', async () => {
+    const { code, row } = await check(() => {}, ['--state.file=/no/such/folder/state']);
+    expect(code).toBe(0);
+    expect(row('state file')?.slice(1).join(' ')).toMatch(/^warning \(ENOENT\).*\/no\/such\/folder/);
+  });
+
   test('one does not answer: it alone fails, and 1', async () => {
     const { code, out, row } = await check(
       (api) => api.faults.set('images', (response) => refuse(response, 400, 'no such thing')),
