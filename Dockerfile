@@ -4,13 +4,15 @@
 FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --no-audit --no-fund
+# None of them needs a script of its own, so none may run one.
+RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json LICENSE ./
 COPY src ./src
 # The commit, for `--version` and the metric build_info; there is no git in here.
 ARG REVISION=""
 RUN REVISION="$REVISION" npm run build
-RUN npm prune --omit=dev --no-audit --no-fund
+RUN npm prune --omit=dev --ignore-scripts --no-audit --no-fund
+RUN mkdir state
 
 FROM gcr.io/distroless/nodejs24-debian12:nonroot
 ARG REVISION=""
@@ -24,6 +26,8 @@ WORKDIR /app
 COPY --from=build /app/package.json /app/LICENSE ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
+# For the state file, if there is to be one: a new volume mounted here takes over the owner.
+COPY --from=build --chown=65532:65532 /app/state /var/lib/openai-usage-exporter
 # Pages come and go in large pieces: given back to the system at once, they do not pile up (docs/performance.md).
 ENV NODE_ENV=production \
     MALLOC_ARENA_MAX=2 \

@@ -3,9 +3,9 @@
  * without privileges, with nothing it could write to and nothing in its working directory.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { only, parseDockerfile, type Stage } from '../helpers/dockerfile.ts';
@@ -15,9 +15,12 @@ const stages = parseDockerfile(readFileSync(join(context, 'Dockerfile'), 'utf8')
 const revision = 'e2e0revision';
 /** Distroless's nonroot. */
 const nonroot = 65_532;
+const isRoot = process.getuid?.() === 0;
 
 const work = mkdtempSync(join(tmpdir(), 'image-'));
 const empty = join(work, 'empty');
+/** What an engine makes of a new volume that is mounted over the folder for the state file: a copy, owners included. */
+const volume = join(work, 'volume');
 const roots = new Map<string, string>();
 const final = stages.at(-1);
 if (final === undefined) throw new Error('the Dockerfile has no stage');
@@ -28,6 +31,7 @@ beforeAll(() => {
   chmodSync(work, 0o755);
   mkdirSync(empty);
   for (const [index, stage] of stages.entries()) build(stage, join(work, `stage${index}`));
+  execFileSync('cp', ['-a', join(root, 'var/lib/openai-usage-exporter'), volume]);
   execFileSync('chmod', ['-R', 'a+rX,a-w', root, empty]);
 }, 300_000);
 
@@ -50,20 +54,31 @@ function build(stage: Stage, directory: string): void {
       args[text.replace(/=.*/, '')] = revision;
     } else if (name === 'COPY') {
       const source = roots.get(flags.get('from') ?? '') ?? context;
-      copy(text.split(/\s+/), source, workdir);
+      copy({ words: text.split(/\s+/), from: source, directory, workdir, owner: flags.get('chown') });
     } else if (name === 'RUN') {
       execFileSync('sh', ['-c', text], { cwd: workdir, env: { ...process.env, ...args }, stdio: 'pipe' });
     }
   }
 }
 
-function copy(words: readonly string[], from: string, workdir: string): void {
-  const target = join(workdir, words.at(-1) ?? '');
+interface Copy {
+  readonly words: readonly string[];
+  readonly from: string;
+  /** The stage's root, and where it is in it. */
+  readonly directory: string;
+  readonly workdir: string;
+  readonly owner: string | undefined;
+}
+
+function copy({ words, from, directory, workdir, owner }: Copy): void {
+  const last = words.at(-1) ?? '';
+  const target = join(isAbsolute(last) ? directory : workdir, last);
   for (const word of words.slice(0, -1)) {
     const source = join(from, word);
-    const into = words.at(-1)?.endsWith('/') ? join(target, source.split('/').at(-1) ?? '') : target;
+    const into = last.endsWith('/') ? join(target, source.split('/').at(-1) ?? '') : target;
     mkdirSync(dirname(into), { recursive: true });
     cpSync(source, into, { recursive: true, verbatimSymlinks: true });
+    if (owner !== undefined && isRoot) execFileSync('chown', ['-R', owner, into]);
   }
 }
 
@@ -78,7 +93,7 @@ function start(
     cwd: empty,
     env: { NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    ...(process.getuid?.() === 0 ? { uid: nonroot, gid: nonroot } : {}),
+    ...(isRoot ? { uid: nonroot, gid: nonroot } : {}),
   });
   children.push(child);
   return child;
@@ -121,6 +136,22 @@ test('without a key it says so and ends with 2', async () => {
   const { code, err } = await run(entry, []);
   expect(code).toBe(2);
   expect(err).toContain('OPENAI_ADMIN_KEY');
+});
+
+test('a new volume can hold the state file, and nothing is in it before', async () => {
+  expect(readdirSync(volume)).toEqual([]);
+  const child = start(entry, ['demo'], {
+    OPENAI_EXPORTER_WEB_LISTEN_ADDRESS: '127.0.0.1:0',
+    OPENAI_EXPORTER_STATE_FILE: join(volume, 'state'),
+  });
+  let log = '';
+  child.stderr?.on('data', (chunk) => {
+    log += chunk;
+  });
+  await addressOf(child);
+  expect(log).toContain('does not exist yet');
+  expect(log).not.toContain('cannot be written');
+  child.kill('SIGTERM');
 });
 
 test('the demonstration serves, its health check agrees, and it stops when told', async () => {

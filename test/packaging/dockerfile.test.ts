@@ -15,6 +15,22 @@ test('it is built by one pinned image and runs on another that has no shell and 
   expect(only(final, 'USER').text).toBe('nonroot');
 });
 
+test('there is a folder for the state file, which the user of the image owns', () => {
+  const copies = final.instructions.filter(({ name }) => name === 'COPY');
+  expect(copies.map(({ text, flags }) => [text, flags.get('chown')])).toContainEqual([
+    '/app/state /var/lib/openai-usage-exporter',
+    '65532:65532',
+  ]);
+});
+
+test('nothing that it is built with runs a script when it is installed', () => {
+  const installs = stages.flatMap(({ instructions }) =>
+    instructions.filter(({ text }) => /^npm (ci|prune)/.test(text)),
+  );
+  expect(installs).toHaveLength(2);
+  for (const { text } of installs) expect(text).toContain('--ignore-scripts');
+});
+
 test('what starts in it needs no shell', () => {
   expect(only(final, 'ENTRYPOINT').exec).toEqual(['/nodejs/bin/node', '/app/dist/main.js']);
   expect(only(final, 'HEALTHCHECK').exec).toEqual(['/nodejs/bin/node', '/app/dist/main.js', 'health']);
