@@ -11,7 +11,11 @@ import { ruleFiles } from '../helpers/rules.ts';
 const directory = fileURLToPath(new URL('../../deploy/kubernetes/', import.meta.url));
 const read = (name: string): unknown => parse(readFileSync(`${directory}${name}`, 'utf8'));
 const kustomization = z
-  .object({ resources: z.array(z.string()), images: z.array(z.object({ name: z.string() })) })
+  .object({
+    resources: z.array(z.string()),
+    labels: z.array(z.strictObject({ pairs: z.record(z.string(), z.string()) })),
+    images: z.array(z.strictObject({ name: z.string(), newTag: z.string() })),
+  })
   .parse(read('kustomization.yaml'));
 const manifest = z.object({
   apiVersion: z.string(),
@@ -21,11 +25,10 @@ const manifest = z.object({
 const manifests = new Map(kustomization.resources.map((name) => [manifest.parse(read(name)).kind, read(name)]));
 
 const probe = z.object({ httpGet: z.object({ path: z.string(), port: z.string() }) });
-const deployment = z
+const set = z
   .object({
     spec: z.object({
-      replicas: z.number(),
-      strategy: z.object({ type: z.string() }),
+      serviceName: z.string(),
       selector: z.object({ matchLabels: z.record(z.string(), z.string()) }),
       template: z.object({
         metadata: z.object({ labels: z.record(z.string(), z.string()) }),
@@ -37,6 +40,7 @@ const deployment = z
           containers: z.array(
             z.object({
               image: z.string(),
+              imagePullPolicy: z.string(),
               env: z.array(z.object({ name: z.string(), value: z.string() })),
               ports: z.array(z.object({ name: z.string(), containerPort: z.number() })),
               startupProbe: probe,
@@ -48,10 +52,11 @@ const deployment = z
           ),
         }),
       }),
+      volumeClaimTemplates: z.array(z.object({ metadata: z.object({ name: z.string() }) })),
     }),
   })
-  .parse(manifests.get('Deployment')).spec;
-const pod = deployment.template.spec;
+  .parse(manifests.get('StatefulSet')).spec;
+const pod = set.template.spec;
 const [container] = pod.containers;
 
 test('the rules are those of deploy/prometheus; if not: npm run dashboards', () => {
@@ -62,14 +67,23 @@ test('kustomize has every manifest, and each its kind', () => {
   const files = readdirSync(directory).filter((name) => name.endsWith('.yaml') && name !== 'kustomization.yaml');
   expect([...kustomization.resources].sort()).toEqual(files.sort());
   expect([...manifests.keys()].sort()).toEqual([
-    'Deployment',
-    'PersistentVolumeClaim',
+    'NetworkPolicy',
     'PrometheusRule',
     'Service',
     'ServiceAccount',
     'ServiceMonitor',
+    'StatefulSet',
   ]);
-  expect(kustomization.images.map(({ name }) => name)).toEqual([container?.image]);
+});
+
+test('the image is the version of the package, which need not be pulled twice', () => {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  expect(kustomization.images).toEqual([{ name: container?.image, newTag: version }]);
+  expect(container?.imagePullPolicy).toBe('IfNotPresent');
+});
+
+test('everything has a label of a Helm release, by which its Prometheus finds what is meant for it', () => {
+  expect(kustomization.labels.map(({ pairs }) => Object.keys(pairs))).toEqual([['release']]);
 });
 
 test('the pod is locked down', () => {
@@ -102,12 +116,40 @@ test('settings are ones that exist', () => {
   for (const { name } of container?.env ?? []) expect(known).toContain(name);
 });
 
-test('what the counters have shown outlives the pod, and no two pods write it', () => {
+test('what the counters have shown outlives the pod, for each replica by itself', () => {
   const file = container?.env.find(({ name }) => name === variableOf(flags.stateFile))?.value ?? '';
   const mount = container?.volumeMounts.find(({ mountPath }) => file.startsWith(`${mountPath}/`));
-  const claim = manifest.parse(manifests.get('PersistentVolumeClaim')).metadata.name;
-  expect(pod.volumes).toContainEqual({ name: mount?.name, persistentVolumeClaim: { claimName: claim } });
-  expect([deployment.replicas, deployment.strategy.type]).toEqual([1, 'Recreate']);
+  expect(set.volumeClaimTemplates.map(({ metadata }) => metadata.name)).toEqual([mount?.name]);
+});
+
+test('the series outlive the pod: they are called after its name, which a StatefulSet gives again', () => {
+  expect(manifests.get('ServiceMonitor')).toMatchObject({
+    spec: { endpoints: [{ relabelings: [{ sourceLabels: ['__meta_kubernetes_pod_name'], targetLabel: 'instance' }] }] },
+  });
+});
+
+test('only Prometheus gets in, and only to the metrics; only DNS and HTTPS get out', () => {
+  expect(manifests.get('NetworkPolicy')).toMatchObject({
+    spec: {
+      podSelector: { matchLabels: set.template.metadata.labels },
+      policyTypes: ['Ingress', 'Egress'],
+      ingress: [
+        {
+          from: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }],
+          ports: [{ port: container?.ports[0]?.name, protocol: 'TCP' }],
+        },
+      ],
+      egress: [
+        {
+          ports: [
+            { port: 53, protocol: 'UDP' },
+            { port: 53, protocol: 'TCP' },
+            { port: 443, protocol: 'TCP' },
+          ],
+        },
+      ],
+    },
+  });
 });
 
 test('probes, Service and ServiceMonitor find the port and the pod', () => {
@@ -116,10 +158,10 @@ test('probes, Service and ServiceMonitor find the port and the pod', () => {
   expect(container?.startupProbe.httpGet).toEqual({ path: '/-/healthy', port: 'metrics' });
   expect(container?.livenessProbe.httpGet).toEqual({ path: '/-/healthy', port: 'metrics' });
   expect(container?.readinessProbe.httpGet).toEqual({ path: '/-/ready', port: 'metrics' });
-  const { labels } = deployment.template.metadata;
-  expect(labels).toEqual(deployment.selector.matchLabels);
+  const { labels } = set.template.metadata;
+  expect(labels).toEqual(set.selector.matchLabels);
   expect(manifests.get('Service')).toMatchObject({
-    metadata: { labels },
+    metadata: { name: set.serviceName, labels },
     spec: { selector: labels, ports: [{ name: 'metrics', targetPort: 'metrics' }] },
   });
   expect(manifests.get('ServiceMonitor')).toMatchObject({
