@@ -1,4 +1,4 @@
-/** The compose file, as far as it can be judged without an engine: pinned, read-only, without root, and all files there. */
+/** The compose files, as far as they can be judged without an engine: pinned, read-only, without root, and all files there. */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -6,11 +6,13 @@ import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { receiverFiles } from '../../deploy/stack/configuration.ts';
+import { flags, variableOf } from '../../src/settings/flags.ts';
 import { dashboards } from '../helpers/dashboards.ts';
 import { only, parseDockerfile } from '../helpers/dockerfile.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const deploy = `${root}deploy/`;
+const readYaml = (name: string): unknown => parse(readFileSync(`${deploy}${name}`, 'utf8'), { merge: true });
 const service = z.object({
   image: z.string(),
   build: z.object({ context: z.string() }).optional(),
@@ -25,13 +27,23 @@ const service = z.object({
   ports: z.array(z.string()),
   healthcheck: z.object({ test: z.array(z.string()) }),
 });
+const named = z.record(z.string(), z.unknown()).default({});
 const compose = z
+  .object({ name: z.string(), services: z.record(z.string(), service), secrets: named, volumes: named })
+  .parse(readYaml('compose.yaml'));
+
+/** What the other files add to a service. A list is added to the one that is there, but a command takes its place. */
+const change = service.pick({ command: true, environment: true, volumes: true, secrets: true }).strict();
+const addition = z
   .object({
-    services: z.record(z.string(), service),
-    secrets: z.record(z.string(), z.unknown()),
-    volumes: z.record(z.string(), z.unknown()),
+    name: z.string().optional(),
+    services: z.record(z.string(), change),
+    secrets: z.record(z.string(), z.strictObject({ file: z.string() })),
+    volumes: named,
   })
-  .parse(parse(readFileSync(`${deploy}compose.yaml`, 'utf8'), { merge: true }));
+  .strict();
+const serve = addition.parse(readYaml('compose.serve.yaml'));
+const messages = addition.parse(readYaml('compose.messages.yaml'));
 const services = Object.entries(compose.services);
 const [final] = parseDockerfile(readFileSync(`${root}Dockerfile`, 'utf8')).slice(-1);
 
@@ -39,7 +51,7 @@ test('exporter, Prometheus, Alertmanager and Grafana', () => {
   expect(services.map(([name]) => name)).toEqual(['exporter', 'prometheus', 'alertmanager', 'grafana']);
 });
 
-describe.each(services)('%s', (name, each) => {
+describe.each(services)('%s', (_name, each) => {
   test('is a version that is told, or built from here', () => {
     if (each.build === undefined) expect(each.image).toMatch(/^[\w./-]+:v?\d+\.\d+\.\d+$/);
     else expect(existsSync(resolve(deploy, each.build.context, 'Dockerfile'))).toBe(true);
@@ -57,23 +69,94 @@ describe.each(services)('%s', (name, each) => {
     for (const port of each.ports) expect(port).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
   });
 
-  test('has every file that it mounts, and every volume and secret', () => {
+  test('has every file that it mounts, and every volume', () => {
     for (const volume of each.volumes ?? []) {
       const [from = '', , mode] = volume.split(':');
       if (!from.startsWith('.')) expect(compose.volumes).toHaveProperty(from);
       else expect([from, existsSync(resolve(deploy, from)), mode]).toEqual([from, true, 'ro']);
     }
-    for (const secret of each.secrets ?? []) expect(compose.secrets).toHaveProperty(secret);
-    if (name === 'alertmanager') expect(each.secrets).toEqual([...receiverFiles]);
   });
 });
 
-test('the exporter runs the demonstration unless told otherwise, and asks itself as the image does', () => {
+test('by itself it is the demonstration, needs no secret, and asks itself as the image does', () => {
   const { exporter } = compose.services;
-  expect(exporter?.command).toEqual([`\${EXPORTER_COMMAND:-demo}`]);
-  expect(exporter?.environment?.['OPENAI_ADMIN_KEY']).toBe(`\${OPENAI_ADMIN_KEY:-}`);
+  expect(exporter?.command).toEqual(['demo']);
+  for (const [, { secrets }] of services) expect(secrets).toBeUndefined();
   const health = final && only(final, 'HEALTHCHECK').exec;
   expect(exporter?.healthcheck.test.slice(1)).toEqual(health);
+});
+
+describe.each([
+  ['compose.serve.yaml', serve],
+  ['compose.messages.yaml', messages],
+])('%s', (_name, added) => {
+  test('changes services that are there', () => {
+    for (const name of Object.keys(added.services)) expect(compose.services).toHaveProperty(name);
+  });
+
+  // An engine refuses all others in a container that is read-only.
+  test('has secrets from files alone, which have to be named', () => {
+    const used = Object.values(added.services).flatMap(({ secrets = [] }) => secrets);
+    expect(used.sort()).toEqual(Object.keys(added.secrets).sort());
+    for (const { file } of Object.values(added.secrets)) expect(file).toMatch(/^\$\{[A-Z_]+_FILE:\?[^}]+\}$/);
+  });
+});
+
+describe('an organization of its own', () => {
+  const exporter = serve.services['exporter'];
+
+  test('has its key from a file, and settings that exist', () => {
+    expect(exporter?.command).toEqual(['serve']);
+    const known = new Set([...Object.values(flags).map(variableOf), 'OPENAI_ADMIN_KEY_FILE']);
+    const variables = { ...compose.services['exporter']?.environment, ...exporter?.environment };
+    for (const name of Object.keys(variables)) expect(known).toContain(name);
+    expect(exporter?.secrets?.map((name) => `/run/secrets/${name}`)).toEqual([variables['OPENAI_ADMIN_KEY_FILE']]);
+  });
+
+  test('has no budget that nobody has set', () => {
+    const variable = variableOf(flags.budgetMonthly);
+    expect(compose.services['exporter']?.environment?.[variable]).toBe(`\${BUDGET_MONTHLY-9000}`);
+    expect(exporter?.environment?.[variable]).toBe(`\${BUDGET_MONTHLY:-}`);
+  });
+
+  test('keeps its state file in a volume, where the image has a folder that its user owns', () => {
+    const [volume = '', folder = ''] = exporter?.volumes?.[0]?.split(':') ?? [];
+    expect(serve.volumes).toHaveProperty(volume);
+    expect(dirname(exporter?.environment?.[variableOf(flags.stateFile)] ?? '')).toBe(folder);
+    const copies = final?.instructions.filter(({ name, flags: given }) => name === 'COPY' && given.has('chown')) ?? [];
+    expect(copies.map(({ text }) => text.split(' ').at(-1))).toEqual([folder]);
+  });
+
+  test('does not share its numbers with the demonstration', () => {
+    expect(serve.name).toBeDefined();
+    expect(serve.name).not.toBe(compose.name);
+  });
+});
+
+describe('messages', () => {
+  const read = (name: string) =>
+    z
+      .object({
+        route: z.object({ receiver: z.string(), group_by: z.array(z.string()) }),
+        inhibit_rules: z.array(z.unknown()),
+        receivers: z.array(z.record(z.string(), z.unknown())),
+      })
+      .parse(readYaml(`alertmanager/${name}`));
+
+  test('go out with the other configuration, and its addresses', () => {
+    const { alertmanager } = messages.services;
+    expect(alertmanager?.secrets).toEqual([...receiverFiles]);
+    const quiet = compose.services['alertmanager']?.command ?? [];
+    expect(alertmanager?.command).toEqual(quiet.map((word) => word.replace('/quiet.yml', '/alertmanager.yml')));
+    expect(alertmanager?.command).not.toEqual(quiet);
+  });
+
+  test('without addresses there is nobody to send to, and alerts look the same', () => {
+    const [quiet, loud] = [read('quiet.yml'), read('alertmanager.yml')];
+    expect(quiet.receivers).toEqual([{ name: quiet.route.receiver }]);
+    expect(quiet.route.group_by).toEqual(loud.route.group_by);
+    expect(quiet.inhibit_rules).toEqual(loud.inhibit_rules);
+  });
 });
 
 test('Prometheus and Alertmanager are the versions that the tests run, each with its own configuration', () => {
