@@ -1,0 +1,61 @@
+/** The recipes of docs/deploy.md and of the README fit the program, the image and each other. */
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { parseDockerfile } from '../helpers/dockerfile.ts';
+import { documentAt, type Fence } from '../helpers/documents.ts';
+
+const deploy = documentAt('docs/deploy.md');
+const readme = documentAt('README.md');
+const folder = '/var/lib/openai-usage-exporter';
+
+function fenceWith(fences: readonly Fence[], word: string): string {
+  const [found, ...more] = fences.filter(({ text }) => text.includes(word));
+  if (found === undefined || more.length > 0) throw new Error(`${word}: expected in one fenced block`);
+  return found.text;
+}
+
+test('the unit has its key and its state file where systemd puts them, and leaves Node its compiler', () => {
+  const lines = fenceWith(deploy.fences, '[Service]').split('\n');
+  const all = (name: string) =>
+    lines.filter((line) => line.startsWith(`${name}=`)).map((line) => line.slice(name.length + 1));
+  const [credential = ''] = all('LoadCredential');
+  const [directory] = all('StateDirectory');
+  expect(all('Environment')).toContain(`OPENAI_ADMIN_KEY_FILE=%d/${credential.split(':')[0]}`);
+  expect(all('Environment')).toContain(`OPENAI_EXPORTER_STATE_FILE=%S/${directory}/state`);
+  expect(all('MemoryDenyWriteExecute')).toEqual([]);
+});
+
+test.each([
+  ['README.md', readme],
+  ['docs/deploy.md', deploy],
+])('the container of %s is closed, and keeps its state where the image has a folder for it', (_path, { fences }) => {
+  const run = fenceWith(fences, 'docker run');
+  for (const word of ['--read-only', '--cap-drop ALL', '-p 127.0.0.1:', `-v openai-state:${folder}`]) {
+    expect(run).toContain(word);
+  }
+  const [, state] = /OPENAI_EXPORTER_STATE_FILE=(\S+)/.exec(run) ?? [];
+  expect(state).toBe(`${folder}/state`);
+  const image = parseDockerfile(readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8')).at(-1);
+  expect(image?.instructions.some(({ name, text }) => name === 'COPY' && text.endsWith(` ${folder}`))).toBe(true);
+});
+
+test('the folder of the state file is made before it is used', () => {
+  for (const { fences } of [readme, deploy]) {
+    const used = fences.find(({ text }) => text.includes(`--state.file=${folder}/state`))?.text;
+    expect(used).toMatch(new RegExp(`^sudo install -d -m 700 -o "\\$USER" ${folder}$`, 'm'));
+  }
+});
+
+test('the overlay patches what is in the manifests', () => {
+  const patch = z.object({ kind: z.string(), metadata: z.object({ name: z.string() }) });
+  const overlay = z
+    .object({ resources: z.array(z.string()), patches: z.array(z.object({ patch: z.string() })) })
+    .parse(parse(fenceWith(deploy.fences, 'kind: Kustomization')));
+  expect(overlay.resources).toEqual(['../deploy/kubernetes']);
+  const set = readFileSync(new URL('../../deploy/kubernetes/statefulset.yaml', import.meta.url), 'utf8');
+  const { kind, metadata } = patch.parse(parse(set));
+  for (const each of overlay.patches)
+    expect(patch.parse(parse(each.patch))).toEqual({ kind, metadata: { name: metadata.name } });
+});
