@@ -1,5 +1,5 @@
 /** Limits on the status page: those that what is used comes nearest to. */
-import { label, usedCell } from './cells.ts';
+import { label, numberCell, numberColumn, scrollTable, shareColumn, usedCell } from './cells.ts';
 import { type Html, html } from './html.ts';
 import type { LimitsStatus, NearLimit } from './status.ts';
 import { exactly, money } from './words.ts';
@@ -13,21 +13,37 @@ const words: Readonly<Record<NearLimit['kind'], string>> = {
 };
 
 export function limitsSection({ nearest, compared, unknown }: LimitsStatus): Html {
-  const rates = nearest.some(({ kind }) => kind.endsWith('_per_minute'));
   return html`${unknown.map((sentence) => html`<p class="soft">${sentence}</p>`)}
-${
-  nearest.length === 0
-    ? html`<p>There is no limit that what is used could be compared with.</p>`
-    : html`<div class="scroll" tabindex="0" role="region" aria-label="Table of limits"><table>
-<caption>${compared > nearest.length ? `The nearest ${nearest.length} of ${compared}.` : `${compared === 1 ? 'The one limit' : `All ${compared} limits`} that can be compared.`}${rates ? ' Rates are those of the busiest settled minute of the last hour, batches left out; OpenAI also counts what it holds back for a request, so the real share can be higher.' : ''}</caption>
-<thead><tr><th scope="col">Limit</th><th scope="col">Of</th><th scope="col">Model</th><th scope="col" class="number">Used</th><th scope="col" class="number">Limit</th><th scope="col" class="share">Share</th></tr></thead>
-<tbody>${nearest.map(row)}</tbody>
-</table></div>`
-}`;
+${nearestTable(nearest, compared)}`;
+}
+
+function nearestTable(nearest: readonly NearLimit[], compared: number): Html {
+  if (nearest.length === 0) return html`<p>There is no limit that what is used could be compared with.</p>`;
+  return scrollTable({
+    label: 'Table of limits',
+    caption: caption(nearest, compared),
+    head: ['Limit', 'Of', 'Model', numberColumn('Used'), numberColumn('Limit'), shareColumn('Share')],
+    rows: nearest.map(row),
+  });
+}
+
+const ratesNote =
+  'Rates are those of the busiest settled minute of the last hour, batches left out; OpenAI also counts what it holds back for a request, so the real share can be higher.';
+
+function caption(nearest: readonly NearLimit[], compared: number): string {
+  const rates = nearest.some(({ kind }) => kind.endsWith('_per_minute'));
+  return `${howMany(nearest.length, compared)}${rates ? ` ${ratesNote}` : ''}`;
+}
+
+function howMany(shown: number, compared: number): string {
+  if (compared > shown) return `The nearest ${shown} of ${compared}.`;
+  return compared === 1 ? 'The one limit that can be compared.' : `All ${compared} limits that can be compared.`;
 }
 
 function row(near: NearLimit): Html {
   const { kind, projectId, projectName, model, unit, used, limit } = near;
-  const amount = (value: number) => (model === null ? money(value, unit) : exactly(value));
-  return html`<tr><th scope="row">${words[kind]}</th><td class="id">${projectId === null ? 'the organization' : label(projectId, projectName, 'project')}</td><td class="id">${model ?? '–'}</td><td class="number">${amount(used)}</td><td class="number">${amount(limit)}</td>${usedCell(near.share)}</tr>\n`;
+  const amount = (value: number) => numberCell(model === null ? money(value, unit) : exactly(value));
+  const owner = projectId === null ? 'the organization' : label(projectId, projectName, 'project');
+  const names = html`<th scope="row">${words[kind]}</th><td class="id">${owner}</td><td class="id">${model ?? '–'}</td>`;
+  return html`<tr>${names}${amount(used)}${amount(limit)}${usedCell(near.share)}</tr>\n`;
 }

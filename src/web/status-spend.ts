@@ -1,8 +1,8 @@
 /** Spend on the status page: the running month by day, against the budget, and by project. */
-import { label, levelOf, partCell } from './cells.ts';
-import { type Bar, barChart, meter } from './charts.ts';
+import { label, levelOf, numberCell, numberColumn, partCell, scrollTable, shareColumn } from './cells.ts';
+import { type Bar, type BarChart, barChart, meter } from './charts.ts';
 import { type Html, html } from './html.ts';
-import type { CurrencySpend, SpendRanking, SpendStatus } from './status.ts';
+import type { CurrencySpend, DaySpend, SpendRanking, SpendStatus } from './status.ts';
 import { dayOf, money, share, shortMoney } from './words.ts';
 
 export function spendSection(spend: SpendStatus): Html {
@@ -17,45 +17,113 @@ export function spendSection(spend: SpendStatus): Html {
 }
 
 function ofCurrency(spend: CurrencySpend, { currencies }: SpendStatus): Html {
-  const { currency, total, budget, days, projects } = spend;
-  const passed = days.filter(({ state }) => state !== 'future').length / days.length;
-  const many = currencies.length > 1;
-  const bars = days.map(({ day, state, amount }): Bar => {
-    if (amount === null)
-      return {
-        title: `${dayOf(day)}: ${state === 'future' ? 'to come' : 'not known'}`,
-        parts: null,
-        empty: state === 'future',
-      };
-    return {
-      title: `${dayOf(day)}: ${money(amount, currency)}${state === 'open' ? ' so far' : state === 'settling' ? ', may still change' : ''}`,
-      parts: [amount],
-      provisional: state !== 'settled',
-    };
-  });
-  const marks = new Map(
-    days.flatMap(({ day }, index) => (index % 7 === 0 && index < days.length - 2 ? [[index, dayOf(day)]] : [])),
-  );
-  const title = `Spend by day${many ? `, ${currency}` : ''}`;
-  return html`${budget === null ? html`<p><strong>${money(total, currency)}</strong> so far. No budget is set${currency === 'usd' ? ' (--budget.monthly)' : ''}.</p>` : html`<div class="budget"><p><strong>${money(total, currency)}</strong> of ${money(budget, currency)}: ${share(total / budget)} of the budget, on day ${days.filter(({ state }) => state !== 'future').length} of ${days.length} (${share(passed)} of the month).</p>${meter(total / budget, levelOf(total / budget))}</div>`}
+  const { currency, days } = spend;
+  const title = `Spend by day${currencies.length > 1 ? `, ${currency}` : ''}`;
+  return html`${budgetLine(spend)}
 <div class="pair"><div><h3>${title}</h3>
-${barChart({ label: `${title}, as bars; the table below has the numbers`, bars, text: (value) => shortMoney(value, currency), marks, names: [], ...(budget === null ? {} : { aim: { value: budget / days.length, name: `an even share of the budget, ${money(budget / days.length, currency)} a day` } }) })}
-<details id="table-spend-${currency}"><summary>${title}, as a table</summary><div class="scroll" tabindex="0" role="region" aria-label="${title}"><table>
-<thead><tr><th scope="col">Day</th><th scope="col" class="number">Amount</th><th scope="col">State</th></tr></thead>
-<tbody>${days.filter(({ state }) => state !== 'future').map(({ day, amount, state }) => html`<tr><th scope="row">${dayOf(day)}</th><td class="number">${amount === null ? 'not known' : money(amount, currency)}</td><td>${state}</td></tr>\n`)}</tbody>
-</table></div></details></div>
-${byProject(projects, total, currency)}</div>`;
+${dayChart(spend, title)}
+<details id="table-spend-${currency}"><summary>${title}, as a table</summary>${dayTable(days, currency, title)}</details></div>
+${byProject(spend)}</div>`;
 }
 
-function byProject(ranking: SpendRanking | null, total: number, currency: string): Html {
+/** What was spent, and how much of the budget that is on which day. */
+function budgetLine({ currency, total, budget, days }: CurrencySpend): Html {
+  const spent = html`<strong>${money(total, currency)}</strong>`;
+  if (budget === null) {
+    // The flag is about this currency only.
+    return html`<p>${spent} so far. No budget is set${currency === 'usd' ? ' (--budget.monthly)' : ''}.</p>`;
+  }
+  const begun = begunDays(days).length;
+  const used = total / budget;
+  const day = `on day ${begun} of ${days.length} (${share(begun / days.length)} of the month)`;
+  const words = html`<p>${spent} of ${money(budget, currency)}: ${share(used)} of the budget, ${day}.</p>`;
+  return html`<div class="budget">${words}${meter(used, levelOf(used))}</div>`;
+}
+
+function begunDays(days: readonly DaySpend[]): readonly DaySpend[] {
+  return days.filter(({ state }) => state !== 'future');
+}
+
+function dayChart({ currency, budget, days }: CurrencySpend, title: string): Html {
+  return barChart({
+    label: `${title}, as bars; the table below has the numbers`,
+    bars: days.map((day) => dayBar(day, currency)),
+    text: (value) => shortMoney(value, currency),
+    marks: dayMarks(days),
+    names: [],
+    ...(budget === null ? {} : { aim: evenShare(budget / days.length, currency) }),
+  });
+}
+
+function dayBar({ day, state, amount }: DaySpend, currency: string): Bar {
+  if (amount === null) {
+    const empty = state === 'future';
+    return { title: `${dayOf(day)}: ${empty ? 'to come' : 'not known'}`, parts: null, empty };
+  }
+  return {
+    title: `${dayOf(day)}: ${money(amount, currency)}${stateNote(state)}`,
+    parts: [amount],
+    provisional: state !== 'settled',
+  };
+}
+
+function stateNote(state: DaySpend['state']): string {
+  if (state === 'open') return ' so far';
+  return state === 'settling' ? ', may still change' : '';
+}
+
+/** The first day of each week of the month; none so near to the end that it would stand out of the drawing. */
+function dayMarks(days: readonly DaySpend[]): ReadonlyMap<number, string> {
+  const marks = new Map<number, string>();
+  for (const [index, { day }] of days.slice(0, -2).entries()) {
+    if (index % 7 === 0) marks.set(index, dayOf(day));
+  }
+  return marks;
+}
+
+function evenShare(value: number, currency: string): NonNullable<BarChart['aim']> {
+  return { value, name: `an even share of the budget, ${money(value, currency)} a day` };
+}
+
+function dayTable(days: readonly DaySpend[], currency: string, title: string): Html {
+  return scrollTable({
+    label: title,
+    head: ['Day', numberColumn('Amount'), 'State'],
+    rows: begunDays(days).map((day) => dayRow(day, currency)),
+  });
+}
+
+function dayRow({ day, amount, state }: DaySpend, currency: string): Html {
+  const text = amount === null ? 'not known' : money(amount, currency);
+  return html`<tr><th scope="row">${dayOf(day)}</th>${numberCell(text)}<td>${state}</td></tr>\n`;
+}
+
+function byProject({ projects, total, currency }: CurrencySpend): Html {
   const title = 'Spend by project';
-  if (ranking === null) return html`<div><h3>${title}</h3><p class="soft">Costs are not grouped by project.</p></div>`;
-  const { top, rest } = ranking;
+  if (projects === null) return html`<div><h3>${title}</h3><p class="soft">Costs are not grouped by project.</p></div>`;
+  const { top, rest } = projects;
   if (top.length === 0)
     return html`<div><h3>${title}</h3><p class="soft">No costs on the days that are known.</p></div>`;
   const shareOf = (amount: number) => (total > 0 ? amount / total : 0);
-  return html`<div><h3>${title}</h3><div class="scroll" tabindex="0" role="region" aria-label="${title}, ${currency}"><table>
-<thead><tr><th scope="col">Project</th><th scope="col" class="number">Amount</th><th scope="col" class="share">Share</th><th scope="col" class="number">Budget</th></tr></thead>
-<tbody>${top.map(({ id, name, amount, budget }) => html`<tr><th scope="row" class="id">${label(id, name, 'project')}</th><td class="number">${money(amount, currency)}</td>${partCell(shareOf(amount))}<td class="number">${budget === null ? '–' : html`${share(amount / budget)} of ${money(budget, currency)}`}</td></tr>\n`)}${rest === null ? html`` : html`<tr><th scope="row"><em>${rest.count} others</em></th><td class="number">${money(rest.amount, currency)}</td>${partCell(shareOf(rest.amount))}<td class="number">–</td></tr>`}</tbody>
-</table></div></div>`;
+  const table = scrollTable({
+    label: `${title}, ${currency}`,
+    head: ['Project', numberColumn('Amount'), shareColumn('Share'), numberColumn('Budget')],
+    rows: [
+      ...top.map((project) => projectRow(project, shareOf(project.amount), currency)),
+      ...(rest === null ? [] : [restRow(rest, shareOf(rest.amount), currency)]),
+    ],
+  });
+  return html`<div><h3>${title}</h3>${table}</div>`;
+}
+
+function projectRow(project: SpendRanking['top'][number], part: number, currency: string): Html {
+  const { id, name, amount, budget } = project;
+  const ofBudget = budget === null ? '–' : `${share(amount / budget)} of ${money(budget, currency)}`;
+  const cells = [numberCell(money(amount, currency)), partCell(part), numberCell(ofBudget)];
+  return html`<tr><th scope="row" class="id">${label(id, name, 'project')}</th>${cells}</tr>\n`;
+}
+
+function restRow({ count, amount }: NonNullable<SpendRanking['rest']>, part: number, currency: string): Html {
+  const cells = [numberCell(money(amount, currency)), partCell(part), numberCell('–')];
+  return html`<tr><th scope="row"><em>${count} others</em></th>${cells}</tr>`;
 }

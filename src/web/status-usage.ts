@@ -1,5 +1,5 @@
 /** Usage on the status page: tokens and requests by hour, and by model and project. */
-import { label, partCell } from './cells.ts';
+import { label, numberCell, numberColumn, partCell, scrollTable, shareColumn } from './cells.ts';
 import { type Bar, barChart, looks } from './charts.ts';
 import { type Html, html } from './html.ts';
 import type { Amounts, HourStatus, Ranking, UsageStatus } from './status.ts';
@@ -16,11 +16,9 @@ interface Part {
 export function usageSection(usage: UsageStatus): Html {
   if (usage.apis.length === 0) return html`<p>None of the apis that count tokens or requests is polled.</p>`;
   const { hours } = usage;
-  const unknown = hours.filter(({ state }) => state === 'unknown').length;
-  if (unknown === hours.length) return html`<p>Not known yet: no hour has been read.</p>`;
-  const partial = hours.filter(({ state }) => state === 'partial');
+  if (hours.every(({ state }) => state === 'unknown')) return html`<p>Not known yet: no hour has been read.</p>`;
   const tokens = hours.some((hour) => hour.tokens !== null);
-  return html`<p class="soft">${usage.apis.join(', ')}; in UTC, the running hour included.${unknown === 0 ? '' : ` ${unknown} ${unknown === 1 ? 'hour is' : 'hours are'} not known: from before this process read them.`}${partial.length === 0 ? '' : ` ${partial.length} ${partial.length === 1 ? 'hour lacks' : 'hours lack'} some apis: ${[...new Set(partial.flatMap(({ missing }) => missing))].join(', ')}.`}</p>
+  return html`<p class="soft">${coverageNote(usage)}</p>
 <div class="pair">
 ${tokens ? byHour(usage, 'tokens', 'Tokens by hour') : html``}
 ${byHour(usage, 'requests', 'Requests by hour')}
@@ -31,29 +29,76 @@ ${ranking('project', 'Projects', usage.projects)}
 </div>`;
 }
 
+/** What the numbers are of, and which hours they are not, or not wholly, of. */
+function coverageNote({ apis, hours }: UsageStatus): string {
+  const notes = [`${apis.join(', ')}; in UTC, the running hour included.`];
+  const unknown = hours.filter(({ state }) => state === 'unknown').length;
+  if (unknown > 0) {
+    notes.push(`${unknown} ${unknown === 1 ? 'hour is' : 'hours are'} not known: from before this process read them.`);
+  }
+  const partial = hours.filter(({ state }) => state === 'partial');
+  if (partial.length > 0) {
+    const lacking = new Set(partial.flatMap(({ missing }) => missing));
+    const lack = partial.length === 1 ? 'hour lacks' : 'hours lack';
+    notes.push(`${partial.length} ${lack} some apis: ${[...lacking].join(', ')}.`);
+  }
+  return notes.join(' ');
+}
+
 function byHour({ hours, models }: UsageStatus, amount: Amount, title: string): Html {
   const parts = partsOf(hours, models, amount);
-  const bars = hours.map((hour, index): Bar => {
-    const value = hour[amount];
-    const when = `${dayOf(hour.start)} ${clockTime(hour.start)}`;
-    if (value === null) return { title: `${when}: not known`, parts: null };
-    return {
-      title: `${when}: ${exactly(value)} ${amount}${stateNote(hour.state)}`,
-      parts: parts.map(({ values }) => values[index] ?? 0),
-      provisional: hour.state !== 'settled',
-    };
+  const chart = barChart({
+    label: `${title}, as bars; the table below has the numbers`,
+    bars: hours.map((hour, index) => hourBar(hour, amount, valuesAt(parts, index))),
+    text: shortly,
+    marks: hourMarks(hours),
+    names: parts.map(({ name }) => name),
   });
-  const marks = new Map(
-    hours.flatMap(({ start }, index) =>
-      Number(start.slice(11, 13)) % 6 === 0 && index < hours.length - 2 ? [[index, clockTime(start)]] : [],
-    ),
-  );
+  const table = hourTable(hours, parts.length < 2 ? [] : parts, amount, title);
   return html`<div><h3>${title}</h3>
-${barChart({ label: `${title}, as bars; the table below has the numbers`, bars, text: shortly, marks, names: parts.map(({ name }) => name) })}
-<details id="table-${amount}"><summary>${title}, as a table</summary><div class="scroll" tabindex="0" role="region" aria-label="${title}"><table>
-<thead><tr><th scope="col">Hour</th><th scope="col" class="number">All</th>${parts.length < 2 ? [] : parts.map(({ name }) => html`<th scope="col" class="number">${name}</th>`)}<th scope="col">State</th></tr></thead>
-<tbody>${hours.map((hour, index) => html`<tr><th scope="row">${dayOf(hour.start)} ${clockTime(hour.start)}</th><td class="number">${cell(hour[amount])}</td>${parts.length < 2 ? [] : parts.map(({ values }) => html`<td class="number">${cell(values[index] ?? null)}</td>`)}<td>${hour.state}</td></tr>\n`)}</tbody>
-</table></div></details></div>`;
+${chart}
+<details id="table-${amount}"><summary>${title}, as a table</summary>${table}</details></div>`;
+}
+
+function valuesAt(parts: readonly Part[], index: number): readonly (number | null)[] {
+  return parts.map(({ values }) => values[index] ?? null);
+}
+
+function hourBar(hour: HourStatus, amount: Amount, parts: readonly (number | null)[]): Bar {
+  const value = hour[amount];
+  if (value === null) return { title: `${hourOf(hour)}: not known`, parts: null };
+  return {
+    title: `${hourOf(hour)}: ${exactly(value)} ${amount}${stateNote(hour.state)}`,
+    parts: parts.map((part) => part ?? 0),
+    provisional: hour.state !== 'settled',
+  };
+}
+
+function hourOf({ start }: HourStatus): string {
+  return `${dayOf(start)} ${clockTime(start)}`;
+}
+
+/** Every sixth hour of the day; none so near to the end that it would stand out of the drawing. */
+function hourMarks(hours: readonly HourStatus[]): ReadonlyMap<number, string> {
+  const marks = new Map<number, string>();
+  for (const [index, { start }] of hours.slice(0, -2).entries()) {
+    if (Number(start.slice(11, 13)) % 6 === 0) marks.set(index, clockTime(start));
+  }
+  return marks;
+}
+
+/** @param parts columns beside that of everything */
+function hourTable(hours: readonly HourStatus[], parts: readonly Part[], amount: Amount, title: string): Html {
+  return scrollTable({
+    label: title,
+    head: ['Hour', numberColumn('All'), ...parts.map(({ name }) => numberColumn(name)), 'State'],
+    rows: hours.map((hour, index) => hourRow(hour, [hour[amount], ...valuesAt(parts, index)])),
+  });
+}
+
+function hourRow(hour: HourStatus, values: readonly (number | null)[]): Html {
+  const cells = values.map((value) => numberCell(value === null ? 'not known' : exactly(value)));
+  return html`<tr><th scope="row">${hourOf(hour)}</th>${cells}<td>${hour.state}</td></tr>\n`;
 }
 
 /** The first models by themselves, the others and what has no model together; everything together without models. */
@@ -78,27 +123,44 @@ function stateNote(state: HourStatus['state']): string {
   return state === 'settling' ? ', may still change' : '';
 }
 
-function ranking(word: string, title: string, ranking: Ranking | null): Html {
-  if (ranking === null) return html`<div><h3>${title}</h3><p class="soft">Usage is not grouped by ${word}.</p></div>`;
-  const { top, rest } = ranking;
-  if (top.length === 0)
-    return html`<div><h3>${title}</h3><p class="soft">No usage in the hours that are known.</p></div>`;
-  const rows = [
-    ...top.map(({ id, name, tokens, requests }) => ({ label: label(id, name, word), tokens, requests })),
-    ...(rest === null
-      ? []
-      : [{ label: html`<em>${exactly(rest.count)} others</em>`, tokens: rest.tokens, requests: rest.requests }]),
-  ];
-  const tokens = rows.reduce((sum, row) => sum + row.tokens, 0);
-  const requests = rows.reduce((sum, row) => sum + row.requests, 0);
-  const shareOf = (row: Amounts) =>
-    tokens > 0 ? (row.tokens ?? 0) / tokens : requests > 0 ? (row.requests ?? 0) / requests : 0;
-  return html`<div><h3>${title}</h3><div class="scroll" tabindex="0" role="region" aria-label="${title}"><table>
-<thead><tr><th scope="col">${title.slice(0, -1)}</th><th scope="col" class="number">Tokens</th><th scope="col" class="number">Requests</th><th scope="col" class="share">Share of ${tokens > 0 ? 'tokens' : 'requests'}</th></tr></thead>
-<tbody>${rows.map((row) => html`<tr><th scope="row" class="id">${row.label}</th><td class="number" title="${exactly(row.tokens)}">${shortly(row.tokens)}</td><td class="number" title="${exactly(row.requests)}">${shortly(row.requests)}</td>${partCell(shareOf(row))}</tr>\n`)}</tbody>
-</table></div></div>`;
+interface Row {
+  readonly label: Html;
+  readonly tokens: number;
+  readonly requests: number;
 }
 
-function cell(value: number | null): string {
-  return value === null ? 'not known' : exactly(value);
+function ranking(word: string, title: string, ranking: Ranking | null): Html {
+  if (ranking === null) return html`<div><h3>${title}</h3><p class="soft">Usage is not grouped by ${word}.</p></div>`;
+  if (ranking.top.length === 0)
+    return html`<div><h3>${title}</h3><p class="soft">No usage in the hours that are known.</p></div>`;
+  const rows = rowsOf(ranking, word);
+  // Where nothing has tokens, requests are what can be compared.
+  const compared = sumOf(rows, 'tokens') > 0 ? 'tokens' : 'requests';
+  const total = sumOf(rows, compared);
+  const table = scrollTable({
+    label: title,
+    head: [title.slice(0, -1), numberColumn('Tokens'), numberColumn('Requests'), shareColumn(`Share of ${compared}`)],
+    rows: rows.map((row) => rankingRow(row, total > 0 ? row[compared] / total : 0)),
+  });
+  return html`<div><h3>${title}</h3>${table}</div>`;
+}
+
+function rowsOf({ top, rest }: Ranking, word: string): readonly Row[] {
+  const rows: Row[] = top.map((one) => ({ ...one, label: label(one.id, one.name, word) }));
+  if (rest !== null) rows.push({ ...rest, label: html`<em>${exactly(rest.count)} others</em>` });
+  return rows;
+}
+
+function sumOf(rows: readonly Row[], amount: Amount): number {
+  return rows.reduce((sum, row) => sum + row[amount], 0);
+}
+
+function rankingRow({ label, tokens, requests }: Row, part: number): Html {
+  const cells = [shortCell(tokens), shortCell(requests), partCell(part)];
+  return html`<tr><th scope="row" class="id">${label}</th>${cells}</tr>\n`;
+}
+
+/** A large number in short, with all its digits for who points at it. */
+function shortCell(value: number): Html {
+  return html`<td class="number" title="${exactly(value)}">${shortly(value)}</td>`;
 }
