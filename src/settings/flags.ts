@@ -131,7 +131,8 @@ export const flags = {
     kind: 'value',
     placeholder: 'duration',
     summary: 'between polls of an api in use',
-    details: 'Time between two polls of an api that has usage, from `1s` to `1h`.',
+    details:
+      'Time between two polls of an api that has usage, from `1s` to `1h`. Above `10m` some [alerts](alerts.md#openaikeyrefused) need another span.',
   }),
   idleInterval: flag<number>(duration({ least: '1s', most: '1d' }), '10m', {
     name: 'poll.idle-interval',
@@ -139,7 +140,7 @@ export const flags = {
     placeholder: 'duration',
     summary: '… of costs, and of an idle api',
     details:
-      'Time between two polls of costs, and of an api without usage for 24 hours; from `--poll.interval` to `1d`. Where it is not given and `--poll.interval` is longer, it is as long.',
+      'Time between two polls of costs, and of an api without usage for 24 hours; from `--poll.interval` to `1d`. Where it is not given and `--poll.interval` is longer, it is as long. With half an hour and more the [alert on old data](alerts.md#openaiusagedatastale) needs another threshold.',
   }),
   settleDelay: flag<number>(duration({ least: '1s', most: '1d' }), '15m', {
     name: 'poll.settle-delay',
@@ -147,7 +148,7 @@ export const flags = {
     placeholder: 'duration',
     summary: 'from end to settled',
     details:
-      'How long after its end a bucket of usage is taken to be complete, from `1s` to `1d`. OpenAI reports usage 5 to 15 minutes late; a shorter delay shows numbers sooner and has more of them restated.',
+      'How long after its end a bucket of usage is taken to be complete, from `1s` to `1d`. OpenAI reports usage 5 to 15 minutes late; a shorter delay shows numbers sooner and has more of them restated. With half an hour and more the [alert on old data](alerts.md#openaiusagedatastale) needs another threshold.',
     commands: numbers,
   }),
   apis: flag<readonly string[]>(namesOf(apis, 'api', { none: false }), 'all', {

@@ -74,6 +74,7 @@ test('a budget that is exceeded silences its own warnings, not those of another 
 test('a refused key silences what follows from it', () => {
   const refused = { alertname: 'OpenAIKeyRefused', job: 'a' };
   expect(silences(refused, { alertname: 'OpenAIEndpointFailing', job: 'a', api: 'images' })).toBe(true);
+  expect(silences(refused, { alertname: 'OpenAIListFailing', job: 'a', api: 'projects' })).toBe(true);
   expect(silences(refused, { alertname: 'OpenAIBudgetExceeded', job: 'a' })).toBe(false);
 });
 

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { listApis } from '../../src/openai/lists.ts';
 import { knownMetrics } from '../helpers/known-metrics.ts';
 import { metricsIn } from '../helpers/promql.ts';
 import { recorded, rules } from '../helpers/rules.ts';
@@ -20,6 +21,23 @@ test('only metrics that exist are read', () => {
   for (const { record, alert, expr } of rules) {
     const unknown = metricsIn(expr).filter((name) => !knownMetrics.has(name) && !recorded.has(name));
     expect([record ?? alert, unknown]).toEqual([record ?? alert, []]);
+  }
+});
+
+test('where apis are told from lists, every list is named', () => {
+  const selected = alerts.flatMap(({ expr }) =>
+    [...expr.matchAll(/api[!=]~"([^"]*)"/g)].map(([, names = '']) => names),
+  );
+  expect(selected.length).toBeGreaterThan(2);
+  for (const names of selected) expect(names.split('|').sort()).toEqual([...listApis].sort());
+});
+
+test('what spend does to an alert lasts through a scrape that failed while it was recorded', () => {
+  for (const { alert, expr, keep_firing_for } of alerts) {
+    expect([alert, keep_firing_for]).toEqual([
+      alert,
+      /openai_(?:budget|spend_limit|costs)_/.test(expr) ? '15m' : undefined,
+    ]);
   }
 });
 

@@ -16,7 +16,7 @@ const spans: Readonly<Record<string, string>> = {
   '15m': '5s',
   '5m': '4s',
 };
-/** How long something must have been so: a few evaluations. */
+/** How long something must have been so, or is kept: a few evaluations. */
 const patience: Readonly<Record<string, string>> = { '5m': '2s', '15m': '9s', '30m': '9s', '1h': '9s' };
 
 function short(span: string, table: Readonly<Record<string, string>> = spans): string {
@@ -40,6 +40,7 @@ function hastenGroup({ name, rules }: RuleGroup): RuleGroup {
       ...rule,
       expr: hasten(rule.expr),
       ...(rule.for === undefined ? {} : { for: short(rule.for, patience) }),
+      ...(rule.keep_firing_for === undefined ? {} : { keep_firing_for: short(rule.keep_firing_for, patience) }),
     })),
   };
 }

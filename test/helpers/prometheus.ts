@@ -1,11 +1,10 @@
 /** A real Prometheus that scrapes what a test runs: on a free port, with a data directory that goes with it. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { vi } from 'vitest';
+import { freePort } from '../../deploy/stack/programs.ts';
 import type { Labels } from './exposition-parser.ts';
-import { portOf } from './http-server.ts';
 import { startProcess } from './process.ts';
 
 export interface PrometheusOptions {
@@ -122,14 +121,6 @@ export async function startPrometheus({
       })),
     stop,
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const port = portOf(server.address());
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

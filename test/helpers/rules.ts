@@ -10,6 +10,7 @@ const rule = z.strictObject({
   alert: z.string().optional(),
   expr: z.string(),
   for: z.string().optional(),
+  keep_firing_for: z.string().optional(),
   labels: text.optional(),
   annotations: text.optional(),
 });

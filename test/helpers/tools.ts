@@ -3,26 +3,16 @@
  * missing, its tests are skipped and say so; with REQUIRE_TOOLS=1 they fail instead.
  */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
-import { delimiter, join } from 'node:path';
+import { findProgram } from '../../deploy/stack/programs.ts';
 
 /** Where the program is; undefined if it is missing. @param comesWith the Debian package that has it */
 export function findTool(name: string, comesWith: string): string | undefined {
-  const directories = (process.env['PATH'] ?? '').split(delimiter);
-  const path = directories.map((directory) => join(directory, name)).find(isExecutable);
-  if (path !== undefined) return path;
-  const lack = `${name} is missing: install Debian's package ${comesWith}`;
-  if (process.env['REQUIRE_TOOLS'] === '1') throw new Error(lack);
-  process.stderr.write(`${lack}; its tests are skipped\n`);
-  return undefined;
-}
-
-function isExecutable(path: string): boolean {
   try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
+    return findProgram([name], comesWith);
+  } catch (missing) {
+    if (process.env['REQUIRE_TOOLS'] === '1') throw missing;
+    process.stderr.write(`${String(missing)}; its tests are skipped\n`);
+    return undefined;
   }
 }
 

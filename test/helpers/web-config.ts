@@ -8,7 +8,10 @@ const fixtures = new URL('../fixtures/', import.meta.url);
 export function certificate(name: string): string {
   return fileURLToPath(new URL(name, fixtures));
 }
-certificate.read = (path: string): Buffer => readFileSync(path);
+
+export function readCertificate(name: string): Buffer {
+  return readFileSync(certificate(name));
+}
 
 /** bcrypt of `open sesame`, of the least cost. */
 export const sesame = '$2b$04$qySQinTWQ6boKHkav1tyuOZsY5sxfH5mMJZR1b7KRP25HndIL3MZK';

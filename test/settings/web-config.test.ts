@@ -1,4 +1,5 @@
 /** What the file of --web.config.file may say, and the exact words for what it may not. */
+import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { parseSettings } from '../../src/settings/settings.ts';
@@ -12,7 +13,7 @@ const pair = `cert_file: ${certificate('localhost/cert.pem')}\n  key_file: ${cer
 function load(text: string) {
   return loadWebConfig('/etc/exporter/web.yml', (path) => {
     if (path === '/etc/exporter/web.yml') return Buffer.from(text);
-    return certificate.read(path);
+    return readFileSync(path);
   });
 }
 
