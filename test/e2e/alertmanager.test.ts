@@ -21,6 +21,11 @@ describe.skipIf(amtool === undefined)('amtool', () => {
     expect(out).toMatch(/3 receivers/);
   });
 
+  test('finds none in the configuration that sends nothing', () => {
+    const { status, out } = ask('check-config', file.replace('alertmanager.yml', 'quiet.yml'));
+    expect([status, out]).toEqual([0, expect.stringMatching(/quiet\.yml.*SUCCESS[^]*1 receivers/)]);
+  });
+
   const receivers: Readonly<Record<string, string>> = { critical: 'page', warning: 'notify', info: 'record' };
   const routed = rules.flatMap(({ alert, labels }) =>
     alert === undefined ? [] : [[alert, labels?.['severity'] ?? ''] as const],
