@@ -7,18 +7,15 @@
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { createExporter } from '../src/exporter/exporter.ts';
-import { silentLogger } from '../src/log.ts';
 import { compressPiece } from '../src/metrics/gzip.ts';
-import { createBudget } from '../src/openai/budget.ts';
-import { createClient } from '../src/openai/client.ts';
-import { fixedKey } from '../src/openai/key.ts';
 import { listApis } from '../src/openai/lists.ts';
 import { parseSettings } from '../src/settings/settings.ts';
-import { simulatedKey } from '../src/simulation/api.ts';
-import { SimulatedDispatcher } from '../src/simulation/dispatcher.ts';
 import { createOrganization } from '../src/simulation/organization.ts';
 import { customProfile } from '../src/simulation/profile.ts';
-import { createVirtualClock } from '../src/simulation/virtual-clock.ts';
+import { silentLogger } from '../test/helpers/silent-logger.ts';
+import { simulatedClient } from '../test/helpers/simulated-client.ts';
+import { SimulatedDispatcher } from '../test/helpers/simulated-dispatcher.ts';
+import { createVirtualClock } from '../test/helpers/virtual-clock.ts';
 
 const [projects, keys, users, limitsEach] = [500, 5_000, 1_000, 400];
 const start = Date.UTC(2026, 4, 15, 9, 7, 3);
@@ -140,18 +137,7 @@ async function measure(withNames: boolean): Promise<Result> {
     revision: '0',
     processMetrics: false,
     compress: compressPiece,
-    client: (observer) =>
-      createClient({
-        baseUrl: new URL('http://simulated/v1'),
-        key: fixedKey(simulatedKey),
-        dispatcher,
-        budget: createBudget({ clock, maxPerMinute: 60 }),
-        clock,
-        random: () => 0.5,
-        timeoutMs: 30_000,
-        userAgent: 'bench',
-        observer,
-      }),
+    client: (observer) => simulatedClient({ dispatcher, clock, observer }),
   });
   const stop = new AbortController();
   const run = exporter.run(stop.signal).catch((error: unknown) => {

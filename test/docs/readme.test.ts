@@ -3,25 +3,25 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { documentAt } from '../helpers/documents.ts';
 import { parseExposition, type Sample } from '../helpers/exposition-parser.ts';
-import { type LivingExporter, liveExporter, simulatedClient } from '../helpers/living-exporter.ts';
+import { type RunningExporter, runSimulated } from '../helpers/running-exporter.ts';
 
 const start = '2026-11-20T09:40:00Z';
 const historyDays = 62;
 const readme = documentAt('README.md');
 const excerpt = readme.fences.find(({ language }) => language === 'text')?.text ?? '';
 
-let living: LivingExporter;
+let running: RunningExporter;
 let served: string;
 
 beforeAll(async () => {
   const createdAt = Date.parse('2026-11-20T00:00:00Z') / 1_000 - historyDays * 86_400;
   const organization = createOrganization({ seed: 1, createdAt, profile: 'demo' });
-  living = liveExporter({ start, clientOf: simulatedClient(organization).clientOf });
-  await living.minutes(6);
-  served = `${living.text()}${await living.exporter.self.text()}`;
+  running = runSimulated({ organization, start });
+  await running.minutes(6);
+  served = `${running.text()}${await running.exporter.self.text()}`;
 }, 60_000);
 
-afterAll(() => living.end());
+afterAll(() => running.end());
 
 /** The series of a text, without what reading names changes: here, they are not read. */
 function seriesIn(text: string): readonly string[] {

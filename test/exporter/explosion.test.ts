@@ -1,13 +1,14 @@
 /** An organization that suddenly has ten times as many groups as may be held. */
 import { afterEach, expect, test } from 'vitest';
 import { type Labels, parseExposition } from '../helpers/exposition-parser.ts';
-import { type LivingExporter, liveExporter, rowsClient } from '../helpers/living-exporter.ts';
 import { seconds } from '../helpers/rows.ts';
+import { rowsClient } from '../helpers/rows-client.ts';
+import { type RunningExporter, runExporter } from '../helpers/running-exporter.ts';
 
-let living: LivingExporter | undefined;
+let running: RunningExporter | undefined;
 afterEach(async () => {
-  await living?.end();
-  living = undefined;
+  await running?.end();
+  running = undefined;
 });
 
 const most = 50;
@@ -32,17 +33,17 @@ const truth = (start: number, end: number) =>
   rowsFrom(start, end).reduce((sum, row) => sum + Number(Object.values(row)[1]), 0);
 
 test('is folded, bounded and told once, and no sum is wrong', async () => {
-  living = liveExporter({
+  running = runExporter({
     start: '2026-05-15T12:20:30Z',
     flags: ['--poll.apis=embeddings', '--poll.group-by=model', `--series.max-groups=${most}`],
-    clientOf: rowsClient(({ width, start, at }) =>
+    client: rowsClient(({ width, start, at }) =>
       rowsFrom(start, Math.min(start + { '1m': 60, '1h': 3_600, '1d': 86_400 }[width], Math.floor(at / 60_000) * 60)),
     ),
   });
-  const { clock, log } = living;
+  const { clock, log } = running;
   for (let minute = 0; minute < 90; minute++) {
-    await living.minutes(1);
-    const { families } = parseExposition(living.text());
+    await running.minutes(1);
+    const { families } = parseExposition(running.text());
     const of = (name: string, labels: Labels) =>
       (families.get(name)?.samples ?? []).filter((sample) =>
         Object.entries(labels).every(([label, value]) => sample.labels[label] === value),
@@ -70,5 +71,5 @@ test('is folded, bounded and told once, and no sum is wrong', async () => {
   const warnings = log.of('warn', 'error').filter((line) => line.includes('groups'));
   expect(warnings).toHaveLength(1);
   expect(warnings[0]).toContain('--series.max-groups');
-  expect(await living.self('openai_exporter_folded_rows_total{api="embeddings"}')).toBeGreaterThan(after - most);
+  expect(await running.self('openai_exporter_folded_rows_total{api="embeddings"}')).toBeGreaterThan(after - most);
 });

@@ -3,16 +3,17 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { Fault } from '../../src/simulation/faults.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { valuesOf } from '../helpers/exposition.ts';
-import { type LivingExporter, liveExporter, rowsClient, simulatedClient } from '../helpers/living-exporter.ts';
 import { seconds } from '../helpers/rows.ts';
+import { rowsClient } from '../helpers/rows-client.ts';
+import { type RunningExporter, runExporter, runSimulated } from '../helpers/running-exporter.ts';
 import { createScraper } from '../helpers/scraper.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
-let living: LivingExporter | undefined;
+let running: RunningExporter | undefined;
 afterEach(async () => {
-  await living?.end();
-  living = undefined;
+  await running?.end();
+  running = undefined;
 });
 
 const start = '2026-11-20T09:27:03Z';
@@ -50,9 +51,9 @@ describe('twelve minutes of', () => {
       from: Date.parse('2026-11-20T09:34:00Z'),
       to: Date.parse('2026-11-20T09:46:00Z'),
     };
-    const { clientOf } = simulatedClient(organization, [{ when, fault }]);
-    living = liveExporter({ start, flags: ['--poll.apis=embeddings', '--poll.group-by=model'], clientOf });
-    const { minutes, text } = living;
+    const flags = ['--poll.apis=embeddings', '--poll.group-by=model'];
+    running = runSimulated({ organization, start, flags, faults: [{ when, fault }] });
+    const { minutes, text } = running;
     const scraper = createScraper();
     // Rows that are refused leave their bucket without them, until its hour is read again.
     const lasting = fault.kind === 'wrong-types' ? 56 : 36;
@@ -61,7 +62,7 @@ describe('twelve minutes of', () => {
       scraper.scrape(new Map(Object.entries(valuesOf(text(), total, ['model']))));
     }
     expect([...scraper.resets]).toEqual([]);
-    const { lastPoll = 0 } = living.exporter.apis[0]?.status ?? {};
+    const { lastPoll = 0 } = running.exporter.apis[0]?.status ?? {};
     const to = Math.floor((lastPoll / 1_000 - 900) / 60) * 60;
     const span = { from: seconds('2026-11-01T00:00Z'), to };
     const truth = organization.truth.usage('embeddings', span, { groupBy: ['model'] });
@@ -71,11 +72,11 @@ describe('twelve minutes of', () => {
 });
 
 test('two apis with the same labels do not mix', async () => {
-  const clientOf = rowsClient(({ api, width }) =>
+  const client = rowsClient(({ api, width }) =>
     width === '1d' ? [{ model: 'm', input_tokens: api === 'embeddings' ? 1 : 100 }] : [],
   );
-  living = liveExporter({ start, flags: ['--poll.apis=embeddings,moderations', '--poll.group-by=model'], clientOf });
-  await living.minutes(2);
-  expect(valuesOf(living.text(), total, ['model'])).toEqual({ m: 19 });
-  expect(valuesOf(living.text(), 'openai_moderations_input_tokens_total', ['model'])).toEqual({ m: 1_900 });
+  running = runExporter({ start, flags: ['--poll.apis=embeddings,moderations', '--poll.group-by=model'], client });
+  await running.minutes(2);
+  expect(valuesOf(running.text(), total, ['model'])).toEqual({ m: 19 });
+  expect(valuesOf(running.text(), 'openai_moderations_input_tokens_total', ['model'])).toEqual({ m: 1_900 });
 });

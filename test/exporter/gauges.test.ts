@@ -13,8 +13,9 @@ import type { ProfileOptions } from '../../src/simulation/profile.ts';
 import { labelText, labelValue } from '../../src/usage/labels.ts';
 import { valuesOf } from '../helpers/exposition.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
-import { type LivingExporter, liveExporter, rowsClient, simulatedClient } from '../helpers/living-exporter.ts';
 import { seconds } from '../helpers/rows.ts';
+import { rowsClient } from '../helpers/rows-client.ts';
+import { type RunningExporter, runExporter, runSimulated } from '../helpers/running-exporter.ts';
 
 // Hours are lived through here: on a busy machine that takes its time.
 vi.setConfig({ testTimeout: 60_000 });
@@ -22,10 +23,10 @@ vi.setConfig({ testTimeout: 60_000 });
 const day = 86_400;
 const usageEndpoints = endpoints.filter(({ api }) => api !== 'costs');
 
-let living: LivingExporter | undefined;
+let running: RunningExporter | undefined;
 afterEach(async () => {
-  await living?.end();
-  living = undefined;
+  await running?.end();
+  running = undefined;
 });
 
 const organizations = new Map<string, Organization>();
@@ -60,9 +61,9 @@ function live(
   flags: readonly string[] = [],
 ) {
   const organization = organizationAt(start, more);
-  const { clientOf, dispatcher } = simulatedClient(organization, faults);
-  living = liveExporter({ start, flags, clientOf });
-  return { ...living, organization, dispatcher };
+  const simulated = runSimulated({ organization, start, flags, faults });
+  running = simulated;
+  return { ...simulated, organization };
 }
 
 /** What the gauges of an api should read, by series: each state's bucket as the API showed it when it was read last. */
@@ -246,14 +247,14 @@ describe('requests', () => {
   test('stay below the limit while the history is read, and below 40 a minute after that', async () => {
     const { until, dispatcher } = live('2026-11-20T09:27:00Z');
     await until('2026-11-20T09:40:00Z');
-    const times = dispatcher().requests.map(({ receivedAt }) => receivedAt);
+    const times = dispatcher.requests.map(({ receivedAt }) => receivedAt);
     for (const [index, time] of times.entries()) {
       const within = times.slice(index).findIndex((other) => other >= time + 60_000);
       expect(within === -1 ? times.length - index : within).toBeLessThanOrEqual(60);
     }
-    dispatcher().forget();
+    dispatcher.forget();
     await until('2026-11-20T10:10:00Z');
-    const perMinute = dispatcher().requests.length / 30;
+    const perMinute = dispatcher.requests.length / 30;
     expect(perMinute).toBeLessThan(40);
   });
 
@@ -264,12 +265,13 @@ describe('requests', () => {
       createdAt: Date.parse(start) / 1_000 - 20 * day,
       profile: { groups: 3, apis: ['completions', 'embeddings', 'costs'], activity: 0.6 },
     });
-    const { clientOf, dispatcher } = simulatedClient(organization);
-    living = liveExporter({ start, clientOf });
-    await living.minutes(20);
-    dispatcher().forget();
-    await living.minutes(60);
-    const { counts } = dispatcher();
+    const simulated = runSimulated({ organization, start });
+    running = simulated;
+    const { dispatcher, minutes } = simulated;
+    await minutes(20);
+    dispatcher.forget();
+    await minutes(60);
+    const { counts } = dispatcher;
     expect([...counts.values()].reduce((a, b) => a + b, 0) / 60).toBeLessThan(30);
     expect((counts.get('images') ?? 0) * 3).toBeLessThan(counts.get('completions') ?? 0);
   });
@@ -308,17 +310,16 @@ describe('a key that is refused', () => {
 
 test('an hour that has ended is settling from then on, though it has not been read again', async () => {
   const end = Date.parse('2026-11-20T10:00:00Z');
-  const clientOf = rowsClient(
+  const client = rowsClient(
     ({ width }) => (width === '1h' ? [{ model: 'm', input_tokens: 60 }] : []),
     ({ at }) => (at >= end ? { reason: 'server' } : undefined),
   );
   const flags = ['--poll.apis=embeddings', '--poll.group-by=model'];
-  const living = liveExporter({ start: '2026-11-20T09:50:03Z', flags, clientOf });
-  const states = () =>
-    valuesOf(living.text(), 'openai_usage_embeddings_input_tokens', ['state'], { bucket_width: '1h' });
-  await living.until('2026-11-20T09:59:30Z');
+  running = runExporter({ start: '2026-11-20T09:50:03Z', flags, client });
+  const { text, until } = running;
+  const states = () => valuesOf(text(), 'openai_usage_embeddings_input_tokens', ['state'], { bucket_width: '1h' });
+  await until('2026-11-20T09:59:30Z');
   expect(states()).toEqual({ settled: 60, open: 60 });
-  await living.until('2026-11-20T10:05:00Z');
+  await until('2026-11-20T10:05:00Z');
   expect(states()).toEqual({ settled: 60, settling: 60 });
-  await living.end();
 });

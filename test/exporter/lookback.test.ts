@@ -3,12 +3,13 @@ import { afterEach, expect, test } from 'vitest';
 import { ApiError } from '../../src/openai/errors.ts';
 import { day, minute } from '../../src/usage/windows.ts';
 import { valuesOf } from '../helpers/exposition.ts';
-import { type LivingExporter, type LivingOptions, liveExporter, rowsClient } from '../helpers/living-exporter.ts';
+import { rowsClient } from '../helpers/rows-client.ts';
+import { type RunningExporter, type RunOptions, runExporter } from '../helpers/running-exporter.ts';
 
-let living: LivingExporter | undefined;
+let running: RunningExporter | undefined;
 afterEach(async () => {
-  await living?.end();
-  living = undefined;
+  await running?.end();
+  running = undefined;
 });
 
 test('what is known of them stays, and what comes after is read: through an outage and into the new year', async () => {
@@ -18,24 +19,24 @@ test('what is known of them stays, and what comes after is read: through an outa
     ({ width }) => [{ model: 'm', input_tokens: { '1m': 1, '1h': 60, '1d': 1_440 }[width] }],
     () => (down ? { reason: 'timeout' } : undefined),
   );
-  const clientOf: LivingOptions['clientOf'] = (clock, observer) => {
-    const client = yearly(clock, observer);
+  const client: RunOptions['client'] = (clock, observer) => {
+    const whole = yearly(clock, observer);
     return {
       get(request, decode) {
         const from = Number(request.query.find(([name]) => name === 'start_time')?.[1]);
-        if (from * 1_000 >= clock.now() - 364 * day) return client.get(request, decode);
+        if (from * 1_000 >= clock.now() - 364 * day) return whole.get(request, decode);
         const { api, path } = request;
         const code = 'reporting_lookback_exceeded';
         throw new ApiError({ api, path, reason: 'rejected', detail: 'too long ago', code });
       },
     };
   };
-  living = liveExporter({
+  running = runExporter({
     start: '2026-12-30T22:00:20Z',
     flags: ['--poll.apis=embeddings', '--poll.group-by=model', '--counters.anchor=year'],
-    clientOf,
+    client,
   });
-  const { minutes, until, text, clock, log } = living;
+  const { minutes, until, text, clock, log } = running;
   /** Tokens since the start of the year that is counted, and those of its settled minutes. */
   const shown = () => valuesOf(text(), 'openai_embeddings_input_tokens_total', ['model'])['m'];
   const settled = (year: number) => Math.floor((clock.now() - Date.UTC(year, 0, 1)) / minute) - 15;

@@ -1,33 +1,40 @@
 /** Costs of months, from the API's words to the page, through midnights and failures. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { createBudget } from '../../src/openai/budget.ts';
 import { costsByKeySince } from '../../src/openai/catalogue.ts';
-import { createClient } from '../../src/openai/client.ts';
-import { fixedKey } from '../../src/openai/key.ts';
-import { simulatedKey } from '../../src/simulation/api.ts';
 import { amountScale, decimalText } from '../../src/simulation/costs.ts';
-import { SimulatedDispatcher } from '../../src/simulation/dispatcher.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
-import { type CostRow, type CostsApi, type Life, liveOnCosts } from '../helpers/costs-api.ts';
+import { type CostRow, type CostsApi, type CostsExporter, runOnCosts } from '../helpers/costs-api.ts';
+import { valuesOf } from '../helpers/exposition.ts';
 import { seconds } from '../helpers/rows.ts';
+import { type RunningExporter, runSimulated } from '../helpers/running-exporter.ts';
 
 const monthToDate = 'openai_costs_month_to_date_amount_value';
 const previousMonth = 'openai_costs_previous_month_amount_value';
 const recent = 'openai_usage_costs_amount_value';
 const day = 86_400;
 
-let life: Life | undefined;
+let running: RunningExporter | undefined;
 // Days are lived through here, on machines that may have other things to do.
 vi.setConfig({ testTimeout: 60_000 });
 
 afterEach(async () => {
-  await life?.end();
-  life = undefined;
+  await running?.end();
+  running = undefined;
 });
 
-function live(...given: Parameters<typeof liveOnCosts>): Life {
-  life = liveOnCosts(...given);
-  return life;
+function live(...given: Parameters<typeof runOnCosts>): Shown<CostsExporter> {
+  const costs = runOnCosts(...given);
+  running = costs;
+  return showing(costs);
+}
+
+type Shown<T> = T & {
+  /** Values of a metric by its label values, joined by spaces. */
+  shown(metric: string): Record<string, number>;
+};
+
+function showing<T extends RunningExporter>(exporter: T): Shown<T> {
+  return { ...exporter, shown: (metric) => valuesOf(exporter.text(), metric) };
 }
 
 const usd = (value: unknown, project = 'a'): CostRow => ({
@@ -71,24 +78,24 @@ describe('month to date and previous month', () => {
         usd('0E-6176', 'never more than nothing'),
       ],
     };
-    const { shown, until, self } = live('2026-05-03T12:00:30Z', [byProject], (api) => {
-      api.rows = (start) => rows[start] ?? [];
+    const { shown, until, self, api } = live('2026-05-03T12:00:30Z', [byProject], (script) => {
+      script.rows = (start) => rows[start] ?? [];
     });
     await until('2026-05-03T12:02:00Z');
     expect(shown(monthToDate)).toEqual({ 'usd a': 0.6, 'eur a': 7, 'usd b': -3e-34 });
     expect(shown(previousMonth)).toEqual({});
-    const reads = life?.api.asked.filter(({ to }) => to > seconds('2026-05-03T00:00Z')).length ?? 0;
+    const reads = api.asked.filter(({ to }) => to > seconds('2026-05-03T00:00Z')).length;
     expect(await self('openai_exporter_malformed_rows_total{api="costs"}')).toBe(3 * reads);
   });
 
   test('change with the clock alone', async () => {
-    const { shown, until, api } = live('2026-05-31T23:30:30Z', [byProject], steady);
+    const { shown, until, api, clock } = live('2026-05-31T23:30:30Z', [byProject], steady);
     await until('2026-05-31T23:59:59Z');
     expect(shown(monthToDate)).toEqual({ 'usd a': 31 });
     expect(shown(previousMonth)).toEqual({ 'usd a': 30 });
     const asked = api.asked.length;
     await until('2026-06-01T00:00:00Z');
-    await life?.clock.drain();
+    await clock.drain();
     expect(api.asked.length).toBe(asked);
     expect(shown(monthToDate)).toEqual({});
     expect(shown(previousMonth)).toEqual({ 'usd a': 31 });
@@ -179,7 +186,7 @@ describe('days that cannot be read', () => {
 
   test('because the API does not go back so far are asked for once, and said once', async () => {
     const reach = seconds('2026-04-20T00:00Z');
-    const { shown, until, api, warnings } = live('2026-05-30T12:00:30Z', [byProject], (script) => {
+    const { shown, until, api, log } = live('2026-05-30T12:00:30Z', [byProject], (script) => {
       steady(script);
       script.fails = (from) => (from < reach ? { reason: 'rejected', code: 'reporting_lookback_exceeded' } : undefined);
     });
@@ -187,7 +194,7 @@ describe('days that cannot be read', () => {
     expect(shown(monthToDate)).toEqual({ 'usd a': 31 });
     expect(shown(previousMonth)).toEqual({});
     expect(api.asked.filter(({ from }) => from < reach).length).toBe(1);
-    expect(warnings).toEqual([expect.stringContaining('the days from 2026-04-01 to before 2026-05-01')]);
+    expect(log.of('warn', 'error')).toEqual([expect.stringContaining('the days from 2026-04-01 to before 2026-05-01')]);
     await until('2026-06-01T02:00:00Z');
     expect(shown(previousMonth)).toEqual({ 'usd a': 31 });
   });
@@ -202,12 +209,12 @@ describe('costs by key, which the API knows since a certain day only', () => {
     ['2026-01-05T12:00:30Z', 5, undefined],
     ['2026-02-05T12:00:30Z', 5, 31],
   ])('at %s are not asked for before', async (start, sum, before) => {
-    const { shown, clock, api, warnings } = live(start, [], steady);
+    const { shown, clock, api, log } = live(start, [], steady);
     await clock.advance(90_000);
     expect(api.asked.filter(({ from }) => from < costsByKeySince)).toEqual([]);
     expect(shown(monthToDate)).toEqual(sum === 0 ? {} : { 'usd a none none': sum });
     expect(shown(previousMonth)).toEqual(before === undefined ? {} : { 'usd a none none': before });
-    expect(warnings).toEqual([]);
+    expect(log.of('warn', 'error')).toEqual([]);
   });
 
   test('without the key they are', async () => {
@@ -317,11 +324,11 @@ test('groups past the bound are folded, and no amount is lost', async () => {
 
 test('budgets are shown as they were given, and only if they were', async () => {
   const flags = ['--budget.monthly=1000.50', '--budget.monthly-project=a=200,say "b"=0.1'];
-  const { shown, until } = live('2026-05-10T12:00:30Z', flags);
+  const { shown, until, end } = live('2026-05-10T12:00:30Z', flags);
   await until('2026-05-10T12:02:00Z');
   expect(shown('openai_organization_budget_amount')).toEqual({ usd: 1000.5 });
-  expect(shown('openai_project_budget_amount')).toEqual({ 'usd a': 200, 'usd say \\"b\\"': 0.1 });
-  await life?.end();
+  expect(shown('openai_project_budget_amount')).toEqual({ 'usd a': 200, 'usd say "b"': 0.1 });
+  await end();
   const none = live('2026-05-10T12:00:30Z');
   await none.until('2026-05-10T12:02:00Z');
   expect(none.shown('openai_organization_budget_amount')).toEqual({});
@@ -338,28 +345,15 @@ describe('on the simulated organization', () => {
   let organization = organizationWith(0.3);
 
   /** @param faultyUntil until then, a third of all requests fail */
-  const simulated = (start: string, faultyUntil = start) =>
-    live(
+  const simulated = (start: string, faultyUntil = start) => {
+    running = runSimulated({
+      organization,
       start,
-      [],
-      () => {},
-      (clock) =>
-        createClient({
-          baseUrl: new URL('http://127.0.0.1/v1'),
-          key: fixedKey(simulatedKey),
-          dispatcher: new SimulatedDispatcher({
-            organization,
-            clock,
-            faults: [{ when: { chance: 0.3, to: Date.parse(faultyUntil) }, fault: { kind: 'status', status: 500 } }],
-          }),
-          budget: createBudget({ clock, maxPerMinute: 60 }),
-          clock,
-          random: () => 0.5,
-          timeoutMs: 30_000,
-          userAgent: 'test',
-          observer: { attempt: () => {}, retry: () => {} },
-        }),
-    );
+      flags: ['--poll.apis=costs'],
+      faults: [{ when: { chance: 0.3, to: Date.parse(faultyUntil) }, fault: { kind: 'status', status: 500 } }],
+    });
+    return showing(running);
+  };
 
   /** By labels: the amounts as the API shows them at an instant, exactly. */
   function truth(from: string, to: string, at: number, groupBy = dimensions): Map<string, bigint> {
@@ -387,15 +381,15 @@ describe('on the simulated organization', () => {
     ['2026-05-01T06:30:00Z', '2026-04-01', '2026-05-01', '2026-05-02'],
     ['2026-05-15T12:00:30Z', '2026-04-01', '2026-05-01', '2026-05-16'],
     ['2026-05-31T23:58:00Z', '2026-04-01', '2026-05-01', '2026-06-01'],
-  ])('a process started at %s shows what the API knows then', async (start, previous, running, tomorrow) => {
+  ])('a process started at %s shows what the API knows then', async (start, previous, month, tomorrow) => {
     const { clock, shown } = simulated(start);
     await clock.advance(1_000);
     const at = Date.parse(start);
-    if (at >= Date.parse(`${running}T01:00Z`)) expectEqual(shown(monthToDate), truth(running, tomorrow, at));
-    expectEqual(shown(previousMonth), truth(previous, running, at));
+    if (at >= Date.parse(`${month}T01:00Z`)) expectEqual(shown(monthToDate), truth(month, tomorrow, at));
+    expectEqual(shown(previousMonth), truth(previous, month, at));
 
     // Group by group it is the API's ungrouped sum, to the cent.
-    for (const [currency, amount] of truth(previous, running, at, [])) {
+    for (const [currency, amount] of truth(previous, month, at, [])) {
       const sum = Object.entries(shown(previousMonth))
         .filter(([labels]) => labels.startsWith(currency))
         .reduce((total, [, value]) => total + value, 0);

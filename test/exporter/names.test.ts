@@ -12,16 +12,16 @@ import type {
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { customProfile, type Profile } from '../../src/simulation/profile.ts';
 import type { Exposition, Labels } from '../helpers/exposition-parser.ts';
-import { type Living, type LivingOptions, startLiving } from '../helpers/living.ts';
+import { type RunningExporter, runSimulated, type SimulationOptions } from '../helpers/running-exporter.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
 const start = Date.UTC(2026, 4, 15, 9, 7, 3);
 
-let living: Living | undefined;
+let running: RunningExporter | undefined;
 afterEach(async () => {
-  await living?.end();
-  living = undefined;
+  await running?.end();
+  running = undefined;
 });
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
@@ -32,17 +32,26 @@ function live(
   profile: Profile,
   {
     createdAt = start / 1_000 - 40 * 86_400,
+    flags = [],
     ...options
-  }: Partial<LivingOptions> & { readonly createdAt?: number } = {},
-): Living & { readonly directory: OpenDirectory } {
+  }: Partial<SimulationOptions> & { readonly createdAt?: number } = {},
+): ReturnType<typeof runSimulated> & { readonly directory: OpenDirectory } {
   const directory: OpenDirectory = { ...profile.directory };
   const organization = createOrganization({
     seed: 1,
     createdAt,
     profile: { ...profile, directory },
   });
-  living = startLiving({ organization, start, ...options });
-  return { ...living, directory };
+  const refreshed = flags.includes('--names.refresh=0') ? flags : ['--names.refresh=10m', ...flags];
+  const simulated = runSimulated({
+    organization,
+    start: new Date(start).toISOString(),
+    latency: 50,
+    flags: refreshed,
+    ...options,
+  });
+  running = simulated;
+  return { ...simulated, directory };
 }
 
 const small = (options: Parameters<typeof customProfile>[1] = {}) =>
@@ -144,7 +153,6 @@ describe('on the organization of the demonstration', { timeout: 30_000 }, () => 
       ),
     );
     expectRateLimits(now, profile, directory);
-    const own = await self();
     for (const api of [
       'projects',
       'api_keys',
@@ -154,10 +162,10 @@ describe('on the organization of the demonstration', { timeout: 30_000 }, () => 
       'spend_limits',
       'spend_alerts',
     ]) {
-      expect(own.value('openai_up', { api })).toBe(1);
-      expect(own.value('openai_exporter_malformed_rows_total', { api })).toBe(0);
-      expect(own.value('openai_exporter_polls_total', { api })).toBeGreaterThan(0);
-      expect(own.value('openai_exporter_last_success_timestamp_seconds', { api })).toBeGreaterThan(start / 1_000);
+      expect(await self(`openai_up{api="${api}"}`)).toBe(1);
+      expect(await self(`openai_exporter_malformed_rows_total{api="${api}"}`)).toBe(0);
+      expect(await self(`openai_exporter_polls_total{api="${api}"}`)).toBeGreaterThan(0);
+      expect(await self(`openai_exporter_last_success_timestamp_seconds{api="${api}"}`)).toBeGreaterThan(start / 1_000);
     }
   });
 
@@ -222,7 +230,7 @@ describe('every id on the page has exactly one info series', { timeout: 30_000 }
     const profile = small({ groups: 16, activity: 0.2 });
     const { clock, page } = live(profile, {
       flags: [polled, '--series.max-groups=8'],
-      start: Date.UTC(2026, 4, 31, 23, 40),
+      start: '2026-05-31T23:40:00Z',
     });
     for (let i = 0; i < 28; i++) {
       await clock.advance(5 * minute);
@@ -242,7 +250,7 @@ describe('every id on the page has exactly one info series', { timeout: 30_000 }
       expect(labels).toEqual({ project_id: labels['project_id'], project_name: labels['project_id'], status: 'none' });
     }
     expect([...dispatcher.counts.keys()].sort()).toEqual(['completions', 'costs']);
-    expect((await self()).value('openai_exporter_polls_total', { api: 'projects' })).toBeUndefined();
+    expect(await self('openai_exporter_polls_total{api="projects"}')).toBeUndefined();
   });
 
   test('also the projects of budgets', async () => {
@@ -331,7 +339,7 @@ describe('what changes', { timeout: 30_000 }, () => {
     dispatcher.forget();
     await clock.advance(30 * minute);
     expect(dispatcher.requests.filter(({ path }) => path.includes('/projects/proj_0/'))).toEqual([]);
-    expect((await self()).value('openai_up', { api: 'api_keys' })).toBe(1);
+    expect(await self('openai_up{api="api_keys"}')).toBe(1);
     expectWhole(page());
   });
 
@@ -373,15 +381,13 @@ describe('what goes wrong', () => {
     }
     const limits = (from: Exposition) => samples(from, 'openai_project_rate_limit_max_tokens_per_1_minute');
     expect(limits(page())).toEqual(limits(before));
-    expect((await self()).value('openai_up', { api: 'api_keys' })).toBe(0);
-    expect((await self()).value('openai_up', { api: 'users' })).toBe(1);
-    expect(
-      (await self()).value('openai_exporter_poll_failures_total', { api: 'api_keys', reason: 'server' }),
-    ).toBeGreaterThan(0);
+    expect(await self('openai_up{api="api_keys"}')).toBe(0);
+    expect(await self('openai_up{api="users"}')).toBe(1);
+    expect(await self('openai_exporter_poll_failures_total{api="api_keys",reason="server"}')).toBeGreaterThan(0);
     const said = log.of('warn').filter((line) => line.includes('api_keys') && line.includes('proj_0'));
     expect(said).toHaveLength(1);
     await clock.advance(60 * minute);
-    expect((await self()).value('openai_up', { api: 'api_keys' })).toBe(1);
+    expect(await self('openai_up{api="api_keys"}')).toBe(1);
     for (const { id } of directory.keys) {
       expect(labelsOf(page(), 'openai_api_key_info', 'api_key_id')[id]?.['api_key_name']).toBe(`new ${id}`);
     }
@@ -396,7 +402,6 @@ describe('what goes wrong', () => {
     });
     await clock.advance(45 * minute);
     expectWhole(page());
-    const own = await self();
     for (const api of [
       'projects',
       'users',
@@ -406,10 +411,10 @@ describe('what goes wrong', () => {
       'api_keys',
       'rate_limits',
     ]) {
-      expect(own.value('openai_up', { api })).toBeUndefined();
+      expect(await self(`openai_up{api="${api}"}`)).toBeUndefined();
     }
-    expect(own.value('openai_up', { api: 'completions' })).toBe(1);
-    expect(own.value('openai_up', { api: 'costs' })).toBe(1);
+    expect(await self('openai_up{api="completions"}')).toBe(1);
+    expect(await self('openai_up{api="costs"}')).toBe(1);
     const said = log.of('warn', 'error');
     expect(said).toHaveLength(1);
     expect(said[0]).toMatch(/names and limits are off.*api\.management\.read.*https:\/\/platform\.openai\.com/);
@@ -417,14 +422,14 @@ describe('what goes wrong', () => {
 
     scopes.push(managementScope);
     await clock.advance(12 * minute);
-    expect((await self()).value('openai_up', { api: 'projects' })).toBe(1);
-    expect((await self()).value('openai_up', { api: 'api_keys' })).toBe(1);
+    expect(await self('openai_up{api="projects"}')).toBe(1);
+    expect(await self('openai_up{api="api_keys"}')).toBe(1);
     expect(labelsOf(page(), 'openai_project_info', 'project_id')['proj_0']?.['project_name']).toBe('Project 0');
 
     scopes.pop();
     await clock.advance(12 * minute);
-    expect((await self()).value('openai_up', { api: 'projects' })).toBeUndefined();
-    expect((await self()).value('openai_up', { api: 'api_keys' })).toBeUndefined();
+    expect(await self('openai_up{api="projects"}')).toBeUndefined();
+    expect(await self('openai_up{api="api_keys"}')).toBeUndefined();
     // What is known stays.
     expect(labelsOf(page(), 'openai_project_info', 'project_id')['proj_0']?.['project_name']).toBe('Project 0');
   });
@@ -435,10 +440,9 @@ describe('what goes wrong', () => {
     await clock.advance(15 * minute);
     const users = labelsOf(page(), 'openai_user_info', 'user_id');
     for (const { id, name } of directory.users) expect(users[id]?.['user_name']).toBe(name);
-    const own = await self();
-    expect(own.value('openai_up', { api: 'users' })).toBe(0);
-    expect(own.value('openai_exporter_poll_failures_total', { api: 'users', reason: 'malformed' })).toBeGreaterThan(0);
-    expect(own.value('openai_up', { api: 'api_keys' })).toBe(1);
+    expect(await self('openai_up{api="users"}')).toBe(0);
+    expect(await self('openai_exporter_poll_failures_total{api="users",reason="malformed"}')).toBeGreaterThan(0);
+    expect(await self('openai_up{api="api_keys"}')).toBe(1);
   });
 
   test.each([
@@ -455,9 +459,9 @@ describe('what goes wrong', () => {
     const { clock, page, self } = live(small(), { flags: [polled], faults });
     await clock.advance(15 * minute);
     expectWhole(page());
-    expect((await self()).value('openai_up', { api: 'projects' })).toBe(0);
-    expect((await self()).value('openai_up', { api: 'completions' })).toBe(1);
-    expect((await self()).value('openai_up', { api: 'spend_limits' })).toBe(1);
+    expect(await self('openai_up{api="projects"}')).toBe(0);
+    expect(await self('openai_up{api="completions"}')).toBe(1);
+    expect(await self('openai_up{api="spend_limits"}')).toBe(1);
   });
 
   test('items that are malformed are refused alone and counted', async () => {
@@ -477,8 +481,8 @@ describe('what goes wrong', () => {
     const users = labelsOf(page(), 'openai_user_info', 'user_id');
     expect(users['user-0']?.['user_name']).toBe('Ada');
     expect(users['user-2']?.['user_name']).toBe('user-2');
-    expect((await self()).value('openai_up', { api: 'users' })).toBe(1);
-    expect((await self()).value('openai_exporter_malformed_rows_total', { api: 'users' })).toBe(3);
+    expect(await self('openai_up{api="users"}')).toBe(1);
+    expect(await self('openai_exporter_malformed_rows_total{api="users"}')).toBe(3);
   });
 
   test('names of any kind make a valid page', async () => {
@@ -520,7 +524,7 @@ describe('rate limits', () => {
       );
       expect(idle.map(({ value }) => value)).toEqual(all ? [5] : []);
       await end();
-      living = undefined;
+      running = undefined;
     }
   });
 

@@ -2,14 +2,15 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { decodeState, encodeState, type State } from '../../src/state/codec.ts';
 import { valuesOf } from '../helpers/exposition.ts';
-import { type Asked, type LivingExporter, liveExporter, rowsClient } from '../helpers/living-exporter.ts';
 import { seconds } from '../helpers/rows.ts';
+import { type Asked, rowsClient } from '../helpers/rows-client.ts';
+import { type RunningExporter, runExporter } from '../helpers/running-exporter.ts';
 
 const total = 'openai_embeddings_input_tokens_total';
 const start = '2026-11-20T09:27:03Z';
 const flags = ['--poll.apis=embeddings', '--poll.group-by=model'];
 
-const lives: LivingExporter[] = [];
+const lives: RunningExporter[] = [];
 afterEach(async () => {
   for (const each of lives.splice(0)) await each.end();
 });
@@ -32,11 +33,11 @@ function world(initial: Record<string, number>) {
     breakDisk: () => {
       broken = true;
     },
-    live(at: string, remembers = true): LivingExporter {
-      const made: LivingExporter = liveExporter({
+    live(at: string, remembers = true): RunningExporter {
+      const made: RunningExporter = runExporter({
         start: at,
         flags,
-        clientOf: rowsClient(rows),
+        client: rowsClient(rows),
         ...(remembers
           ? {
               memory: {
@@ -56,7 +57,7 @@ function world(initial: Record<string, number>) {
   };
 }
 
-const shown = (living: LivingExporter) => valuesOf(living.text(), total, ['model']);
+const shown = (running: RunningExporter) => valuesOf(running.text(), total, ['model']);
 
 describe('a restart', () => {
   test('with its state lowers no series that was shown, and lets a new one rise from 0', async () => {
@@ -111,11 +112,11 @@ describe('a restart', () => {
 
 test('what a page shows was saved before it was shown', async () => {
   const { live, saves, usage } = world({ a: 10 });
-  const living = live(start);
-  await living.minutes(3);
+  const running = live(start);
+  await running.minutes(3);
   usage['b'] = 3;
-  await living.minutes(1_500);
-  expect(shown(living)).toEqual({ a: 10, b: 3 });
+  await running.minutes(1_500);
+  expect(shown(running)).toEqual({ a: 10, b: 3 });
   expect(saves.length).toBeGreaterThanOrEqual(3);
   for (const { page, saved } of saves) {
     const [embeddings] = saved.apis;

@@ -1,29 +1,30 @@
 /** The end of a month, as a page shows it minute by minute. */
 import { afterEach, expect, test } from 'vitest';
 import { valuesOf } from '../helpers/exposition.ts';
-import { type LivingExporter, liveExporter, rowsClient } from '../helpers/living-exporter.ts';
+import { rowsClient } from '../helpers/rows-client.ts';
+import { type RunningExporter, runExporter } from '../helpers/running-exporter.ts';
 import { createScraper } from '../helpers/scraper.ts';
 
-let living: LivingExporter | undefined;
+let running: RunningExporter | undefined;
 afterEach(async () => {
-  await living?.end();
-  living = undefined;
+  await running?.end();
+  running = undefined;
 });
 
 test('the counters begin anew, and the gauges go on as if nothing had happened', async () => {
   const perMinute = 10;
-  const clientOf = rowsClient(({ width, start, at }) => {
+  const client = rowsClient(({ width, start, at }) => {
     const seconds = { '1m': 60, '1h': 3_600, '1d': 86_400 }[width];
     // What is known of a bucket in progress grows; a minute comes as a whole, at its end.
     const minutes = Math.floor((Math.min(start + seconds, at / 1_000) - start) / 60);
     return minutes > 0 ? [{ model: 'm', input_tokens: perMinute * minutes, num_model_requests: minutes }] : [];
   });
-  living = liveExporter({
+  running = runExporter({
     start: '2026-11-30T23:40:20Z',
     flags: ['--poll.apis=embeddings', '--poll.group-by=model'],
-    clientOf,
+    client,
   });
-  const { minutes, text, clock, log } = living;
+  const { minutes, text, clock, log } = running;
   const scraper = createScraper();
   const seen: number[] = [];
   await minutes(0.5);

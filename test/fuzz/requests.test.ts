@@ -7,20 +7,21 @@ import { statusOf } from '../../src/exporter/status.ts';
 import { createBasicAuth } from '../../src/web/basic-auth.ts';
 import { createServer, type WebServer } from '../../src/web/server.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
-import { liveExporter, rowsClient } from '../helpers/living-exporter.ts';
 import { recordingLog } from '../helpers/recording-log.ts';
+import { rowsClient } from '../helpers/rows-client.ts';
+import { runExporter } from '../helpers/running-exporter.ts';
 import { fuzzRuns, fuzzTimeout } from './runs.ts';
 
 const log = recordingLog();
 let server: WebServer;
 let port = 0;
-let living: ReturnType<typeof liveExporter>;
+let running: ReturnType<typeof runExporter>;
 
 beforeAll(async () => {
-  const clientOf = rowsClient(() => [{ project_id: 'p', input_tokens: 7 }]);
-  living = liveExporter({ start: '2026-11-20T09:27:03Z', clientOf });
-  await living.minutes(3);
-  const { exporter, clock } = living;
+  const client = rowsClient(() => [{ project_id: 'p', input_tokens: 7 }]);
+  running = runExporter({ start: '2026-11-20T09:27:03Z', client });
+  await running.minutes(3);
+  const { exporter, clock } = running;
   const check = createBasicAuth(() => new Map([['ali', 'hash']]), {
     compare: async (password) => password === 'open sesame',
     waiting: () => 0,
@@ -44,7 +45,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await server.stop(0);
-  await living.end();
+  await running.end();
 });
 
 /** Sends these bytes, then no more, and gives all that comes back until the other side hangs up. */

@@ -10,9 +10,8 @@ import type { Client } from '../../src/openai/client.ts';
 import { decodePage, MalformedPage } from '../../src/openai/decode.ts';
 import { ApiError } from '../../src/openai/errors.ts';
 import { lists, readList } from '../../src/openai/lists.ts';
-import { createVirtualClock } from '../../src/simulation/virtual-clock.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
-import { type LivingExporter, liveExporter } from '../helpers/living-exporter.ts';
+import { type RunningExporter, runExporter } from '../helpers/running-exporter.ts';
 import { findTool } from '../helpers/tools.ts';
 import { type Body, listBody, pageBody } from './bodies.ts';
 import { fuzzRuns, fuzzTimeout } from './runs.ts';
@@ -93,8 +92,8 @@ function sending(next: (request: Parameters<Client['get']>[0]) => Body, now = ()
 }
 
 describe('the whole exporter', () => {
-  let living: LivingExporter | undefined;
-  afterAll(() => living?.end());
+  let running: RunningExporter | undefined;
+  afterAll(() => running?.end());
   const pages: string[] = [];
   let bodies = 0;
 
@@ -105,12 +104,10 @@ describe('the whole exporter', () => {
     await fc.assert(
       fc.asyncProperty(usage, named, groupBy, async (usage, named, groupBy) => {
         let asked = 0;
-        const clock = createVirtualClock({ start: Date.parse('2026-11-02T00:29:03Z') });
-        const one = liveExporter({
-          start: '',
-          clock,
+        const one = runExporter({
+          start: '2026-11-02T00:29:03Z',
           flags: [`--poll.group-by=${groupBy}`, '--names.refresh=1m', '--names.all-rate-limits', '--names.user-email'],
-          clientOf: () =>
+          client: (clock) =>
             sending(
               ({ priority }) => {
                 asked += 1;
@@ -120,7 +117,7 @@ describe('the whole exporter', () => {
               () => clock.now(),
             ),
         });
-        living = one;
+        running = one;
         for (let minute = 0; minute < 3; minute++) {
           await one.minutes(1);
           const text = one.text();
@@ -132,7 +129,7 @@ describe('the whole exporter', () => {
         expect(one.exporter.apis.every(({ status }) => status.polls >= 1)).toBe(true);
         expect(one.log.of('error')).toEqual([]);
         await one.end();
-        living = undefined;
+        running = undefined;
         bodies += asked;
         expectCleanPrototypes();
       }),

@@ -1,14 +1,12 @@
 /** Exporters of four organizations, by virtual clocks, whose status pages a browser can visit. */
 import { systemClock } from '../../src/clock.ts';
-import type { Exporter } from '../../src/exporter/exporter.ts';
 import { statusOf } from '../../src/exporter/status.ts';
-import { silentLogger } from '../../src/log.ts';
 import type { FaultRule } from '../../src/simulation/faults.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
-import type { VirtualClock } from '../../src/simulation/virtual-clock.ts';
 import { createServer } from '../../src/web/server.ts';
-import { startLiving } from './living.ts';
-import { type Asked, type LivingExporter, liveExporter, rowsClient } from './living-exporter.ts';
+import { type Asked, rowsClient } from './rows-client.ts';
+import { type RunningExporter, runExporter, runSimulated } from './running-exporter.ts';
+import { silentLogger } from './silent-logger.ts';
 
 export interface Site {
   readonly url: string;
@@ -31,19 +29,24 @@ export async function healthySite(): Promise<Site> {
 
 async function simulatedSite(faults: readonly FaultRule[], minutes: number): Promise<Site> {
   const createdAt = Date.parse('2026-11-20T00:00:00Z') / 1_000 - historyDays * 86_400;
-  const living = startLiving({
+  const running = runSimulated({
     organization: createOrganization({ seed: 1, createdAt, profile: 'demo' }),
-    start: Date.parse(evening),
-    flags: ['--budget.monthly=7500', '--budget.monthly-project=proj_search=1600,proj_support=3000'],
+    start: evening,
+    latency: 50,
+    flags: [
+      '--names.refresh=10m',
+      '--budget.monthly=7500',
+      '--budget.monthly-project=proj_search=1600,proj_support=3000',
+    ],
     faults,
   });
-  await living.clock.advance(minutes * minute);
-  return await serve(living.exporter, living.clock, living.end, true);
+  await running.minutes(minutes);
+  return await serve(running, true);
 }
 
 /** Everything answers, and nothing was ever used. */
 export async function emptySite(): Promise<Site> {
-  return await siteOf(liveExporter({ start: evening, clientOf: rowsClient(() => []) }));
+  return await siteOf(runExporter({ start: evening, client: rowsClient(() => []) }));
 }
 
 /** The same organization, but a part of the API fails in one way and another since a few minutes ago. */
@@ -61,7 +64,7 @@ export async function failingSite(): Promise<Site> {
 
 /** Thousands of projects and models, with long names. */
 export async function hugeSite(): Promise<Site> {
-  return await siteOf(liveExporter({ start: evening, clientOf: rowsClient(someRows(2_000)) }), 4);
+  return await siteOf(runExporter({ start: evening, client: rowsClient(someRows(2_000)) }), 4);
 }
 
 /** Rows of so many projects, each with a model of its own. */
@@ -86,17 +89,12 @@ function someRows(count: number): (asked: Asked) => readonly object[] {
   };
 }
 
-async function siteOf(living: LivingExporter, minutes = 12): Promise<Site> {
-  await living.minutes(minutes);
-  return await serve(living.exporter, living.clock, living.end, false);
+async function siteOf(running: RunningExporter, minutes = 12): Promise<Site> {
+  await running.minutes(minutes);
+  return await serve(running, false);
 }
 
-async function serve(
-  exporter: Exporter,
-  clock: VirtualClock,
-  end: () => Promise<void>,
-  simulated: boolean,
-): Promise<Site> {
+async function serve({ exporter, clock, minutes, end }: RunningExporter, simulated: boolean): Promise<Site> {
   const server = createServer({
     page: exporter.page,
     self: () => exporter.self.text(),
@@ -119,7 +117,7 @@ async function serve(
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
   return {
     url: `http://127.0.0.1:${port}/`,
-    minutes: (count) => clock.advance(count * minute),
+    minutes,
     stop: () => server.stop(0),
     async end() {
       await server.stop(0);

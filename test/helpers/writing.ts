@@ -2,17 +2,15 @@
 import { Writable } from 'node:stream';
 import { expect } from 'vitest';
 import { runBackfill } from '../../src/commands/backfill.ts';
-import { createBudget } from '../../src/openai/budget.ts';
-import { createClient } from '../../src/openai/client.ts';
-import { fixedKey } from '../../src/openai/key.ts';
 import { parseSettings } from '../../src/settings/settings.ts';
 import type { Environment } from '../../src/settings/variables.ts';
 import { simulatedKey } from '../../src/simulation/api.ts';
-import { SimulatedDispatcher } from '../../src/simulation/dispatcher.ts';
 import type { FaultRule } from '../../src/simulation/faults.ts';
 import type { Organization } from '../../src/simulation/organization.ts';
-import { createVirtualClock } from '../../src/simulation/virtual-clock.ts';
 import { recordingLog } from './recording-log.ts';
+import { simulatedClient } from './simulated-client.ts';
+import { SimulatedDispatcher } from './simulated-dispatcher.ts';
+import { createVirtualClock } from './virtual-clock.ts';
 
 export interface WritingOptions {
   readonly organization: Organization;
@@ -63,17 +61,7 @@ export async function writeHistory(options: WritingOptions) {
       },
     },
     client: (observer) =>
-      createClient({
-        baseUrl: new URL('http://simulated/v1'),
-        key: fixedKey(simulatedKey),
-        dispatcher,
-        budget: createBudget({ clock, maxPerMinute: parsed.settings.openai.maxRequestsPerMinute }),
-        clock,
-        random: () => 0.5,
-        timeoutMs: 30_000,
-        userAgent: 'test',
-        observer,
-      }),
+      simulatedClient({ dispatcher, clock, observer, maxPerMinute: parsed.settings.openai.maxRequestsPerMinute }),
   });
   const code = await clock.settle(running);
   return { code, out, err, log, requests: dispatcher.requests };

@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { seriesKey } from '../helpers/exposition-parser.ts';
-import { startLiving } from '../helpers/living.ts';
+import { runSimulated } from '../helpers/running-exporter.ts';
 import { readWritten, writeHistory } from '../helpers/writing.ts';
 
 const minute = 60_000;
@@ -38,13 +38,13 @@ test('the counters through the end of a month, minute by minute', { timeout: 60_
     }),
   );
 
-  const living = startLiving({ organization, start: begin, flags: [...flags, '--names.refresh=0'] });
+  const running = runSimulated({ organization, start: new Date(begin).toISOString(), latency: 50, flags });
   try {
     let compared = 0;
     let zeros = 0;
     for (let now = begin + 10 * minute + 30_000; now < end; now += minute) {
-      await living.clock.runUntil(now);
-      const counters = [...living.page().series].filter(([key]) => key.includes('_total{'));
+      await running.clock.runUntil(now);
+      const counters = [...running.page().series].filter(([key]) => key.includes('_total{'));
       expect(counters.length).toBeGreaterThan(0);
       const shown = new Map(counters);
       for (const [key, samples] of written) {
@@ -63,6 +63,6 @@ test('the counters through the end of a month, minute by minute', { timeout: 60_
     expect(compared).toBeGreaterThan(1_000);
     expect(zeros).toBeGreaterThan(20);
   } finally {
-    await living.end();
+    await running.end();
   }
 });

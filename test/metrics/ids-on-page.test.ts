@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { IdsOnPage } from '../../src/metrics/ids-on-page.ts';
 import { createPublisher } from '../../src/metrics/publisher.ts';
 import type { Section } from '../../src/metrics/section.ts';
-import { createVirtualClock } from '../../src/simulation/virtual-clock.ts';
 import { GroupTable } from '../../src/usage/groups.ts';
+import { createVirtualClock } from '../helpers/virtual-clock.ts';
 
 const never = { until: Number.POSITIVE_INFINITY, untilElapsed: Number.POSITIVE_INFINITY };
 const dimensions = ['project_id', 'model'];
@@ -58,7 +58,7 @@ test('ids are those of the tables that the page was rendered from, what came sin
 });
 
 test('a section that names what others show is on the same page with it, also when that grows while it is rendered', async () => {
-  const clock = createVirtualClock({ start: 0 });
+  const clock = createVirtualClock();
   const onPage = new IdsOnPage(['project_id']);
   let table = new GroupTable(dimensions, 100);
   let count = 0;

@@ -38,7 +38,7 @@ const generations = (page: Page) =>
 
 describe('the published page', () => {
   test('is empty before anything is there', () => {
-    const publisher = createPublisher({ sections: [], clock: createVirtualClock(start), breathe: () => undefined });
+    const publisher = createPublisher({ sections: [], clock: createVirtualClock({ start }), breathe: () => undefined });
     expect(publisher.current().plainBytes).toBe(0);
     expect(unpacked(publisher.current())).toBe('');
   });
@@ -47,7 +47,7 @@ describe('the published page', () => {
     const [a, b] = [section('a', 2), section('b', 5_000)];
     const publisher = createPublisher({
       sections: [a.made, b.made],
-      clock: createVirtualClock(start),
+      clock: createVirtualClock({ start }),
       breathe: () => undefined,
     });
     for (let generation = 1; generation < 4; generation++) {
@@ -70,7 +70,7 @@ describe('the published page', () => {
     const seen: number[][] = [];
     const publisher = createPublisher({
       sections: [a.made, b.made],
-      clock: createVirtualClock(start),
+      clock: createVirtualClock({ start }),
       breathe() {
         seen.push(generations(publisher.current()));
         return Promise.resolve();
@@ -94,7 +94,7 @@ describe('the published page', () => {
     const a = section('a');
     const publisher = createPublisher({
       sections: [a.made],
-      clock: createVirtualClock(start),
+      clock: createVirtualClock({ start }),
       breathe: () => undefined,
     });
     await publisher.publish();
@@ -111,7 +111,7 @@ describe('the published page', () => {
     const [a, b] = [section('a'), section('b')];
     const publisher = createPublisher({
       sections: [a.made, b.made],
-      clock: createVirtualClock(start),
+      clock: createVirtualClock({ start }),
       breathe: () => undefined,
     });
     await publisher.publish();
@@ -122,7 +122,7 @@ describe('the published page', () => {
   });
 
   test('follows the time by itself: UTC, and time that passes', async () => {
-    const clock = createVirtualClock(start);
+    const clock = createVirtualClock({ start });
     const [utc, passing] = [section('utc'), section('passing')];
     utc.it.until = start + 40_000;
     passing.it.untilElapsed = clock.monotonic() + 70_000;

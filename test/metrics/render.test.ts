@@ -1,19 +1,20 @@
 /** Small pages, whole, to be read. */
 import { afterEach, expect, test } from 'vitest';
-import { type Asked, type LivingExporter, liveExporter, rowsClient } from '../helpers/living-exporter.ts';
 import { seconds } from '../helpers/rows.ts';
+import { type Asked, rowsClient } from '../helpers/rows-client.ts';
+import { type RunningExporter, runExporter } from '../helpers/running-exporter.ts';
 
-let living: LivingExporter | undefined;
+let running: RunningExporter | undefined;
 afterEach(async () => {
-  await living?.end();
-  living = undefined;
+  await running?.end();
+  running = undefined;
 });
 
 async function pageOf(start: string, flags: readonly string[], rows: (asked: Asked) => readonly object[]) {
-  living = liveExporter({ start, flags, clientOf: rowsClient(rows) });
-  await living.minutes(0.5);
+  running = runExporter({ start, flags, client: rowsClient(rows) });
+  await running.minutes(0.5);
   // Names have tests of their own.
-  return living.text().replace(/# HELP openai_(project|api_key|user)_info [\s\S]*/, '');
+  return running.text().replace(/# HELP openai_(project|api_key|user)_info [\s\S]*/, '');
 }
 
 const at = ({ width, start }: Asked, expected: string, text: string) => width === expected && start === seconds(text);

@@ -1,11 +1,8 @@
 import { expect, test } from 'vitest';
-import { createBudget } from '../../src/openai/budget.ts';
-import { createClient } from '../../src/openai/client.ts';
-import { fixedKey } from '../../src/openai/key.ts';
-import { simulatedKey } from '../../src/simulation/api.ts';
-import { SimulatedDispatcher } from '../../src/simulation/dispatcher.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
-import { createVirtualClock } from '../../src/simulation/virtual-clock.ts';
+import { simulatedClient } from '../helpers/simulated-client.ts';
+import { SimulatedDispatcher } from '../helpers/simulated-dispatcher.ts';
+import { createVirtualClock } from '../helpers/virtual-clock.ts';
 
 const start = Date.UTC(2026, 4, 15, 12);
 
@@ -20,17 +17,7 @@ test.each([
     clock,
     faults: [{ fault: { kind: 'status', status: 500 } }],
   });
-  const client = createClient({
-    baseUrl: new URL('http://simulated/v1'),
-    key: fixedKey(simulatedKey),
-    dispatcher,
-    budget: createBudget({ clock, maxPerMinute: 60 }),
-    clock,
-    random: () => 0.5,
-    timeoutMs: 30_000,
-    userAgent: 'test',
-    observer: { attempt: () => {}, retry: () => {} },
-  });
+  const client = simulatedClient({ dispatcher, clock });
   const request = {
     api: 'users',
     path: '/organization/users',

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createBudget, type Priority, priorities } from '../../src/openai/budget.ts';
-import { createVirtualClock, settle } from '../helpers/virtual-clock.ts';
+import { createVirtualClock } from '../helpers/virtual-clock.ts';
 
 function setUp(maxPerMinute: number, maxInFlight?: number) {
   const clock = createVirtualClock();
@@ -97,7 +97,7 @@ describe('the budget', () => {
       ['replay', 7_000],
       ['names', 7_000],
     ]);
-    expect(clock.sleepers()).toBe(0);
+    expect(clock.sleepers).toBe(0);
   });
 
   it('lets an aborted one go at once and does not serve it', async () => {
@@ -106,7 +106,7 @@ describe('the budget', () => {
     void send('a', 'poll');
     const waiting = send('b', 'poll', 0, abort.signal);
     void send('c', 'poll');
-    await settle();
+    await clock.drain();
     const reason = new Error('enough');
     abort.abort(reason);
     await expect(waiting).rejects.toBe(reason);
@@ -120,12 +120,12 @@ describe('the budget', () => {
     const abort = new AbortController();
     void send('a', 'poll');
     const waiting = send('b', 'poll', 0, abort.signal);
-    await settle();
-    expect(clock.sleepers()).toBe(1);
+    await clock.drain();
+    expect(clock.sleepers).toBe(1);
     abort.abort();
     await expect(waiting).rejects.toThrow();
-    await settle();
-    expect(clock.sleepers()).toBe(0);
+    await clock.drain();
+    expect(clock.sleepers).toBe(0);
   });
 
   it('never exceeds the limit in any minute, as seen by the other side, and serves everybody', async () => {

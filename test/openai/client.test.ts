@@ -9,7 +9,7 @@ import { ApiError } from '../../src/openai/errors.ts';
 import { fixedKey, type KeySource } from '../../src/openai/key.ts';
 import recordedErrors from '../fixtures/openai/errors.json' with { type: 'json' };
 import { type Handler, reply, startHttpServer, until } from '../helpers/http-server.ts';
-import { createVirtualClock, settle } from '../helpers/virtual-clock.ts';
+import { createVirtualClock } from '../helpers/virtual-clock.ts';
 
 const secret = 'sk-admin-Zy9_x-w8vUt';
 const path = '/organization/usage/completions';
@@ -202,7 +202,7 @@ describe('an answer that is worth another try', () => {
     const waits: number[] = [];
     for (let count = 1; count <= 3; count++) {
       await until(() => attempts.length === count);
-      await settle();
+      await clock.drain();
       waits.push(clock.monotonic() - begin);
       if (count < 3) await clock.advance(250 * 2 ** (count - 1));
     }
@@ -221,7 +221,7 @@ describe('Retry-After', () => {
     ['Fri, 15 May 2026 12:00:07 GMT', 7_000],
     ['0.4', 400],
   ])('%s is kept to the millisecond, by everybody', async (header, ms) => {
-    const clock = createVirtualClock(Date.UTC(2026, 4, 15, 12));
+    const clock = createVirtualClock({ start: Date.UTC(2026, 4, 15, 12) });
     const { get, server, attempts } = await setUp(
       (_, response, index) =>
         index === 0 ? reply(response, 429, {}, { 'retry-after': header }) : reply(response, 200, 'ok'),
@@ -229,7 +229,7 @@ describe('Retry-After', () => {
     );
     const first = get();
     await until(() => attempts.length === 1);
-    await settle();
+    await clock.drain();
     const second = get({ priority: 'names' });
     await clock.advance(ms - 1);
     await new Promise((resolve) => setTimeout(resolve, 20));
@@ -267,8 +267,8 @@ describe('Retry-After', () => {
     );
     const answer = get();
     await until(() => attempts.length === 1);
-    await settle();
-    expect(clock.nextDue()).toBe(clock.monotonic() + 250);
+    await clock.drain();
+    expect(clock.nextDue).toBe(clock.monotonic() + 250);
     await clock.advance(250);
     expect((await answer).value).toBe('ok');
   });
@@ -285,8 +285,8 @@ describe('the deadline', () => {
     expect(await late).toMatchObject({ reason: 'timeout', status: undefined });
     expect(await failure({ deadline: clock.monotonic() })).toMatchObject({ reason: 'timeout' });
     expect(server.requests).toHaveLength(1);
-    await settle();
-    expect(clock.sleepers()).toBe(0);
+    await clock.drain();
+    expect(clock.sleepers).toBe(0);
   });
 
   it('cuts an attempt', async () => {
@@ -300,8 +300,8 @@ describe('the deadline', () => {
     const clock = createVirtualClock();
     const { get } = await setUp((_, response) => reply(response, 200, 'ok'), { clock });
     await get();
-    await settle();
-    expect(clock.sleepers()).toBe(0);
+    await clock.drain();
+    expect(clock.sleepers).toBe(0);
   });
 });
 
@@ -495,11 +495,11 @@ describe('an abort', () => {
     const abort = new AbortController();
     const answer = get({ signal: abort.signal });
     answer.catch(() => {});
-    await settle();
+    await clock.drain();
     abort.abort(reason);
     await expect(answer).rejects.toBe(reason);
-    await settle();
-    expect(clock.sleepers()).toBe(0);
+    await clock.drain();
+    expect(clock.sleepers).toBe(0);
   });
 });
 

@@ -4,12 +4,13 @@ import { statusOf } from '../../src/exporter/status.ts';
 import { Directory } from '../../src/names/directory.ts';
 import { Limits } from '../../src/names/limits.ts';
 import { createOverview } from '../../src/overview/overview.ts';
-import { type Asked, type LivingExporter, liveExporter, rowsClient } from '../helpers/living-exporter.ts';
+import { type Asked, rowsClient } from '../helpers/rows-client.ts';
+import { type RunningExporter, runExporter } from '../helpers/running-exporter.ts';
 
-let living: LivingExporter | undefined;
+let running: RunningExporter | undefined;
 afterEach(async () => {
-  await living?.end();
-  living = undefined;
+  await running?.end();
+  running = undefined;
 });
 
 const projects = 12;
@@ -41,13 +42,13 @@ function rows({ api, width, start, at }: Asked): readonly object[] {
 const tokensAMinute = 78 + 12 + 2_000;
 
 async function live(flags: readonly string[] = [], fails?: Parameters<typeof rowsClient>[1]) {
-  living = liveExporter({
+  running = runExporter({
     start: '2026-05-15T06:30:05Z',
     flags: ['--poll.apis=completions,costs', '--poll.group-by=project_id,model,batch', ...flags],
-    clientOf: rowsClient(rows, fails),
+    client: rowsClient(rows, fails),
   });
-  await living.minutes(10);
-  return living;
+  await running.minutes(10);
+  return running;
 }
 
 test('hours are those that are held; those from before the start of the day are unknown, not 0', async () => {
@@ -115,13 +116,13 @@ test('when nothing has been read, nothing is known', async () => {
 });
 
 test('what is not polled or not grouped is said to be so', async () => {
-  living = liveExporter({
+  running = runExporter({
     start: '2026-05-15T06:30:05Z',
     flags: ['--poll.apis=completions', '--poll.group-by=none', '--poll.models=odd-2026-01-01'],
-    clientOf: rowsClient(rows),
+    client: rowsClient(rows),
   });
-  await living.minutes(3);
-  const { usage, spend, limits } = await living.exporter.overview();
+  await running.minutes(3);
+  const { usage, spend, limits } = await running.exporter.overview();
   expect([usage.models, usage.projects, spend.polled, spend.currencies]).toEqual([null, null, false, []]);
   expect(spend.filtered).toBe(true);
   expect(limits.unknown).toContainEqual(expect.stringContaining('Filters are set'));

@@ -1,23 +1,18 @@
 /** How one api is kept up to date: when it is asked, and what a failure does and does not do. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { valuesOf } from '../helpers/exposition.ts';
-import {
-  type Asked,
-  type LivingExporter,
-  type LivingOptions,
-  liveExporter,
-  rowsClient,
-} from '../helpers/living-exporter.ts';
+import { type Asked, rowsClient } from '../helpers/rows-client.ts';
+import { type RunningExporter, type RunOptions, runExporter } from '../helpers/running-exporter.ts';
 
-let living: LivingExporter | undefined;
+let running: RunningExporter | undefined;
 afterEach(async () => {
-  await living?.end();
-  living = undefined;
+  await running?.end();
+  running = undefined;
 });
 
-function live(options: LivingOptions): LivingExporter {
-  living = liveExporter(options);
-  return living;
+function live(options: RunOptions): RunningExporter {
+  running = runExporter(options);
+  return running;
 }
 
 const row = (tokens: number) => ({ input_tokens: tokens, num_model_requests: 1, model: 'm' });
@@ -29,10 +24,10 @@ const start = '2026-11-20T09:07:03Z';
 /** Polls of an api and what they read of minutes. */
 function recorded(rows: (asked: Asked) => readonly object[] = steady) {
   const polls: Asked[] = [];
-  const client: (typeof rowsClient extends (...given: infer G) => unknown ? G : never)[0] = (asked) => {
+  const client = rowsClient((asked) => {
     polls.push(asked);
     return rows(asked);
-  };
+  });
   return { polls, client };
 }
 
@@ -45,7 +40,7 @@ function instants(polls: readonly Asked[], api: string, width = '1m'): number[] 
 describe('a poll', () => {
   test('comes at once, then each minute at the api’s own place in it', async () => {
     const { polls, client } = recorded();
-    const { minutes } = live({ start, flags: two, clientOf: rowsClient(client) });
+    const { minutes } = live({ start, flags: two, client });
     await minutes(5);
     const times = instants(polls, 'embeddings');
     expect(times[0]).toBe(0);
@@ -58,7 +53,7 @@ describe('a poll', () => {
   test('of an api that nobody has used for a day comes every ten minutes, and every minute again once it is used', async () => {
     let used = false;
     const { polls, client } = recorded((asked) => (asked.api === 'moderations' || used ? steady(asked) : []));
-    const { minutes } = live({ start, flags: two, clientOf: rowsClient(client) });
+    const { minutes } = live({ start, flags: two, client });
     await minutes(60);
     const idle = instants(polls, 'embeddings').length;
     expect(idle).toBeLessThanOrEqual(9);
@@ -70,11 +65,11 @@ describe('a poll', () => {
 
   test('of an idle api that failed comes again after a minute: one failure is no outage of ten', async () => {
     let faults = 0;
-    const clientOf = rowsClient(
+    const client = rowsClient(
       (asked) => (asked.api === 'moderations' ? steady(asked) : []),
       ({ api, width }) => (api === 'embeddings' && width === '1m' && faults-- > 0 ? { reason: 'auth' } : undefined),
     );
-    const { minutes, self } = live({ start, flags: two, clientOf });
+    const { minutes, self } = live({ start, flags: two, client });
     await minutes(60);
     faults = 1;
     let down = 0;
@@ -90,11 +85,11 @@ describe('a poll', () => {
   test('that fails backs off alone, up to ten minutes, and comes each minute again when it succeeds', async () => {
     let broken = true;
     const polls: string[] = [];
-    const clientOf = rowsClient(steady, ({ api }) => {
+    const client = rowsClient(steady, ({ api }) => {
       polls.push(api);
       return broken && api === 'embeddings' ? { reason: 'server' } : undefined;
     });
-    const { minutes, log } = live({ start, flags: two, clientOf });
+    const { minutes, log } = live({ start, flags: two, client });
     const asked = async (count: number, api: string) => {
       polls.length = 0;
       await minutes(count);
@@ -113,8 +108,8 @@ describe('a poll', () => {
 
   test('that fails leaves what is known on show; up and the counters of polls say so', async () => {
     let reason: 'server' | 'malformed' | undefined;
-    const clientOf = rowsClient(steady, ({ api }) => (reason && api === 'embeddings' ? { reason } : undefined));
-    const { minutes, text, self } = live({ start, flags: two, clientOf });
+    const client = rowsClient(steady, ({ api }) => (reason && api === 'embeddings' ? { reason } : undefined));
+    const { minutes, text, self } = live({ start, flags: two, client });
     await minutes(3);
     expect(await self('openai_up{api="embeddings"}')).toBe(1);
     const before = valuesOf(text(), 'openai_usage_embeddings_input_tokens', ['bucket_width', 'state']);
@@ -130,8 +125,8 @@ describe('a poll', () => {
   });
 
   test('reads the hours although the minutes cannot be read', async () => {
-    const clientOf = rowsClient(steady, ({ width }) => (width === '1m' ? { reason: 'malformed' } : undefined));
-    const { minutes, text, self } = live({ start, flags: two, clientOf });
+    const client = rowsClient(steady, ({ width }) => (width === '1m' ? { reason: 'malformed' } : undefined));
+    const { minutes, text, self } = live({ start, flags: two, client });
     await minutes(3);
     expect(valuesOf(text(), 'openai_usage_embeddings_input_tokens', ['bucket_width', 'state'])).toEqual({
       '1h settled': 600,
@@ -143,8 +138,8 @@ describe('a poll', () => {
 
   test('takes a 429 for a failure, not for an empty answer', async () => {
     let limited = false;
-    const clientOf = rowsClient(steady, () => (limited ? { reason: 'rate_limited' } : undefined));
-    const { minutes, text, self } = live({ start, flags: two, clientOf });
+    const client = rowsClient(steady, () => (limited ? { reason: 'rate_limited' } : undefined));
+    const { minutes, text, self } = live({ start, flags: two, client });
     await minutes(3);
     const total = valuesOf(text(), 'openai_embeddings_input_tokens_total', ['model'])['m'] ?? 0;
     expect(total).toBeGreaterThan(0);
@@ -161,7 +156,7 @@ describe('a poll', () => {
 
   test('goes on when the clock is put back, and does not wait until it reads the old time again', async () => {
     const { polls, client } = recorded();
-    const { minutes, clock } = live({ start, flags: two, clientOf: rowsClient(client) });
+    const { minutes, clock } = live({ start, flags: two, client });
     await minutes(5);
     clock.step(-86_400_000);
     const before = polls.length;
@@ -177,7 +172,7 @@ describe('a poll', () => {
 
   test('comes soon after the clock was set forward', async () => {
     const { polls, client } = recorded();
-    const { minutes, clock } = live({ start, flags: two, clientOf: rowsClient(client) });
+    const { minutes, clock } = live({ start, flags: two, client });
     await minutes(5);
     clock.step(3 * 3_600_000);
     const before = polls.length;
@@ -188,10 +183,10 @@ describe('a poll', () => {
 
 describe('the history', () => {
   test('that cannot be read back leaves gauges on show and counters absent, and is said once', async () => {
-    const clientOf = rowsClient(steady, ({ width, api }) =>
+    const client = rowsClient(steady, ({ width, api }) =>
       width === '1d' && api === 'embeddings' ? { reason: 'rejected', code: 'reporting_lookback_exceeded' } : undefined,
     );
-    const { minutes, text, log, exporter } = live({ start, flags: two, clientOf });
+    const { minutes, text, log, exporter } = live({ start, flags: two, client });
     await minutes(30);
     expect(valuesOf(text(), 'openai_embeddings_input_tokens_total', ['model'])).toEqual({});
     expect(valuesOf(text(), 'openai_moderations_input_tokens_total', ['model'])).not.toEqual({});
@@ -203,8 +198,8 @@ describe('the history', () => {
 
   test('is read in the background: the gauges are there before it has come', async () => {
     let broken = true;
-    const clientOf = rowsClient(steady, ({ width }) => (width === '1d' && broken ? { reason: 'timeout' } : undefined));
-    const { minutes, text } = live({ start, flags: two, clientOf });
+    const client = rowsClient(steady, ({ width }) => (width === '1d' && broken ? { reason: 'timeout' } : undefined));
+    const { minutes, text } = live({ start, flags: two, client });
     await minutes(1);
     expect(valuesOf(text(), 'openai_usage_embeddings_input_tokens', ['bucket_width', 'state'])['1m settled']).toBe(10);
     expect(text()).not.toContain('_total');
@@ -224,7 +219,7 @@ describe('too many groups', () => {
     const { minutes, text, self, log } = live({
       start,
       flags: [...two, '--series.max-groups=3'],
-      clientOf: rowsClient((asked) => (asked.api === 'embeddings' ? many(asked) : steady(asked))),
+      client: rowsClient((asked) => (asked.api === 'embeddings' ? many(asked) : steady(asked))),
     });
     await minutes(5);
     const settled = valuesOf(text(), 'openai_usage_embeddings_input_tokens', ['model'], {

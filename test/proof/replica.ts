@@ -7,17 +7,15 @@ import { setMaxListeners } from 'node:events';
 import type { Clock } from '../../src/clock.ts';
 import { createExporter, type Exporter } from '../../src/exporter/exporter.ts';
 import type { Logger } from '../../src/log.ts';
-import { createBudget } from '../../src/openai/budget.ts';
-import { type Client, createClient } from '../../src/openai/client.ts';
-import { fixedKey } from '../../src/openai/key.ts';
+import type { Client } from '../../src/openai/client.ts';
 import { parseSettings, type Settings } from '../../src/settings/settings.ts';
-import { simulatedKey } from '../../src/simulation/api.ts';
-import { SimulatedDispatcher } from '../../src/simulation/dispatcher.ts';
 import type { FaultRule } from '../../src/simulation/faults.ts';
 import type { Organization } from '../../src/simulation/organization.ts';
-import { createVirtualClock } from '../../src/simulation/virtual-clock.ts';
 import { decodeState, encodeState } from '../../src/state/codec.ts';
 import { hour, minute } from '../../src/usage/windows.ts';
+import { simulatedClient } from '../helpers/simulated-client.ts';
+import { SimulatedDispatcher } from '../helpers/simulated-dispatcher.ts';
+import { createVirtualClock } from '../helpers/virtual-clock.ts';
 import { counterNames } from './exposition.ts';
 import { createWatcher, type ScrapeContext, type Watcher } from './prometheus.ts';
 import { createRandom } from './random.ts';
@@ -136,16 +134,13 @@ export async function live(scenario: Scenario, plan: ReplicaPlan, organization: 
         : {}),
       client: (observer): Client =>
         witness.watch(
-          createClient({
-            baseUrl: new URL('http://127.0.0.1/v1'),
-            key: fixedKey(simulatedKey),
+          simulatedClient({
             dispatcher,
-            budget: createBudget({ clock: ownClock, maxPerMinute: settings.openai.maxRequestsPerMinute }),
             clock: ownClock,
-            random: random.next,
-            timeoutMs: settings.openai.timeout,
-            userAgent: 'proof',
             observer,
+            maxPerMinute: settings.openai.maxRequestsPerMinute,
+            timeoutMs: settings.openai.timeout,
+            random: random.next,
           }),
         ),
     });

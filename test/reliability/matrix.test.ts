@@ -3,23 +3,21 @@ import { existsSync, readFileSync } from 'node:fs';
 import { createServer as createTlsServer } from 'node:tls';
 import { Dispatcher } from 'undici';
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest';
-import { createBudget } from '../../src/openai/budget.ts';
-import { createClient } from '../../src/openai/client.ts';
 import { ApiError } from '../../src/openai/errors.ts';
-import { fixedKey } from '../../src/openai/key.ts';
 import { createTransport } from '../../src/openai/transport.ts';
-import { simulatedKey } from '../../src/simulation/api.ts';
-import { SimulatedDispatcher } from '../../src/simulation/dispatcher.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
-import { createVirtualClock } from '../../src/simulation/virtual-clock.ts';
 import { documentAt } from '../helpers/documents.ts';
 import { valuesOf } from '../helpers/exposition.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
 import { portOf } from '../helpers/http-server.ts';
-import { type LivingExporter, liveExporter, rowsClient } from '../helpers/living-exporter.ts';
 import { seconds } from '../helpers/rows.ts';
+import { rowsClient } from '../helpers/rows-client.ts';
+import { type RunningExporter, runExporter } from '../helpers/running-exporter.ts';
 import { createScraper } from '../helpers/scraper.ts';
-import { certificate } from '../helpers/web-config.ts';
+import { simulatedClient } from '../helpers/simulated-client.ts';
+import { SimulatedDispatcher } from '../helpers/simulated-dispatcher.ts';
+import { createVirtualClock } from '../helpers/virtual-clock.ts';
+import { readCertificate } from '../helpers/web-config.ts';
 import { type Elsewhere, elsewhereTested, type MatrixRow, matrix } from './faults.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
@@ -34,10 +32,10 @@ const organization = createOrganization({
   profile: { groups: 4, apis: ['embeddings'], activity: 0.5, restatedUp: 0, restatedDown: 0 },
 });
 
-let living: LivingExporter | undefined;
+let running: RunningExporter | undefined;
 afterEach(async () => {
-  await living?.end();
-  living = undefined;
+  await running?.end();
+  running = undefined;
 });
 
 /** Where a base URL leads to when nothing good is there. */
@@ -45,8 +43,8 @@ async function badPlace(where: Elsewhere): Promise<URL> {
   // Longer than a name may be, so that no resolver need be asked.
   if (where === 'a host without an address') return new URL(`https://${'x'.repeat(64)}.invalid/v1`);
   const server = createTlsServer({
-    cert: readFileSync(certificate('localhost/cert.pem')),
-    key: readFileSync(certificate('localhost/key.pem')),
+    cert: readCertificate('localhost/cert.pem'),
+    key: readCertificate('localhost/key.pem'),
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const port = portOf(server.address());
@@ -89,24 +87,17 @@ async function live({ rules, elsewhere, lasts = 12 }: Pick<MatrixRow, 'rules' | 
     // The real network takes time that is not the clock's.
     busy: () => bad !== undefined && detour !== undefined && detour.begun > ended,
   });
-  return liveExporter({
-    start: '',
+  return runExporter({
     clock,
     flags,
-    clientOf(_, observer) {
+    client(_, observer) {
       const when = { api: 'embeddings', from: begins, to: ends };
       const usual = new SimulatedDispatcher({ organization, clock, faults: rules(when) });
       const isBad = () => clock.now() >= begins && clock.now() < ends;
       detour = new Detour(usual, bad, isBad);
-      return createClient({
-        baseUrl: new URL('http://127.0.0.1/v1'),
-        key: fixedKey(simulatedKey),
+      return simulatedClient({
         dispatcher: detour,
-        budget: createBudget({ clock, maxPerMinute: 60 }),
         clock,
-        random: () => 0.5,
-        timeoutMs: 30_000,
-        userAgent: 'test',
         observer: {
           attempt(...attempt) {
             ended += 1;
@@ -120,7 +111,7 @@ async function live({ rules, elsewhere, lasts = 12 }: Pick<MatrixRow, 'rules' | 
 }
 
 /** What the API records for the buckets that are settled, by model. */
-function truth({ exporter }: LivingExporter): Record<string, number> {
+function truth({ exporter }: RunningExporter): Record<string, number> {
   const { lastPoll = 0 } = exporter.apis[0]?.status ?? {};
   const span = { from: seconds('2026-11-01T00:00Z'), to: Math.floor((lastPoll / 1_000 - 900) / 60) * 60 };
   return Object.fromEntries(
@@ -130,19 +121,19 @@ function truth({ exporter }: LivingExporter): Record<string, number> {
   );
 }
 
-async function reasonsCounted({ exporter }: LivingExporter): Promise<readonly string[]> {
+async function reasonsCounted({ exporter }: RunningExporter): Promise<readonly string[]> {
   const { families } = parseExposition(await exporter.self.text());
   return (families.get('openai_exporter_poll_failures_total')?.samples ?? [])
     .filter(({ value }) => value > 0)
     .map(({ labels }) => labels['reason'] ?? '');
 }
 
-const isUp = ({ exporter }: LivingExporter) => exporter.apis[0]?.status.up;
+const isUp = ({ exporter }: RunningExporter) => exporter.apis[0]?.status.up;
 
 describe('the matrix', () => {
   test.each(matrix)('$fault', async (row) => {
     const one = await live(row);
-    living = one;
+    running = one;
     const scraper = createScraper();
     const scrape = () => scraper.scrape(new Map(Object.entries(valuesOf(one.text(), total, ['model']))));
     const minute = async () => {
@@ -188,10 +179,10 @@ describe('faults that need more than a fault', () => {
 
   test('400 for the cursor: the read goes on behind the last bucket that came', async () => {
     const refused: string[] = [];
-    living = liveExporter({
+    running = runExporter({
       start: '2026-11-20T09:27:03Z',
       flags,
-      clientOf(clock, observer) {
+      client(clock, observer) {
         const whole = rowsClient(day)(clock, observer);
         return {
           // Each page holds half of what was asked for; its cursor is no good.
@@ -213,30 +204,30 @@ describe('faults that need more than a fault', () => {
         };
       },
     });
-    await living.minutes(5);
+    await running.minutes(5);
     expect(refused.length).toBeGreaterThan(0);
-    expect(isUp(living)).toBe(true);
-    expect(valuesOf(living.text(), total, ['model'])).toEqual({ m: 190 });
-    expect(living.log.of('warn', 'error')).toEqual([]);
+    expect(isUp(running)).toBe(true);
+    expect(valuesOf(running.text(), total, ['model'])).toEqual({ m: 190 });
+    expect(running.log.of('warn', 'error')).toEqual([]);
   });
 
   test('400 for lookback: the gauges are there, the counters wait for the next period, one line says so', async () => {
-    const clientOf = rowsClient(
+    const client = rowsClient(
       ({ width }) => [{ model: 'm', input_tokens: width === '1m' ? 1 : 60 }],
       ({ width, at }) =>
         width === '1d' && at < Date.parse('2026-12-01T00:00Z')
           ? { reason: 'rejected', code: 'reporting_lookback_exceeded' }
           : undefined,
     );
-    living = liveExporter({ start: '2026-11-30T21:27:03Z', flags, clientOf });
-    await living.minutes(30);
-    expect(isUp(living)).toBe(true);
-    expect(valuesOf(living.text(), gauge, ['model'], { bucket_width: '1m', state: 'settled' })).toEqual({ m: 1 });
-    expect(living.text()).not.toContain(total);
-    expect(living.log.of('warn')).toEqual([expect.stringMatching(/counters stay absent until the next period/)]);
-    await living.until('2026-12-01T02:00:00Z');
-    expect(valuesOf(living.text(), total, ['model'])['m']).toBeGreaterThan(0);
-    expect(living.log.of('warn')).toHaveLength(1);
+    running = runExporter({ start: '2026-11-30T21:27:03Z', flags, client });
+    await running.minutes(30);
+    expect(isUp(running)).toBe(true);
+    expect(valuesOf(running.text(), gauge, ['model'], { bucket_width: '1m', state: 'settled' })).toEqual({ m: 1 });
+    expect(running.text()).not.toContain(total);
+    expect(running.log.of('warn')).toEqual([expect.stringMatching(/counters stay absent until the next period/)]);
+    await running.until('2026-12-01T02:00:00Z');
+    expect(valuesOf(running.text(), total, ['model'])['m']).toBeGreaterThan(0);
+    expect(running.log.of('warn')).toHaveLength(1);
   });
 
   test('all failing for a day: gauges go after an hour, counters stay; the gap is read; one line', async () => {
@@ -244,7 +235,7 @@ describe('faults that need more than a fault', () => {
       lasts: 24 * 60,
       rules: (when) => [{ when, fault: { kind: 'status', status: 500 } }],
     });
-    living = one;
+    running = one;
     const scraper = createScraper();
     const scrape = () => scraper.scrape(new Map(Object.entries(valuesOf(one.text(), total, ['model']))));
     for (let count = 0; count < 9; count++) {
@@ -273,7 +264,7 @@ describe('faults that need more than a fault', () => {
     ['back by a day', -86_400_000],
   ])('clock steps %s, and is put right after ten minutes', async (_, step) => {
     const one = await live({ rules: () => [] });
-    living = one;
+    running = one;
     const scraper = createScraper();
     const run = async (minutes: number) => {
       for (let count = 0; count < minutes; count++) {

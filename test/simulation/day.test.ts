@@ -1,16 +1,13 @@
 /** Lives a day with the real client, its retries and its pages: what virtual time and the dispatcher are for. */
 import { expect, test } from 'vitest';
-import { createBudget } from '../../src/openai/budget.ts';
 import { endpoints } from '../../src/openai/catalogue.ts';
-import { createClient } from '../../src/openai/client.ts';
 import { ApiError } from '../../src/openai/errors.ts';
-import { fixedKey } from '../../src/openai/key.ts';
 import { createPageSizes, readBuckets } from '../../src/openai/read.ts';
-import { simulatedKey } from '../../src/simulation/api.ts';
-import { SimulatedDispatcher } from '../../src/simulation/dispatcher.ts';
 import type { FaultRule } from '../../src/simulation/faults.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
-import { createVirtualClock } from '../../src/simulation/virtual-clock.ts';
+import { simulatedClient } from '../helpers/simulated-client.ts';
+import { SimulatedDispatcher } from '../helpers/simulated-dispatcher.ts';
+import { createVirtualClock } from '../helpers/virtual-clock.ts';
 import { createdAt, day, today } from './ask.ts';
 
 const faults: readonly FaultRule[] = [
@@ -30,15 +27,10 @@ test('a simulated day of the real client: polls, faults and retries, in seconds,
     const clock = createVirtualClock({ start: today * 1_000 });
     const dispatcher = new SimulatedDispatcher({ organization, clock, faults, latency: 180 });
     let retries = 0;
-    const client = createClient({
-      baseUrl: new URL('http://simulated/v1'),
-      key: fixedKey(simulatedKey),
+    const client = simulatedClient({
       dispatcher,
-      budget: createBudget({ clock, maxPerMinute: 600 }),
       clock,
-      random: () => 0.5,
-      timeoutMs: 30_000,
-      userAgent: 'test',
+      maxPerMinute: 600,
       observer: {
         attempt: () => {},
         retry: () => {

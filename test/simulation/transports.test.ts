@@ -2,11 +2,11 @@ import { Agent, type Dispatcher, request } from 'undici';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Clock, scaledClock, systemClock } from '../../src/clock.ts';
 import { simulatedKey } from '../../src/simulation/api.ts';
-import { SimulatedDispatcher } from '../../src/simulation/dispatcher.ts';
 import type { Fault, FaultRule } from '../../src/simulation/faults.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { startServer } from '../../src/simulation/server.ts';
-import { createVirtualClock } from '../../src/simulation/virtual-clock.ts';
+import { SimulatedDispatcher } from '../helpers/simulated-dispatcher.ts';
+import { createVirtualClock } from '../helpers/virtual-clock.ts';
 import { createdAt, day, now, today } from './ask.ts';
 
 const organization = createOrganization({ seed: 1, createdAt });

@@ -8,18 +8,15 @@ import { type Dispatcher, Pool } from 'undici';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import { createExporter } from '../../src/exporter/exporter.ts';
 import { statusOf } from '../../src/exporter/status.ts';
-import { silentLogger } from '../../src/log.ts';
 import { compressPiece } from '../../src/metrics/gzip.ts';
-import { createBudget } from '../../src/openai/budget.ts';
-import { createClient } from '../../src/openai/client.ts';
-import { fixedKey } from '../../src/openai/key.ts';
 import { parseSettings } from '../../src/settings/settings.ts';
-import { simulatedKey } from '../../src/simulation/api.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
-import { createVirtualClock } from '../../src/simulation/virtual-clock.ts';
 import { createServer } from '../../src/web/server.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
 import { createScraper } from '../helpers/scraper.ts';
+import { silentLogger } from '../helpers/silent-logger.ts';
+import { simulatedClient } from '../helpers/simulated-client.ts';
+import { createVirtualClock } from '../helpers/virtual-clock.ts';
 import { apis, day, organizationOf, type Plan } from './plan.ts';
 import { sharedTime } from './shared-time.ts';
 
@@ -129,15 +126,10 @@ export async function soak(options: SoakOptions): Promise<Soaked> {
       }
     },
     client: (observer) =>
-      createClient({
+      simulatedClient({
         baseUrl,
-        key: fixedKey(simulatedKey),
         dispatcher: own,
-        budget: createBudget({ clock, maxPerMinute: 60 }),
         clock,
-        random: () => 0.5,
-        timeoutMs: 30_000,
-        userAgent: 'soak',
         observer: {
           attempt(api, code, seconds) {
             ended += 1;

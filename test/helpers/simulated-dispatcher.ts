@@ -4,8 +4,8 @@
  * Bodies are never compressed.
  */
 import { Dispatcher, errors } from 'undici';
-import { createExchange, type ExchangeOptions, type LoggedRequest } from './exchange.ts';
-import type { Delivery } from './faults.ts';
+import { createExchange, type ExchangeOptions, type LoggedRequest } from '../../src/simulation/exchange.ts';
+import type { Delivery } from '../../src/simulation/faults.ts';
 
 export interface DispatcherOptions extends ExchangeOptions {
   /** How long an answer takes, milliseconds, on the clock. Default: none. */

@@ -1,0 +1,114 @@
+/**
+ * A whole exporter that runs by a virtual clock: no socket, no time but the simulated. It asks the client that a test
+ * gives, or the real one on a simulated organization.
+ */
+import { setMaxListeners } from 'node:events';
+import { constants, crc32, deflateRawSync } from 'node:zlib';
+import { createExporter, type Exporter, type ExporterOptions } from '../../src/exporter/exporter.ts';
+import type { Client, ClientObserver } from '../../src/openai/client.ts';
+import { parseSettings } from '../../src/settings/settings.ts';
+import { type Exposition, parseExposition } from './exposition-parser.ts';
+import { type RecordingLog, recordingLog } from './recording-log.ts';
+import { simulatedClient } from './simulated-client.ts';
+import { type DispatcherOptions, SimulatedDispatcher } from './simulated-dispatcher.ts';
+import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
+
+export interface RunOptions {
+  /** UTC, like `2026-11-20T09:07:03Z`. */
+  readonly start?: string;
+  /** Instead of a clock of its own that shows `start`. */
+  readonly clock?: VirtualClock;
+  /** Names are read only if `--names.refresh` is among them. */
+  readonly flags?: readonly string[];
+  readonly client: (clock: VirtualClock, observer: ClientObserver) => Client;
+  readonly memory?: ExporterOptions['memory'];
+}
+
+export interface RunningExporter {
+  readonly clock: VirtualClock;
+  readonly exporter: Exporter;
+  readonly log: RecordingLog;
+  /** The page, without the exporter's own metrics. */
+  text(): string;
+  /** The same, read strictly. */
+  page(): Exposition;
+  /** A value of the exporter's own metrics: that of the line that begins so; undefined where there is none. */
+  self(line: string): Promise<number | undefined>;
+  /** Lets time pass until UTC reads this. */
+  until(utc: string): Promise<void>;
+  minutes(count: number): Promise<void>;
+  end(): Promise<void>;
+}
+
+export function runExporter({ start, clock: given, flags = [], client, memory }: RunOptions): RunningExporter {
+  const clock = given ?? createVirtualClock(start === undefined ? {} : { start: Date.parse(start) });
+  const named = flags.some((flag) => flag.startsWith('--names.refresh='));
+  const parsed = parseSettings(['demo', ...(named ? [] : ['--names.refresh=0']), ...flags], {});
+  if (!('settings' in parsed)) throw new Error(JSON.stringify(parsed));
+  const log = recordingLog();
+  const exporter = createExporter({
+    settings: parsed.settings,
+    clock,
+    log,
+    version: '0',
+    revision: '0',
+    processMetrics: false,
+    client: (observer) => client(clock, observer),
+    // At once: zlib's threads know nothing of this clock.
+    compress: async (text) => ({
+      bytes: deflateRawSync(text, { level: 1, finishFlush: constants.Z_SYNC_FLUSH }),
+      length: text.length,
+      crc: crc32(text),
+    }),
+    ...(memory === undefined ? {} : { memory }),
+  });
+  const stop = new AbortController();
+  // Every poller waits on it.
+  setMaxListeners(0, stop.signal);
+  const run = exporter.run(stop.signal).catch((error: unknown) => {
+    if (!stop.signal.aborted) throw error;
+  });
+  const text = () => Buffer.concat([...exporter.page.current().plain]).toString();
+  return {
+    clock,
+    exporter,
+    log,
+    text,
+    page: () => parseExposition(text()),
+    async self(line) {
+      const own = await exporter.self.text();
+      parseExposition(own);
+      const found = own.split('\n').find((each) => each.startsWith(line));
+      return found === undefined ? undefined : Number(found.split(' ').at(-1));
+    },
+    until: (utc) => clock.runUntil(Date.parse(utc)),
+    minutes: (count) => clock.advance(count * 60_000),
+    async end() {
+      stop.abort();
+      await clock.drain();
+      await run;
+    },
+  };
+}
+
+/** What is simulated, and how the exporter of it runs. */
+export interface SimulationOptions extends Omit<DispatcherOptions, 'clock'>, Pick<RunOptions, 'flags'> {
+  /** UTC, like `2026-11-20T09:07:03Z`. */
+  readonly start: string;
+}
+
+/** With the real client on a simulated organization. */
+export function runSimulated({
+  start,
+  flags = [],
+  ...simulation
+}: SimulationOptions): RunningExporter & { readonly dispatcher: SimulatedDispatcher } {
+  const clock = createVirtualClock({ start: Date.parse(start) });
+  const dispatcher = new SimulatedDispatcher({ ...simulation, clock });
+  const running = runExporter({
+    clock,
+    flags,
+    client: (_, observer) => simulatedClient({ dispatcher, clock, observer }),
+  });
+  return { ...running, dispatcher };
+}

@@ -1,0 +1,41 @@
+/** The real client with the simulated organization's key and without chance: for tests, proof, soak and benchmarks. */
+import type { Dispatcher } from 'undici';
+import type { Clock } from '../../src/clock.ts';
+import { createBudget } from '../../src/openai/budget.ts';
+import { type Client, type ClientObserver, createClient } from '../../src/openai/client.ts';
+import { fixedKey } from '../../src/openai/key.ts';
+import { simulatedKey } from '../../src/simulation/api.ts';
+
+export interface SimulatedClientOptions {
+  readonly dispatcher: Dispatcher;
+  readonly clock: Clock;
+  readonly observer?: ClientObserver;
+  readonly baseUrl?: URL;
+  readonly maxPerMinute?: number;
+  readonly timeoutMs?: number;
+  readonly random?: () => number;
+}
+
+const nobody: ClientObserver = { attempt: () => {}, retry: () => {} };
+
+export function simulatedClient({
+  dispatcher,
+  clock,
+  observer = nobody,
+  baseUrl = new URL('http://simulated/v1'),
+  maxPerMinute = 60,
+  timeoutMs = 30_000,
+  random = () => 0.5,
+}: SimulatedClientOptions): Client {
+  return createClient({
+    baseUrl,
+    key: fixedKey(simulatedKey),
+    dispatcher,
+    budget: createBudget({ clock, maxPerMinute }),
+    clock,
+    random,
+    timeoutMs,
+    userAgent: 'test',
+    observer,
+  });
+}
