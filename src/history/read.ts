@@ -6,7 +6,7 @@ import { ApiError, type Reason } from '../openai/errors.ts';
 import type { Filters } from '../openai/query.ts';
 import { type PageSizes, readBuckets } from '../openai/read.ts';
 import { createBreather } from '../poll/breather.ts';
-import { type Bucket, collectInSteps } from '../usage/bucket.ts';
+import { type Bucket, collectBucket } from '../usage/bucket.ts';
 import type { FieldTable } from '../usage/fields.ts';
 import { bucketEnd, settleDelayOf } from '../usage/windows.ts';
 import type { Journal } from './journal.ts';
@@ -117,7 +117,7 @@ async function* pagesOf(
     const collected: Bucket[] = [];
     for (const raw of page.buckets) {
       if (raw.start !== expected) throw missing(endpoint, expected);
-      const collecting = collectInSteps(raw, width, page.readAt, settleDelay, groups, fields);
+      const collecting = collectBucket(raw, width, page.readAt, settleDelay, groups, fields);
       let state = collecting.next();
       for (; state.done !== true; state = collecting.next()) await breather.breathe();
       const bucket = state.value;

@@ -32,7 +32,7 @@ export function apiSection(account: Account, options: RecentOptions): Section {
 
 /** Brings the counters up to date and renders, with pauses in both. */
 export function* advanceAndRender(view: View, kept: KeptParts, now: number, elapsed: number): Generator<Rendered> {
-  for (const _ of view.book?.advanceInSteps(now, elapsed) ?? []) yield pause;
+  for (const _ of view.book?.advance(now, elapsed) ?? []) yield pause;
   yield* renderApi(view, kept);
 }
 

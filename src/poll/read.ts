@@ -5,7 +5,7 @@ import type { Client } from '../openai/client.ts';
 import type { Filters } from '../openai/query.ts';
 import { type PageSizes, readBuckets } from '../openai/read.ts';
 import type { Account } from '../usage/account.ts';
-import { type Bucket, collectInSteps } from '../usage/bucket.ts';
+import { type Bucket, collectBucket } from '../usage/bucket.ts';
 import type { Ledger } from '../usage/ledger.ts';
 import type { Span } from '../usage/plan.ts';
 import { settleDelayOf } from '../usage/windows.ts';
@@ -77,7 +77,7 @@ export async function readSpan(
     });
     for await (const page of pages) {
       for (const raw of page.buckets) {
-        const steps = collectInSteps(raw, span.width, page.readAt, settleDelay, groups, fields);
+        const steps = collectBucket(raw, span.width, page.readAt, settleDelay, groups, fields);
         let step = steps.next();
         for (; step.done !== true; step = steps.next()) await breather.breathe();
         if (step.value !== undefined) collected.push(step.value);

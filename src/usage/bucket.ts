@@ -6,7 +6,7 @@ import type { Width } from '../openai/catalogue.ts';
 import type { RawBucket, RawLabel } from '../openai/page.ts';
 import type { FieldTable } from './fields.ts';
 import type { GroupTable } from './groups.ts';
-import { atOnce, type Steps } from './steps.ts';
+import type { Steps } from './steps.ts';
 import { bucketEnd } from './windows.ts';
 
 /** A column of numbers. Most counts have a form of half the size; others do not, and lose nothing. */
@@ -49,37 +49,29 @@ export function isNonZeroDecimal(text: string): boolean {
   return nonZeroDigit.test(text);
 }
 
-/** What a returned bucket is collected with: when its read began and the settle delay, in milliseconds. */
-type Collecting = [
+/** Rows that are looked at between two pauses. */
+const stretch = 1_000;
+
+/**
+ * Sums the rows of a returned bucket by group. Undefined for one that is narrower than its width although it has
+ * ended: a query that is not aligned gives such, and it says nothing about the whole.
+ * @param readAt when its read began, in milliseconds
+ * @param settleDelay in milliseconds
+ */
+export function* collectBucket(
   raw: RawBucket,
   width: Width,
   readAt: number,
   settleDelay: number,
   groups: GroupTable,
   fields: FieldTable,
-];
-
-/**
- * Sums the rows of a returned bucket by group. Undefined for one that is narrower than its width although it has
- * ended: a query that is not aligned gives such, and it says nothing about the whole.
- */
-export function collectBucket(...given: Collecting): Bucket | undefined {
-  return atOnce(collectInSteps(...given));
-}
-
-/** Rows that are looked at between two pauses. */
-const stretch = 1_000;
-
-/** As `collectBucket`, with a pause after every thousand rows, for buckets of many. */
-export function* collectInSteps(
-  ...[raw, width, readAt, settleDelay, groups, fields]: Collecting
 ): Steps<Bucket | undefined> {
   const end = bucketEnd(raw.start, width);
   const whole = raw.end === end;
   const open = readAt < end * 1_000 && raw.end < end;
   if (!whole && !open) return undefined;
 
-  if (raw.rows > groups.room) yield* groups.admitInSteps(tuplesOf(raw));
+  if (raw.rows > groups.room) yield* groups.admit(tuplesOf(raw));
   const slots = new Map<number, number>();
   const slotOf = (group: number): number => {
     const known = slots.get(group);

@@ -4,7 +4,7 @@
  */
 import { Grid } from './grid.ts';
 import type { Ledger } from './ledger.ts';
-import { atOnce, type Steps } from './steps.ts';
+import type { Steps } from './steps.ts';
 import { flowFields, Totals } from './totals.ts';
 import { hour } from './windows.ts';
 
@@ -76,19 +76,12 @@ export class CounterBook {
 
   /**
    * Brings what is shown up to the totals, as far as the rules allow. To be called just before it is rendered: a
-   * zero counts as shown from then on.
+   * zero counts as shown from then on. It goes by what the ledger held when it began, and must come to its end before
+   * anything is shown.
    * @param now UTC in milliseconds: nothing that has not ended by then is summed
    * @param elapsed monotonic milliseconds: a zero is held that long for a scraper, whatever the clock does
    */
-  advance(now: number, elapsed: number): void {
-    atOnce(this.advanceInSteps(now, elapsed));
-  }
-
-  /**
-   * As `advance`, with pauses. It goes by what the ledger held when it began, and must come to its end before
-   * anything is shown.
-   */
-  *advanceInSteps(now: number, elapsed: number): Steps<void> {
+  *advance(now: number, elapsed: number): Steps<void> {
     this.#openedAt ??= elapsed;
     if (this.#previous !== undefined && elapsed >= this.#openedAt + farewell) {
       this.#previous = undefined;
@@ -102,7 +95,7 @@ export class CounterBook {
     this.#nextChange = Number.POSITIVE_INFINITY;
     const complete = this.ledger.coveredThrough(this.until) >= this.until;
 
-    const totals = yield* this.#totals.upToInSteps(Math.min(this.until, Math.ceil(now / 1_000)));
+    const totals = yield* this.#totals.upTo(Math.min(this.until, Math.ceil(now / 1_000)));
     let pending = false;
     for (const field of this.flows) {
       if (this.#advanceField(field, { size, used: used.column(field, size), total: totals[field] }, opening, elapsed))

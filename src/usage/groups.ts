@@ -7,7 +7,7 @@
  */
 import type { RawLabel } from '../openai/page.ts';
 import { foldedValue, labelValue } from './labels.ts';
-import { atOnce, type Steps } from './steps.ts';
+import type { Steps } from './steps.ts';
 import { type Tuple, TuplePool } from './tuples.ts';
 
 const separator = '\u0000';
@@ -99,14 +99,10 @@ export class GroupTable {
 
   /**
    * Admits tuples in the order of their labels as far as there is room, so that which of several newcomers are
-   * folded does not depend on the order of the rows.
+   * folded does not depend on the order of the rows. Of however many newcomers, it holds about twice as many as there
+   * is room for.
    */
-  admit(tuples: Iterable<readonly RawLabel[]>): void {
-    atOnce(this.admitInSteps(tuples));
-  }
-
-  /** As `admit`, with pauses; of however many newcomers, it holds about twice as many as there is room for. */
-  *admitInSteps(tuples: Iterable<readonly RawLabel[]>): Steps<void> {
+  *admit(tuples: Iterable<readonly RawLabel[]>): Steps<void> {
     if (this.room <= 0) return;
     let newcomers = new Map<string, readonly RawLabel[]>();
     const keepFirst = () => {

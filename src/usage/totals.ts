@@ -3,7 +3,7 @@ import type { Width } from '../openai/catalogue.ts';
 import type { Bucket } from './bucket.ts';
 import { cover } from './cover.ts';
 import type { Ledger } from './ledger.ts';
-import { atOnce, type Steps } from './steps.ts';
+import type { Steps } from './steps.ts';
 
 /** By field index; by group id. A group past the end of a column has a total of 0. */
 export type Columns = readonly Float64Array[];
@@ -29,13 +29,11 @@ export class Totals {
     this.#flows = flowFields(ledger);
   }
 
-  /** Sums of the settled buckets from the anchor to `to`, in seconds. */
-  upTo(to: number): Columns {
-    return atOnce(this.upToInSteps(to));
-  }
-
-  /** As `upTo`, with pauses; what is put into the ledger meanwhile is not counted. */
-  *upToInSteps(to: number): Steps<Columns> {
+  /**
+   * Sums of the settled buckets from the anchor to `to`, in seconds. What is put into the ledger during its pauses is
+   * not counted.
+   */
+  *upTo(to: number): Steps<Columns> {
     const covering = [...cover(this.#ledger.settled, this.#ledger.anchor, to)];
     let sums: Columns = [];
     let end = 0;

@@ -12,6 +12,7 @@ import { Ledger } from '../../src/usage/ledger.ts';
 import { recent } from '../../src/usage/recent.ts';
 import { bucketAt, hour, minute } from '../../src/usage/windows.ts';
 import { endpointNamed, rawBucket, seconds } from '../helpers/rows.ts';
+import { atOnce } from '../helpers/steps.ts';
 
 const endpoint = endpointNamed('embeddings');
 const anchor = seconds('2026-05-01T00:00Z');
@@ -60,7 +61,7 @@ test('a page made in slices, while buckets come in, is that made at once, byte f
       });
       const until = seconds('2026-06-01T00:00Z');
       const newBook = () => new CounterBook({ ledger, opening, zeroHold: 2 * minute, until });
-      const [book, bookAtOnce] = [newBook(), newBook()];
+      const [book, wholeBook] = [newBook(), newBook()];
       const takeIn = ({ width, back, first, count, value, unknown }: Put) => {
         const rows = Array.from({ length: count }, (_, row) => ({
           labels: [`model ${first + row}`],
@@ -68,11 +69,11 @@ test('a page made in slices, while buckets come in, is that made at once, byte f
         }));
         const at = bucketAt(time.now, width) - back * widthSeconds[width];
         const raw = rawBucket(width, at, rows);
-        const bucket = collectBucket(raw, width, time.now, settleDelay, ledger.groups, ledger.fields);
+        const bucket = atOnce(collectBucket(raw, width, time.now, settleDelay, ledger.groups, ledger.fields));
         if (bucket !== undefined) ledger.put(bucket);
       };
 
-      let atOnce = '';
+      let whole = '';
       const kept = new KeptParts();
       const section: Section = {
         name: 'embeddings',
@@ -81,9 +82,9 @@ test('a page made in slices, while buckets come in, is that made at once, byte f
           const { shown } = recent({ endpoint, settleDelay, interval: () => minute }, held, now);
           const view = { ledger, series: ledger.seriesNow(), shown, book, settleDelayMinutes: 15 };
           // Its own book, which is never interrupted.
-          bookAtOnce.advance(now, elapsed);
-          const parts = renderApi({ ...view, book: bookAtOnce }, new KeptParts());
-          atOnce = [...parts].map(({ text }) => text).join('');
+          atOnce(wholeBook.advance(now, elapsed));
+          const parts = renderApi({ ...view, book: wholeBook }, new KeptParts());
+          whole = [...parts].map(({ text }) => text).join('');
           return { parts: advanceAndRender(view, kept, now, elapsed), until: never, untilElapsed: never };
         },
       };
@@ -105,9 +106,9 @@ test('a page made in slices, while buckets come in, is that made at once, byte f
         publisher.changed(section.name);
         await publisher.publish();
         const page = publisher.current();
-        expect(Buffer.concat([...page.plain]).toString() === atOnce).toBe(true);
-        expect(Buffer.concat([...page.gzip]).toString() === atOnce).toBe(true);
-        expect(publisher.series()).toBe((atOnce.match(/^[a-z]/gm) ?? []).length);
+        expect(Buffer.concat([...page.plain]).toString() === whole).toBe(true);
+        expect(Buffer.concat([...page.gzip]).toString() === whole).toBe(true);
+        expect(publisher.series()).toBe((whole.match(/^[a-z]/gm) ?? []).length);
       }
     }),
     {
@@ -130,7 +131,7 @@ test('what has not changed is not rendered again', () => {
   const ledger = new Ledger({ endpoint, dimensions: ['model'], maxGroups: 10, anchor, clock: { now: () => start } });
   const bucketOf = (at: number) => {
     const raw = rawBucket('1m', at, [{ labels: ['m'], fields: { input_tokens: 1, num_model_requests: 1 } }]);
-    const bucket = collectBucket(raw, '1m', start, settleDelay, ledger.groups, ledger.fields);
+    const bucket = atOnce(collectBucket(raw, '1m', start, settleDelay, ledger.groups, ledger.fields));
     if (bucket === undefined) throw new Error('it is whole');
     ledger.put(bucket);
     return bucket;

@@ -8,6 +8,7 @@ import { DaySums, monthDays, monthsAt } from '../../src/usage/months.ts';
 import type { Span } from '../../src/usage/plan.ts';
 import { endpointNamed, rawBucket, seconds } from '../helpers/rows.ts';
 import { propertyRuns, propertyTimeout } from '../helpers/runs.ts';
+import { atOnce } from '../helpers/steps.ts';
 
 const costs = endpointNamed('costs');
 const day = 86_400;
@@ -57,7 +58,7 @@ function live(begin: number, steps: readonly Step[]) {
           units: { amount_value: 'usd' },
         },
       ]);
-      const bucket = collectBucket(raw, '1d', time.now, settleDelay, ledger.groups, ledger.fields);
+      const bucket = atOnce(collectBucket(raw, '1d', time.now, settleDelay, ledger.groups, ledger.fields));
       if (bucket === undefined) continue;
       buckets.push(bucket);
       of.set(start, cents);

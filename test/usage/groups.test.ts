@@ -7,6 +7,7 @@ import { GroupTable } from '../../src/usage/groups.ts';
 import { labelValue } from '../../src/usage/labels.ts';
 import { endpointNamed, rawBucket, seconds } from '../helpers/rows.ts';
 import { propertyRuns, propertyTimeout } from '../helpers/runs.ts';
+import { atOnce } from '../helpers/steps.ts';
 
 vi.setConfig({ testTimeout: propertyTimeout });
 
@@ -90,7 +91,7 @@ describe('groups', () => {
           .map(({ text }) => text);
         const admitted = [texts, shuffled].map((order) => {
           const table = new GroupTable(['a'], most);
-          table.admit(order.map((text) => [text]));
+          atOnce(table.admit(order.map((text) => [text])));
           return Array.from({ length: table.size }, (_, id) => table.text(id)).sort();
         });
         expect(admitted[0]).toEqual(admitted[1]);
@@ -111,17 +112,19 @@ describe('groups', () => {
         const groups = new GroupTable(['model'], most);
         const fields = new FieldTable(endpoint);
         buckets.forEach((each, index) => {
-          const bucket = collectBucket(
-            rawBucket(
+          const bucket = atOnce(
+            collectBucket(
+              rawBucket(
+                '1m',
+                start + index * 60,
+                each.map(([model, tokens]) => ({ labels: [`m${model}`], fields: { input_tokens: tokens } })),
+              ),
               '1m',
-              start + index * 60,
-              each.map(([model, tokens]) => ({ labels: [`m${model}`], fields: { input_tokens: tokens } })),
+              (start + 7_200) * 1_000,
+              0,
+              groups,
+              fields,
             ),
-            '1m',
-            (start + 7_200) * 1_000,
-            0,
-            groups,
-            fields,
           );
           const sum = [...(bucket?.numbers.get(0) ?? [])].reduce((a, b) => a + (Number.isNaN(b) ? 0 : b), 0);
           expect(sum).toBe(each.reduce((a, [, tokens]) => a + tokens, 0));

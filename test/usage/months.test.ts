@@ -6,6 +6,7 @@ import { Ledger } from '../../src/usage/ledger.ts';
 import { DaySums, MonthSums, monthDays, monthsAt } from '../../src/usage/months.ts';
 import { endpointNamed, rawBucket, seconds } from '../helpers/rows.ts';
 import { propertyRuns, propertyTimeout } from '../helpers/runs.ts';
+import { atOnce } from '../helpers/steps.ts';
 
 const costs = endpointNamed('costs');
 const amount = costs.fields.findIndex(({ name }) => name === 'amount_value');
@@ -37,7 +38,7 @@ function dayOf(ledger: Ledger, start: number, spent: readonly Spent[]): Bucket {
       units: { amount_value: currency },
     })),
   );
-  const bucket = collectBucket(raw, '1d', (start + 86_400) * 1_000, 0, ledger.groups, ledger.fields);
+  const bucket = atOnce(collectBucket(raw, '1d', (start + 86_400) * 1_000, 0, ledger.groups, ledger.fields));
   if (bucket === undefined) throw new Error('not whole');
   return bucket;
 }
