@@ -2,7 +2,7 @@
 import { subscribe } from 'node:diagnostics_channel';
 import { systemClock } from '../src/clock.ts';
 import { createOrganization } from '../src/simulation/organization.ts';
-import { largeProfile, type Profile } from '../src/simulation/profile.ts';
+import { customProfile, type Profile } from '../src/simulation/profile.ts';
 import { startServer } from '../src/simulation/server.ts';
 import type { Served } from './messages.ts';
 
@@ -19,9 +19,21 @@ export interface OrganizationSize {
 const tenFields = [300, 0, 0, 120, 0, 0, 40, 90, 15, 0];
 const allFields = [300, 20, 10, 120, 8, 6, 40, 90, 15, 12];
 
+/** Many groups in completions and nothing else, a tenth of them active in a minute. */
+function largeProfile(groups: number): Profile {
+  return customProfile(1, {
+    groups: { completions: groups },
+    apis: ['completions'],
+    projects: 50,
+    models: 20,
+    activity: 0.1,
+    rhythm: false,
+  });
+}
+
 function profileOf({ groups, fields, demo = false }: OrganizationSize): Profile | 'demo' {
   if (demo) return 'demo';
-  const profile = largeProfile(1, groups);
+  const profile = largeProfile(groups);
   if (fields === 'mixed') return profile;
   const usage = [...profile.usage].map(([api, list]) => {
     const perRequest = fields === 'ten' ? tenFields : allFields;

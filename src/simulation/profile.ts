@@ -248,18 +248,6 @@ export function smallProfile(seed: number): Profile {
   return customProfile(seed, { groups: 4, rhythm: false });
 }
 
-/** Many groups in `api` and nowhere else, a tenth of them active in a minute: for benchmarks. */
-export function largeProfile(seed: number, groups: number, api = 'completions'): Profile {
-  return customProfile(seed, {
-    groups: { [api]: groups },
-    apis: [api],
-    projects: 50,
-    models: 20,
-    activity: 0.1,
-    rhythm: false,
-  });
-}
-
 /** Position of each of an endpoint's dimensions; throws when a profile names one that the catalogue lacks. */
 export function labelsFor(endpoint: Endpoint, values: Readonly<Record<string, Label>>): readonly Label[] {
   for (const name of Object.keys(values)) {
