@@ -1,10 +1,11 @@
 /** Clients that mean no good, or go about it slowly: they are bounded, and keep nobody away. */
+import { createServer as createHttpServer } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { silentLogger } from '../../src/log.ts';
 import { emptyPage } from '../../src/metrics/published.ts';
-import { createServer, type WebOptions, type WebServer } from '../../src/web/server.ts';
+import { createServer, type MakeServer, type WebOptions, type WebServer } from '../../src/web/server.ts';
 
 const sockets: Socket[] = [];
 afterEach(() => {
@@ -109,6 +110,34 @@ test('readers that do not read give their place up when others need it', async (
   expect(await answerTo(port, head)).toMatch(/^HTTP\/1\.1 503 /);
   time.now += 1;
   expect(await answerTo(port, head)).toMatch(/^HTTP\/1\.1 200 /);
+});
+
+describe('time', () => {
+  test('headers have 10 s, a request 15 s, and a connection that asks for nothing goes after 75 s', async () => {
+    const made: ReturnType<MakeServer>[] = [];
+    const makeServer: MakeServer = (options, listener) => {
+      const server = createHttpServer(options, listener);
+      made.push(server);
+      return server;
+    };
+    await serve({ makeServer });
+    expect(made).toMatchObject([
+      { headersTimeout: 10_000, requestTimeout: 15_000, keepAliveTimeout: 75_000, maxHeadersCount: 100 },
+    ]);
+  });
+
+  test.each([
+    ['headers', 'GET /metrics HTTP/1.1\r\nHost: a\r\nX-Slow: ', { headersTimeout: 20, requestTimeout: 60_000 }],
+    ['a request', 'GET /metrics HTTP/1.1\r\nHost: a\r\n', { headersTimeout: 20, requestTimeout: 20 }],
+    ['nothing at all', '', { headersTimeout: 20, requestTimeout: 20 }],
+  ])('%s that do not end are cut off when it is over', async (_, text, limits) => {
+    const makeServer: MakeServer = (options, listener) =>
+      createHttpServer({ ...options, ...limits, connectionsCheckingInterval: 10 }, listener);
+    const { port } = await serve({ makeServer });
+    const answer = await answerTo(port, text);
+    expect(answer).toMatch(/^HTTP\/1\.1 408 /);
+    expect(answer).not.toContain('own 1');
+  });
 });
 
 test('headers beyond a size are refused', async () => {
