@@ -77,7 +77,7 @@ export function createApp(options: AppOptions): Express {
       response.setHeader('Retry-After', '5');
       return answer(response, 503, 'Too many passwords are being checked.\n');
     }
-    response.setHeader('WWW-Authenticate', 'Basic realm="openai-usage-exporter", charset="UTF-8"');
+    response.setHeader('WWW-Authenticate', 'Basic realm="metrics", charset="UTF-8"');
     answer(response, 401, 'A user and password are needed.\n');
   };
   const get = (path: string, ...handlers: ((request: Request, response: Response, next: NextFunction) => unknown)[]) =>

@@ -361,7 +361,7 @@ test('who is not authorized sees the health routes alone', async () => {
     expect([path, refused.status, refused.headers['www-authenticate']]).toEqual([
       path,
       401,
-      'Basic realm="openai-usage-exporter", charset="UTF-8"',
+      'Basic realm="metrics", charset="UTF-8"',
     ]);
     expect((await ask(path, 'GET', { Authorization: 'Basic eDp5' })).status).toBe(200);
   }
