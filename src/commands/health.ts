@@ -4,7 +4,8 @@ import { request as requestHttps } from 'node:https';
 import { connect } from 'node:tls';
 import type { Clock } from '../clock.ts';
 import { formatAddress, type ListenAddress } from '../settings/listen-address.ts';
-import { requiresCertificate, type WebConfig } from '../settings/web-config.ts';
+import { requiresCertificate } from '../settings/tls-section.ts';
+import type { WebConfig } from '../settings/web-config.ts';
 
 export interface HealthOptions {
   /** Where the exporter listens; the wildcards are asked over loopback. */

@@ -9,6 +9,7 @@ import { noWebConfig } from '../settings/web-config.ts';
 import { createBasicAuth } from '../web/basic-auth.ts';
 import { createBcrypt } from '../web/bcrypt.ts';
 import { createLiveConfig, isOpen, type LiveConfig } from '../web/live-config.ts';
+import { createRateCounter } from '../web/rate-limit.ts';
 import { createServer } from '../web/server.ts';
 import { tlsServer } from '../web/tls.ts';
 
@@ -43,6 +44,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const { tls } = live.current();
   const bcrypt = createBcrypt();
   const isAllowed = createBasicAuth(() => live.current().users, bcrypt);
+  const countRequest = createRateCounter();
   const server = createServer({
     page: exporter.page,
     self: () => exporter.self.text(),
@@ -54,6 +56,10 @@ export async function serve(options: ServeOptions): Promise<void> {
     log,
     clock: wallClock,
     authorize: ({ headers }) => live.current().users.size === 0 || isAllowed(headers.authorization),
+    delay: () => {
+      const { rateLimit } = live.current();
+      return rateLimit === undefined ? 0 : countRequest(rateLimit, wallClock.monotonic());
+    },
     headers: () => live.current().headers,
     ...(tls === undefined ? {} : { makeServer: tlsServer(live, tls) }),
   });

@@ -28,6 +28,8 @@ export interface AppOptions {
   readonly telemetryPath: string;
   /** Everybody may, if not given. */
   readonly authorize?: Authorize;
+  /** Counts a request, and gives the milliseconds after which it may come again; 0 if it may be answered. */
+  readonly delay?: () => number;
   /** Of every answer; they replace ours of the same name. */
   readonly headers?: () => Readonly<Record<string, string>>;
   /** A scrape was turned away because of `maxRequests`. */
@@ -49,7 +51,7 @@ const closedPolicy = "default-src 'none'; frame-ancestors 'none'";
 const noHeaders: NonNullable<AppOptions['headers']> = () => ({});
 
 export function createApp(options: AppOptions): Express {
-  const { authorize = () => true, headers = noHeaders, telemetryPath, log } = options;
+  const { authorize = () => true, delay = () => 0, headers = noHeaders, telemetryPath, log } = options;
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -71,6 +73,11 @@ export function createApp(options: AppOptions): Express {
   });
 
   const guard = async (request: Request, response: Response, next: NextFunction) => {
+    const wait = delay();
+    if (wait > 0) {
+      response.setHeader('Retry-After', Math.ceil(wait / 1_000));
+      return answer(response, 429, 'Too many requests.\n');
+    }
     const verdict = await authorize(request);
     if (verdict === true) return next();
     if (verdict === 'busy') {

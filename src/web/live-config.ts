@@ -5,7 +5,8 @@
 import { statSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import { type LoadedWebConfig, loadWebConfig, requiresCertificate, type WebConfig } from '../settings/web-config.ts';
+import { requiresCertificate } from '../settings/tls-section.ts';
+import { type LoadedWebConfig, loadWebConfig, type WebConfig } from '../settings/web-config.ts';
 
 export interface LiveConfig {
   current(): WebConfig;

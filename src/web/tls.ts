@@ -2,7 +2,8 @@
 import type { RequestListener, Server, ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { TLSSocket } from 'node:tls';
-import { type ClientAuth, requiresCertificate, verifies, type WebConfig } from '../settings/web-config.ts';
+import { requiresCertificate, type TlsConfig, verifies } from '../settings/tls-section.ts';
+import { hasName } from './client-names.ts';
 import type { LiveConfig } from './live-config.ts';
 
 /** Milliseconds in which a client must have agreed on a key. */
@@ -11,7 +12,7 @@ const handshakeTimeout = 10_000;
 /** @param tls of the configuration at the start */
 export function tlsServer(
   live: LiveConfig,
-  tls: NonNullable<WebConfig['tls']>,
+  tls: TlsConfig,
 ): (options: ServerOptions, listener: RequestListener) => Server {
   return (options, listener) => {
     let inUse = tls;
@@ -35,14 +36,15 @@ export function tlsServer(
     });
     // Before anything of a request is read.
     server.prependListener('secureConnection', (socket) => {
-      if (!isWelcome(socket, inUse.clientAuth)) socket.destroy();
+      if (!isWelcome(socket, inUse)) socket.destroy();
     });
     return server;
   };
 }
 
-function isWelcome(socket: TLSSocket, clientAuth: ClientAuth): boolean {
-  const given = Object.keys(socket.getPeerCertificate()).length > 0;
-  if (!given) return !requiresCertificate(clientAuth);
-  return !verifies(clientAuth) || socket.authorized;
+function isWelcome(socket: TLSSocket, { clientAuth, clientNames }: TlsConfig): boolean {
+  const certificate = socket.getPeerX509Certificate();
+  if (certificate === undefined) return !requiresCertificate(clientAuth);
+  if (verifies(clientAuth) && !socket.authorized) return false;
+  return clientNames === undefined || hasName(certificate, clientNames);
 }

@@ -7,6 +7,8 @@ import { loadWebConfig } from '../../src/settings/web-config.ts';
 import { certificate } from '../helpers/web-config.ts';
 
 const hash = '$2b$04$qySQinTWQ6boKHkav1tyuOZsY5sxfH5mMJZR1b7KRP25HndIL3MZK';
+/** As a block of text under a key of a section. */
+const inline = (name: string) => `|\n${readFileSync(certificate(name), 'utf8').replaceAll(/^(?=.)/gm, '    ')}`;
 const pair = `cert_file: ${certificate('localhost/cert.pem')}\n  key_file: ${certificate('localhost/key.pem')}`;
 
 /** The text as the file; the certificates are real. */
@@ -24,7 +26,7 @@ function mistakesIn(text: string): readonly string[] {
 
 test.each(['', '# nothing\n', '{}'])('nothing is a configuration, too: %j', (text) => {
   expect(load(text)).toEqual({
-    config: { tls: undefined, headers: {}, users: new Map() },
+    config: { tls: undefined, headers: {}, users: new Map(), rateLimit: undefined },
     files: ['/etc/exporter/web.yml'],
   });
 });
@@ -35,6 +37,7 @@ tls_server_config:
   ${pair}
   client_auth_type: RequireAndVerifyClientCert
   client_ca_file: ${certificate('clients/ca.pem')}
+  client_allowed_sans: [prometheus.example.test, 2001:db8::7, ops@example.test, "spiffe://a/b%20c"]
   min_version: TLS12
   max_version: TLS13
   cipher_suites: [TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256]
@@ -45,6 +48,10 @@ http_server_config:
   headers:
     Strict-Transport-Security: max-age=31536000
     X-Frame-Options: deny
+    X-XSS-Protection: 0
+rate_limit:
+  interval: 1m30s
+  burst: 20
 basic_auth_users:
   prometheus: ${hash}
   "a.b c": ${hash}
@@ -60,8 +67,14 @@ basic_auth_users:
           honorCipherOrder: false,
         },
         clientAuth: 'RequireAndVerifyClientCert',
+        clientNames: ['prometheus.example.test', '2001:db8::7', 'ops@example.test', 'spiffe://a/b%20c'],
       },
-      headers: { 'Strict-Transport-Security': 'max-age=31536000', 'X-Frame-Options': 'deny' },
+      headers: {
+        'Strict-Transport-Security': 'max-age=31536000',
+        'X-Frame-Options': 'deny',
+        'X-XSS-Protection': '0',
+      },
+      rateLimit: { interval: 90_000, burst: 20 },
       users: new Map([
         ['prometheus', hash],
         ['a.b c', hash],
@@ -85,17 +98,38 @@ test.each<[string, string, readonly string[]]>([
   ],
   [
     'several mistakes at once',
-    'tls_server_config: { cert_file: a, max_version: TLS9 }\nhttp_server_config: { http2: true }',
+    'tls_server_config: { cert_file: "", max_version: TLS9 }\nhttp_server_config: { http2: maybe }',
     [
-      'tls_server_config.key_file: is missing',
+      'tls_server_config.cert_file: must be the path of a file',
       'tls_server_config.max_version: must be TLS12 or TLS13',
-      'http_server_config.http2: only HTTP/1.1 is spoken here: false, or leave it out',
+      'http_server_config.http2: must be true or false',
+    ],
+  ],
+  [
+    'TLS without certificate and key',
+    'tls_server_config: {}',
+    [
+      'tls_server_config.cert_file: is missing, and cert is, too',
+      'tls_server_config.key_file: is missing, and key is, too',
+    ],
+  ],
+  [
+    'a certificate that is given twice',
+    `tls_server_config:\n  ${pair}\n  cert: ${inline('localhost/cert.pem')}`,
+    ['tls_server_config.cert: cert_file says it, too; leave one of them out'],
+  ],
+  [
+    'a path where the certificate itself belongs',
+    'tls_server_config: { cert: cert.pem, key: hunter2 }',
+    [
+      'tls_server_config.cert: must be PEM, from -----BEGIN on',
+      'tls_server_config.key: must be PEM, from -----BEGIN on',
     ],
   ],
   [
     'a version that is too old for anybody',
     `tls_server_config:\n  ${pair}\n  min_version: TLS10`,
-    ['tls_server_config.min_version: must be TLS12 or TLS13'],
+    ['tls_server_config.min_version: must be TLS12 or TLS13: older versions are broken, and not spoken here'],
   ],
   [
     'versions the wrong way round',
@@ -106,6 +140,16 @@ test.each<[string, string, readonly string[]]>([
     'a password in the clear',
     'basic_auth_users: { alice: hunter2 }',
     ['basic_auth_users.alice: must be a bcrypt hash with a cost from 4 to 15, as `htpasswd -nB` makes it'],
+  ],
+  [
+    'a number in the place of text, and a word in the place of a list',
+    'tls_server_config: { cert_file: 5, key: 6, client_allowed_sans: a, cipher_suites: a }',
+    [
+      'tls_server_config.cert_file: must be text',
+      'tls_server_config.key: must be text',
+      'tls_server_config.client_allowed_sans: must be a list',
+      'tls_server_config.cipher_suites: must be a list',
+    ],
   ],
   ['a list in the place of keys', '[1, 2]', ['must be keys and values']],
   ['the same key twice', 'basic_auth_users: {}\nbasic_auth_users: {}', ['no YAML: DUPLICATE_KEY in line 2']],
@@ -136,17 +180,119 @@ test.each<[string, string, readonly string[]]>([
     ],
   ],
   [
+    'a client CA without a certificate',
+    `tls_server_config:\n  ${pair}\n  client_auth_type: VerifyClientCertIfGiven\n  client_ca_file: ${certificate('clients/client-key.pem')}`,
+    ['tls_server_config.client_ca_file: holds no certificate'],
+  ],
+  [
+    'names of clients that anybody could take',
+    `tls_server_config:\n  ${pair}\n  client_auth_type: RequireAnyClientCert\n  client_allowed_sans: [a.example]`,
+    [
+      'tls_server_config.client_allowed_sans: does nothing with client_auth_type RequireAnyClientCert; a certificate is checked with RequireAndVerifyClientCert',
+    ],
+  ],
+  [
+    'no names of clients',
+    `tls_server_config:\n  ${pair}\n  client_allowed_sans: []`,
+    ['tls_server_config.client_allowed_sans: must name somebody'],
+  ],
+  ...['a, DNS:b', '"a', 'a b', '', 'fe80::1%eth0', 'ä.example'].map((name): [string, string, readonly string[]] => [
+    `the name ${JSON.stringify(name)} of a client`,
+    `tls_server_config:\n  ${pair}\n  client_allowed_sans: [a.example, ${JSON.stringify(name)}]`,
+    [
+      'tls_server_config.client_allowed_sans.1: must be a host name, an address, an e-mail address or a URI, without spaces, quotes and commas',
+    ],
+  ]),
+  [
     'a header of two lines',
     'http_server_config: { headers: { X-XSS-Protection: "0\\r\\nSet-Cookie: a" } }',
     ['http_server_config.headers.X-XSS-Protection: must be printable ASCII'],
   ],
   [
-    'a cipher suite of TLS 1.3, which cannot be chosen',
-    `tls_server_config:\n  ${pair}\n  cipher_suites: [TLS_AES_128_GCM_SHA256]`,
-    ['tls_server_config.cipher_suites.0: no cipher suite that can be chosen here'],
+    'a cipher suite or a curve that nobody knows, or nobody should use',
+    `tls_server_config:\n  ${pair}\n  cipher_suites: [TLS_RSA_WITH_RC4_128_SHA, constructor]\n  curve_preferences: [P-256]`,
+    [
+      'tls_server_config.cipher_suites.0: no cipher suite that can be chosen here',
+      'tls_server_config.cipher_suites.1: no cipher suite that can be chosen here',
+      'tls_server_config.curve_preferences.0: no curve that can be chosen here',
+    ],
   ],
+  [
+    'a limit with an unknown key',
+    'rate_limit: { interval: 1s, burts: 1 }',
+    ['rate_limit.burts: unknown key; did you mean burst?', 'rate_limit.burst: must be 1 or more'],
+  ],
+  ['a limit that lets nobody in', 'rate_limit: { interval: 1s, burst: 0 }', ['rate_limit.burst: must be 1 or more']],
+  ['a limit without a burst', 'rate_limit: { interval: 1s }', ['rate_limit.burst: must be 1 or more']],
+  [
+    'a limit without an interval',
+    'rate_limit: { burst: 20 }',
+    ['rate_limit.interval: must be a duration like 1s or 100ms, or 0 for no limit'],
+  ],
+  ...['1', '-1s', '[1s]', 'soon', '1.5s'].map((interval): [string, string, readonly string[]] => [
+    `the interval ${interval}`,
+    `rate_limit: { interval: ${interval}, burst: 1 }`,
+    ['rate_limit.interval: must be a duration like 1s or 100ms, or 0 for no limit'],
+  ]),
+  ...['-1', '1.5', 'many'].map((burst): [string, string, readonly string[]] => [
+    `the burst ${burst}`,
+    `rate_limit: { interval: 1s, burst: ${burst} }`,
+    ['rate_limit.burst: must be a whole number'],
+  ]),
 ])('%s is refused', (_, text, mistakes) => {
   expect(mistakesIn(text)).toEqual(mistakes);
+});
+
+test('certificates can stand in the file itself', () => {
+  const loaded = load(`
+tls_server_config:
+  cert: ${inline('localhost/cert.pem')}
+  key: ${inline('localhost/key.pem')}
+  client_ca: ${inline('clients/ca.pem')}
+  client_auth_type: RequireAndVerifyClientCert
+`);
+  const pem = (name: string) => readFileSync(certificate(name), 'utf8');
+  expect(loaded).toMatchObject({
+    config: {
+      tls: { context: { cert: pem('localhost/cert.pem'), key: pem('localhost/key.pem'), ca: pem('clients/ca.pem') } },
+    },
+    files: ['/etc/exporter/web.yml'],
+  });
+});
+
+test('a key that is none is refused by a code, for words of OpenSSL could repeat it', () => {
+  const [mistake, ...others] = mistakesIn(`
+tls_server_config:
+  cert: ${inline('localhost/cert.pem')}
+  key: "-----BEGIN PRIVATE KEY----- hunter2"
+`);
+  expect(mistake).toMatch(/^tls_server_config: certificate and key cannot be used: [A-Z0-9_]+$/);
+  expect(others).toEqual([]);
+});
+
+test.each([true, false])('what exporter-toolkit takes for the version of HTTP is taken: %s', (http2) => {
+  expect(load(`http_server_config: { http2: ${http2} }`)).toHaveProperty('config');
+});
+
+test('suites of TLS 1.3 are always on; with no other in the list, older versions have none', () => {
+  const ciphersWith = (suites: string) => {
+    const loaded = load(`tls_server_config:\n  ${pair}\n  cipher_suites: [${suites}]`);
+    return 'config' in loaded ? loaded.config.tls?.context.ciphers : loaded.mistakes;
+  };
+  const all = 'TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256';
+  expect(ciphersWith('')).toBeUndefined();
+  expect(ciphersWith('TLS_AES_128_GCM_SHA256')).toBe(all);
+  expect(ciphersWith('TLS_AES_128_GCM_SHA256, TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384')).toBe(
+    `${all}:ECDHE-RSA-AES256-GCM-SHA384`,
+  );
+});
+
+test.each(['{ interval: 0, burst: 0 }', '{ interval: "0" }', '{ interval: 0s, burst: 5 }'])('no limit: %s', (limit) => {
+  expect(load(`rate_limit: ${limit}`)).toHaveProperty('config.rateLimit', undefined);
+});
+
+test('a blank header leaves the one that is sent otherwise', () => {
+  expect(load('http_server_config: { headers: { Content-Security-Policy: "" } }')).toHaveProperty('config.headers', {});
 });
 
 test('more aliases than a file can mean are refused, and quickly', () => {

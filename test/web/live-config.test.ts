@@ -10,7 +10,7 @@ const users = (...names: readonly string[]): WebConfig => ({
 });
 const secured = (clientAuth: NonNullable<WebConfig['tls']>['clientAuth']): WebConfig => ({
   ...noWebConfig,
-  tls: { context: {}, clientAuth },
+  tls: { context: {}, clientAuth, clientNames: undefined },
 });
 
 function living(first: LoadedWebConfig) {
