@@ -5,10 +5,11 @@ import { statusOf } from '../exporter/status.ts';
 import type { Logger } from '../log.ts';
 import { formatAddress, isLoopback, type ListenAddress } from '../settings/listen-address.ts';
 import type { Settings } from '../settings/settings.ts';
-import { noWebConfig } from '../settings/web-config.ts';
+import { noWebConfig, type WebConfig } from '../settings/web-config.ts';
 import { createBasicAuth } from '../web/basic-auth.ts';
 import { createBcrypt } from '../web/bcrypt.ts';
-import { createLiveConfig, isOpen, type LiveConfig } from '../web/live-config.ts';
+import { warningsOf } from '../web/exposure.ts';
+import { createLiveConfig, type LiveConfig } from '../web/live-config.ts';
 import { createRateCounter } from '../web/rate-limit.ts';
 import { createServer } from '../web/server.ts';
 import { tlsServer } from '../web/tls.ts';
@@ -36,11 +37,16 @@ export interface ServeOptions {
 export async function serve(options: ServeOptions): Promise<void> {
   const { exporter, settings, clock, wallClock, log, version, revision, simulated, signal } = options;
   const startedAt = clock.now();
-  const { configFile } = settings.web;
+  const { configFile, listen } = settings.web;
+  let address = formatAddress(listen);
+  const warn = (config: WebConfig) => {
+    if (isLoopback(listen)) return;
+    for (const warning of warningsOf(config, { simulated })) log.warn(warning, { address });
+  };
   const live: LiveConfig =
     configFile === undefined
       ? { current: () => noWebConfig }
-      : createLiveConfig({ path: configFile, clock: wallClock, log });
+      : createLiveConfig({ path: configFile, clock: wallClock, log, changed: warn });
   const { tls } = live.current();
   const bcrypt = createBcrypt();
   const isAllowed = createBasicAuth(() => live.current().users, bcrypt);
@@ -63,17 +69,12 @@ export async function serve(options: ServeOptions): Promise<void> {
     headers: () => live.current().headers,
     ...(tls === undefined ? {} : { makeServer: tlsServer(live, tls) }),
   });
-  const bound = await server.listen(settings.web.listen);
-  const address = formatAddress(bound);
+  const bound = await server.listen(listen);
+  address = formatAddress(bound);
   log.info(`listening on ${address}: metrics at ${settings.web.telemetryPath}, status at /`, { address, version });
   options.listening?.(bound, tls !== undefined);
 
-  if (!simulated && !isLoopback(settings.web.listen) && isOpen(live.current())) {
-    log.warn(
-      'everybody who can reach this address can read usage, names and costs; set passwords with --web.config.file, or listen on 127.0.0.1 with --web.listen-address',
-      { address },
-    );
-  }
+  warn(live.current());
 
   try {
     await exporter.run(signal);

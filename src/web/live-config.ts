@@ -5,7 +5,6 @@
 import { statSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import { requiresCertificate } from '../settings/tls-section.ts';
 import { type LoadedWebConfig, loadWebConfig, type WebConfig } from '../settings/web-config.ts';
 
 export interface LiveConfig {
@@ -16,6 +15,8 @@ export interface LiveConfigOptions {
   readonly path: string;
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly log: Logger;
+  /** Told of each configuration that takes the place of another one. */
+  readonly changed?: (config: WebConfig) => void;
   readonly load?: (path: string) => LoadedWebConfig;
   /** Something that differs once the file is another one. */
   readonly version?: (file: string) => string;
@@ -26,7 +27,7 @@ const lookEvery = 1_000;
 
 /** @throws if the file cannot be used at the start; the message has all that is wrong with it */
 export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
-  const { path, clock, log, load = loadWebConfig, version = versionOf } = options;
+  const { path, clock, log, changed = () => {}, load = loadWebConfig, version = versionOf } = options;
   const versionsOf = (files: readonly string[]) => files.map(version).join('\n');
 
   function loadWithVersions() {
@@ -48,13 +49,15 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
       if (fixed !== undefined) throw new Error(`${path}: ${fixed} needs a restart`);
       ({ config, files, seen } = found);
       said = '';
-      log.info(`${path} has changed and is in use`);
     } catch (error) {
       // It is tried again at each look, for a certificate can come later than the file that names it.
       const message = error instanceof Error ? error.message : String(error);
       if (message !== said) log.error(`the web configuration has changed, but goes on as it was: ${message}`);
       said = message;
+      return;
     }
+    log.info(`${path} has changed and is in use`);
+    changed(config);
   }
 
   return {
@@ -76,10 +79,11 @@ function loaded(path: string, load: (path: string) => LoadedWebConfig) {
   return found;
 }
 
-/** What a server that listens cannot change. */
-function changeOfKind({ tls: before }: WebConfig, { tls: after }: WebConfig): string | undefined {
-  if ((before === undefined) !== (after === undefined)) return 'turning TLS on or off';
-  const asks = (tls: WebConfig['tls']) => tls !== undefined && tls.clientAuth !== 'NoClientCert';
+/** What a server that listens cannot change, and what it must not: an emptied file would open everything. */
+function changeOfKind(before: WebConfig, after: WebConfig): string | undefined {
+  if ((before.tls === undefined) !== (after.tls === undefined)) return 'turning TLS on or off';
+  if (before.users.size > 0 && after.users.size === 0) return 'turning passwords off';
+  const asks = ({ tls }: WebConfig) => tls !== undefined && tls.clientAuth !== 'NoClientCert';
   return asks(before) === asks(after) ? undefined : 'beginning or ceasing to ask for certificates of clients';
 }
 
@@ -91,9 +95,4 @@ function versionOf(file: string): string {
   } catch (error) {
     return error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
   }
-}
-
-/** Whether everybody who can connect may read everything. */
-export function isOpen({ tls, users }: WebConfig): boolean {
-  return users.size === 0 && !(tls !== undefined && requiresCertificate(tls.clientAuth));
 }

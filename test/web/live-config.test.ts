@@ -1,7 +1,7 @@
 /** A configuration that changes under a running process. */
 import { expect, test } from 'vitest';
 import { type LoadedWebConfig, noWebConfig, type WebConfig } from '../../src/settings/web-config.ts';
-import { createLiveConfig, isOpen } from '../../src/web/live-config.ts';
+import { createLiveConfig } from '../../src/web/live-config.ts';
 import { recordingLog } from '../helpers/recording-log.ts';
 
 const users = (...names: readonly string[]): WebConfig => ({
@@ -16,11 +16,13 @@ const secured = (clientAuth: NonNullable<WebConfig['tls']>['clientAuth']): WebCo
 function living(first: LoadedWebConfig) {
   const state = { loaded: first, versions: new Map<string, string>(), time: 0, loads: 0, looks: 0 };
   const log = recordingLog();
+  const changes: WebConfig[] = [];
   const make = () =>
     createLiveConfig({
       path: '/web.yml',
       clock: { monotonic: () => state.time },
       log,
+      changed: (config) => changes.push(config),
       load: () => {
         state.loads += 1;
         return state.loaded;
@@ -30,7 +32,7 @@ function living(first: LoadedWebConfig) {
         return state.versions.get(file) ?? 'first';
       },
     });
-  return { state, log, make };
+  return { state, log, changes, make };
 }
 
 test('is looked at once a second at most, and read when it has changed', () => {
@@ -49,13 +51,15 @@ test('is looked at once a second at most, and read when it has changed', () => {
 
 test('a certificate that changes is a change', () => {
   const before = { config: secured('NoClientCert'), files: ['/web.yml', '/cert.pem'] };
-  const { state, make } = living(before);
+  const { state, changes, make } = living(before);
   const live = make();
   const after = { ...before, config: secured('NoClientCert') };
   state.loaded = after;
   state.versions.set('/cert.pem', 'second');
   state.time += 1_000;
   expect(live.current()).toBe(after.config);
+  expect(live.current()).toBe(after.config);
+  expect(changes).toEqual([after.config]);
 });
 
 test('what is broken does not replace what works, is told once, and is tried again', () => {
@@ -78,33 +82,35 @@ test('what is broken does not replace what works, is told once, and is tried aga
 
 test.each<[string, WebConfig, WebConfig]>([
   ['turning TLS on or off', noWebConfig, secured('NoClientCert')],
+  ['turning TLS on or off', secured('NoClientCert'), noWebConfig],
+  ['turning passwords off', users('a', 'b'), noWebConfig],
+  ['turning passwords off', { ...secured('NoClientCert'), users: users('a').users }, secured('NoClientCert')],
   [
     'beginning or ceasing to ask for certificates of clients',
     secured('NoClientCert'),
     secured('RequireAndVerifyClientCert'),
   ],
 ])('%s needs a restart, and is not done by half', (what, before, after) => {
-  const { state, log, make } = living({ config: before, files: ['/web.yml'] });
+  const { state, log, changes, make } = living({ config: before, files: ['/web.yml'] });
   const live = make();
   state.versions.set('/web.yml', 'second');
   state.loaded = { config: after, files: ['/web.yml'] };
   state.time += 1_000;
   expect(live.current()).toBe(before);
   expect(log.of('error')[0]).toContain(`${what} needs a restart`);
+  expect(changes).toEqual([]);
+});
+
+test('the first password takes no restart: it closes what was open', () => {
+  const { state, make } = living({ config: noWebConfig, files: ['/web.yml'] });
+  const live = make();
+  state.versions.set('/web.yml', 'second');
+  state.loaded = { config: users('a'), files: ['/web.yml'] };
+  state.time += 1_000;
+  expect(live.current().users.has('a')).toBe(true);
 });
 
 test('one that is broken at the start is an error', () => {
   const { make } = living({ mistakes: ['tls: unknown key'] });
   expect(make).toThrow('/web.yml: tls: unknown key');
-});
-
-test.each<[boolean, WebConfig]>([
-  [true, noWebConfig],
-  [true, secured('NoClientCert')],
-  [true, secured('VerifyClientCertIfGiven')],
-  [false, secured('RequireAnyClientCert')],
-  [false, secured('RequireAndVerifyClientCert')],
-  [false, users('a')],
-])('open to everybody: %s', (open, config) => {
-  expect(isOpen(config)).toBe(open);
 });
