@@ -11,6 +11,7 @@ import { createBcrypt } from '../web/bcrypt.ts';
 import { warningsOf } from '../web/exposure.ts';
 import { createLiveConfig, type LiveConfig } from '../web/live-config.ts';
 import { createRateCounter } from '../web/rate-limit.ts';
+import { createRefusals } from '../web/refusals.ts';
 import { createServer } from '../web/server.ts';
 import { tlsServer } from '../web/tls.ts';
 
@@ -50,6 +51,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const { tls } = live.current();
   const bcrypt = createBcrypt();
   const isAllowed = createBasicAuth(() => live.current().users, bcrypt);
+  const refusals = createRefusals({ clock: wallClock, log });
   const countRequest = createRateCounter();
   const server = createServer({
     page: exporter.page,
@@ -66,8 +68,9 @@ export async function serve(options: ServeOptions): Promise<void> {
       const { rateLimit } = live.current();
       return rateLimit === undefined ? 0 : countRequest(rateLimit, wallClock.monotonic());
     },
+    refuse: refusals.add,
     headers: () => live.current().headers,
-    ...(tls === undefined ? {} : { makeServer: tlsServer(live, tls) }),
+    ...(tls === undefined ? {} : { makeServer: tlsServer(live, tls, refusals.add) }),
   });
   const bound = await server.listen(listen);
   address = formatAddress(bound);
@@ -83,6 +86,7 @@ export async function serve(options: ServeOptions): Promise<void> {
     log.info('stopping');
   } finally {
     await server.stop();
+    refusals.end();
     await bcrypt.close();
   }
 }

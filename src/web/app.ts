@@ -6,6 +6,7 @@ import type { PageSource } from '../metrics/published.ts';
 import type { Verdict } from './basic-auth.ts';
 import { sendExposition } from './exposition.ts';
 import { refreshScript } from './refresh.ts';
+import type { Refuse } from './refusals.ts';
 import type { Status } from './status.ts';
 import { assetPaths, statusPage, statusPolicy } from './status-page.ts';
 import { styleSheet } from './style.ts';
@@ -30,6 +31,8 @@ export interface AppOptions {
   readonly authorize?: Authorize;
   /** Counts a request, and gives the milliseconds after which it may come again; 0 if it may be answered. */
   readonly delay?: () => number;
+  /** Told of requests that were not answered because of who sent them, or how many there were. */
+  readonly refuse?: Refuse;
   /** Of every answer; they replace ours of the same name. */
   readonly headers?: () => Readonly<Record<string, string>>;
   /** A scrape was turned away because of `maxRequests`. */
@@ -51,7 +54,14 @@ const closedPolicy = "default-src 'none'; frame-ancestors 'none'";
 const noHeaders: NonNullable<AppOptions['headers']> = () => ({});
 
 export function createApp(options: AppOptions): Express {
-  const { authorize = () => true, delay = () => 0, headers = noHeaders, telemetryPath, log } = options;
+  const {
+    authorize = () => true,
+    delay = () => 0,
+    refuse = () => {},
+    headers = noHeaders,
+    telemetryPath,
+    log,
+  } = options;
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -73,17 +83,22 @@ export function createApp(options: AppOptions): Express {
   });
 
   const guard = async (request: Request, response: Response, next: NextFunction) => {
+    // While it is there: who has hung up has none.
+    const { remoteAddress } = request.socket;
     const wait = delay();
     if (wait > 0) {
+      refuse('rate_limited', remoteAddress);
       response.setHeader('Retry-After', Math.ceil(wait / 1_000));
       return answer(response, 429, 'Too many requests.\n');
     }
     const verdict = await authorize(request);
     if (verdict === true) return next();
     if (verdict === 'busy') {
+      refuse('busy', remoteAddress);
       response.setHeader('Retry-After', '5');
       return answer(response, 503, 'Too many passwords are being checked.\n');
     }
+    refuse('unauthorized', remoteAddress);
     response.setHeader('WWW-Authenticate', 'Basic realm="metrics", charset="UTF-8"');
     answer(response, 401, 'A user and password are needed.\n');
   };

@@ -1,18 +1,24 @@
 /** Makes the server speak TLS as the web configuration says, with the certificates that it names at the moment. */
 import type { RequestListener, Server, ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { requiresCertificate, type TlsConfig, verifies } from '../settings/tls-section.ts';
 import { hasName } from './client-names.ts';
 import type { LiveConfig } from './live-config.ts';
+import type { Refuse } from './refusals.ts';
 
 /** Milliseconds in which a client must have agreed on a key. */
 const handshakeTimeout = 10_000;
 
-/** @param tls of the configuration at the start */
+/**
+ * @param tls of the configuration at the start
+ * @param refuse told of clients that no TLS was agreed on with, and of those whose certificate may not come in
+ */
 export function tlsServer(
   live: LiveConfig,
   tls: TlsConfig,
+  refuse: Refuse,
 ): (options: ServerOptions, listener: RequestListener) => Server {
   return (options, listener) => {
     let inUse = tls;
@@ -27,19 +33,41 @@ export function tlsServer(
       },
       listener,
     );
+    const agreeing = new Set<string>();
     // Before the handshake of this connection begins.
-    server.prependListener('connection', () => {
+    server.prependListener('connection', (socket: Socket) => {
       const now = live.current().tls;
-      if (now === undefined || now === inUse) return;
-      inUse = now;
-      server.setSecureContext(now.context);
+      if (now !== undefined && now !== inUse) {
+        inUse = now;
+        server.setSecureContext(now.context);
+      }
+      // Kept here, for once a handshake has failed nobody knows any more whose it was.
+      const { remoteAddress } = socket;
+      const end = endOf(socket);
+      agreeing.add(end);
+      socket.once('close', () => {
+        // Who said nothing was not refused; such are probes of ports.
+        if (agreeing.delete(end) && socket.bytesRead > 0) refuse('tls_failed', remoteAddress);
+      });
     });
     // Before anything of a request is read.
     server.prependListener('secureConnection', (socket) => {
-      if (!isWelcome(socket, inUse)) socket.destroy();
+      agreeing.delete(endOf(socket));
+      if (isWelcome(socket, inUse)) return;
+      if (!isOfHealth(socket)) refuse('tls_failed', socket.remoteAddress);
+      socket.destroy();
     });
     return server;
   };
+}
+
+function endOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
+}
+
+/** The command `health` has no certificate; it sees that a key is agreed on, again and again, from this machine. */
+function isOfHealth(socket: TLSSocket): boolean {
+  return socket.getPeerX509Certificate() === undefined && socket.remoteAddress === socket.localAddress;
 }
 
 function isWelcome(socket: TLSSocket, { clientAuth, clientNames }: TlsConfig): boolean {

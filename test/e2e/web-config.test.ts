@@ -1,5 +1,5 @@
 /** `--web.config.file` as people use it: a real Prometheus scrapes over TLS with a password, and nobody does without. */
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -30,12 +30,13 @@ function write(users: string): void {
   writeFileSync(file, configuration(users));
 }
 
-async function secured() {
+async function secured(text?: string, address = '127.0.0.1:0') {
   write(`ali: ${hash}`);
+  if (text !== undefined) writeFileSync(file, text);
   const api = await scriptedApi();
   const exporter = startProgram(
     [
-      '--web.listen-address=127.0.0.1:0',
+      `--web.listen-address=${address}`,
       `--web.config.file=${file}`,
       `--openai.base-url=${api.url}`,
       '--openai.max-requests-per-minute=600',
@@ -46,7 +47,7 @@ async function secured() {
   onTestFinished(async () => {
     await exporter.stop('SIGKILL');
   });
-  const [, port = ''] = await exporter.logged(/listening on 127\.0\.0\.1:(\d+)/);
+  const [, port = ''] = await exporter.logged(/listening on [\d.]*:(\d+)/);
   return { exporter, port: Number(port) };
 }
 
@@ -104,6 +105,53 @@ test.skipIf(prometheusPath === undefined)(
   60_000,
 );
 
+test.skipIf(prometheusPath === undefined)(
+  'Prometheus scrapes with a certificate; the file has everything in it, as those for its own exporters',
+  async () => {
+    const inline = (name: string) => readFileSync(certificate(name), 'utf8').replaceAll(/^(?=.)/gm, '    ');
+    const { port, exporter } = await secured(`
+tls_server_config:
+  cert: |
+${inline('localhost/cert.pem')}
+  key: |
+${inline('localhost/key.pem')}
+  client_ca: |
+${inline('clients/ca.pem')}
+  client_auth_type: RequireAndVerifyClientCert
+  client_allowed_sans:
+    - prometheus.example.test
+  cipher_suites:
+    - TLS_AES_128_GCM_SHA256
+    - TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+http_server_config:
+  http2: true
+rate_limit:
+  interval: 100ms
+  burst: 20
+`);
+    const start = async (tls: Readonly<Record<string, string>>) => {
+      const tls_config = { ca_file: certificate('localhost/cert.pem'), ...tls };
+      const jobs = { openai: [`127.0.0.1:${port}`] };
+      const options = { path: prometheusPath ?? '', scrapeInterval: '500ms', jobs };
+      const prometheus = await startPrometheus({ ...options, scraping: { scheme: 'https', tls_config } });
+      onTestFinished(prometheus.stop);
+      return prometheus;
+    };
+    const of = (name: string) => ({
+      cert_file: certificate(`clients/${name}.pem`),
+      key_file: certificate(`clients/${name}-key.pem`),
+    });
+    const known = await start(of('client'));
+    const stranger = await start(of('stranger'));
+    await vi.waitFor(async () => expect(await known.vector('up')).toMatchObject([{ value: 1 }]), { timeout: 20_000 });
+    await vi.waitFor(async () => expect(await stranger.vector('up')).toMatchObject([{ value: 0 }]), {
+      timeout: 20_000,
+    });
+    expect(exporter.err()).toMatch(/"tls_failed":\d+.*clients were refused/);
+  },
+  60_000,
+);
+
 test('users and certificates are exchanged under it; nothing secret is logged; it ends in time', async () => {
   const { exporter, port } = await secured();
   const ali = credentials('ali', 'open sesame');
@@ -128,6 +176,23 @@ test('users and certificates are exchanged under it; nothing secret is logged; i
   expect(took).toBeLessThan(5_000);
   for (const secret of ['open sesame', ali.slice(6), hash]) expect(err).not.toContain(secret);
   expect(err).toContain('has changed and is in use');
+  expect(err).toMatch(/"unauthorized":1,"last_address":"127\.0\.0\.1","msg":"clients were refused"/);
+});
+
+test('an emptied file opens nothing: the passwords stay until a restart', async () => {
+  const { exporter, port } = await secured();
+  for (const text of [configuration(''), '']) {
+    writeFileSync(file, text);
+    const what = text === '' ? 'turning TLS on or off' : 'turning passwords off';
+    await vi.waitFor(
+      async () => {
+        expect((await ask(port, '/metrics')).status).toBe(401);
+        expect(exporter.err()).toContain(`goes on as it was: ${file}: ${what} needs a restart`);
+      },
+      { timeout: 10_000 },
+    );
+  }
+  expect((await ask(port, '/metrics', credentials('ali', 'open sesame'))).status).toBe(200);
 });
 
 describe('health', () => {
@@ -148,8 +213,9 @@ test('a file with an unknown key: its path, and 2', async () => {
   expect(err).toContain('tls_server_config.cert_fil: unknown key; did you mean cert_file?');
 });
 
-describe('a warning that everybody can read it', () => {
+describe('a warning that everybody can read what is served', () => {
   const warning = /everybody who can reach this address/;
+  const inTheClear = /passwords and numbers cross the network in the clear/;
   async function started(args: readonly string[]) {
     const api = await scriptedApi();
     const exporter = startProgram([`--openai.base-url=${api.url}`, ...args], { env: { OPENAI_ADMIN_KEY: testKey } });
@@ -158,10 +224,29 @@ describe('a warning that everybody can read it', () => {
     return (await exporter.stop()).err;
   }
 
-  test('is there on every address without a password, and only there', async () => {
+  test('comes again when a file that is exchanged leaves it open', async () => {
+    const checked = (type: string) =>
+      `tls_server_config: { cert_file: cert.pem, key_file: key.pem, client_auth_type: ${type}, client_ca_file: ca.pem }`;
+    copyFileSync(certificate('clients/ca.pem'), join(directory, 'ca.pem'));
+    const { exporter, port } = await secured(checked('RequireAndVerifyClientCert'), ':0');
+    await expect(ask(port, '/metrics')).rejects.toThrow();
+    expect(exporter.err()).not.toMatch(warning);
+    writeFileSync(file, checked('VerifyClientCertIfGiven'));
+    await vi.waitFor(async () => expect((await ask(port, '/metrics')).status).toBe(200), { timeout: 10_000 });
+    expect(exporter.err()).toMatch(warning);
+  });
+
+  test('is there where nobody needs a password, or sends it in the clear, and only there', async () => {
     write(`ali: ${hash}`);
     expect(await started(['--web.listen-address=:0'])).toMatch(warning);
     expect(await started(['--web.listen-address=127.0.0.1:0'])).not.toMatch(warning);
-    expect(await started(['--web.listen-address=:0', `--web.config.file=${file}`])).not.toMatch(warning);
+    const closed = await started(['--web.listen-address=:0', `--web.config.file=${file}`]);
+    expect(closed).not.toMatch(warning);
+    expect(closed).not.toMatch(inTheClear);
+    writeFileSync(file, `basic_auth_users: { ali: ${hash} }`);
+    const clear = await started(['--web.listen-address=:0', `--web.config.file=${file}`]);
+    expect(clear).toMatch(inTheClear);
+    expect(clear).not.toMatch(warning);
+    expect(await started(['--web.listen-address=127.0.0.1:0', `--web.config.file=${file}`])).not.toMatch(inTheClear);
   });
 });

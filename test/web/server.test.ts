@@ -376,6 +376,39 @@ test('who has to wait until a password can be checked is told so', async () => {
   expect((await ask('/-/healthy')).status).toBe(200);
 });
 
+test('past the limit of requests it says when to come again, before it looks at a password; health still answers', async () => {
+  const delays = [0, 1_500, 1];
+  const asked: unknown[] = [];
+  const { ask } = await serve({
+    delay: () => delays.shift() ?? 0,
+    authorize: (request) => asked.push(request.url) > 0,
+  });
+  expect((await ask('/metrics')).status).toBe(200);
+  const late = await ask('/metrics');
+  expect([late.status, late.headers['retry-after']]).toEqual([429, '2']);
+  for (const path of ['/-/healthy', '/-/ready']) expect((await ask(path)).status).toBe(200);
+  expect((await ask('/api/status')).headers['retry-after']).toBe('1');
+  expect((await ask('/')).status).toBe(200);
+  expect(asked).toEqual(['/metrics', '/']);
+});
+
+test('who is refused is told of by kind and address, and nobody else is', async () => {
+  const refused: string[] = [];
+  const verdicts = [true, false, 'busy', true] as const;
+  const delays = [0, 0, 0, 1];
+  let count = 0;
+  const { ask } = await serve({
+    delay: () => delays[count] ?? 0,
+    authorize: () => verdicts[count] ?? true,
+    refuse: (kind, address) => refused.push(`${kind} ${address}`),
+  });
+  for (; count < 4; count++) await ask('/metrics', 'GET', { Authorization: 'Basic eDp5' });
+  await ask('/-/healthy');
+  await ask('/nowhere');
+  await ask('/metrics', 'POST');
+  expect(refused).toEqual(['unauthorized 127.0.0.1', 'busy 127.0.0.1', 'rate_limited 127.0.0.1']);
+});
+
 test('headers that were asked for are on every answer, and beat ours', async () => {
   const wanted = { 'Content-Security-Policy': "default-src 'self'", 'Strict-Transport-Security': 'max-age=60' };
   const { ask } = await serve({ headers: () => wanted });

@@ -8,17 +8,22 @@ import { type ConnectionOptions, connect as connectTls, type PeerCertificate, TL
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { runHealth } from '../../src/commands/health.ts';
-import { silentLogger } from '../../src/log.ts';
 import { emptyPage } from '../../src/metrics/published.ts';
 import { createLiveConfig } from '../../src/web/live-config.ts';
+import type { Refuse } from '../../src/web/refusals.ts';
 import { createServer } from '../../src/web/server.ts';
 import { tlsServer } from '../../src/web/tls.ts';
+import { until } from '../helpers/http-server.ts';
 import { recordingLog } from '../helpers/recording-log.ts';
 import { certificate } from '../helpers/web-config.ts';
 
 const pem = (name: string) => readFileSync(certificate(name));
 const client = { cert: pem('clients/client.pem'), key: pem('clients/client-key.pem') };
+/** With the same names in it, signed by itself. */
 const stranger = { cert: pem('clients/stranger.pem'), key: pem('clients/stranger-key.pem') };
+
+const named = (name: string) =>
+  `client_auth_type: RequireAndVerifyClientCert\nclient_ca_file: ca.pem\nclient_allowed_sans: [${name}]`;
 
 /** A server whose configuration and certificates lie in a directory of their own. */
 async function serve(more: string = '') {
@@ -37,6 +42,8 @@ async function serve(more: string = '') {
   const log = recordingLog();
   const live = createLiveConfig({ path: join(directory, 'web.yml'), clock: { monotonic: () => time.now }, log });
   const { tls } = live.current();
+  const refused: string[] = [];
+  const refuse: Refuse = (refusal, address) => refused.push(`${refusal} ${address}`);
   if (tls === undefined) throw new Error('no TLS');
   const server = createServer({
     page: { current: () => emptyPage },
@@ -48,9 +55,9 @@ async function serve(more: string = '') {
     maxRequests: 40,
     telemetryPath: '/metrics',
     onRejected: () => {},
-    log: silentLogger,
+    log,
     clock: systemClock,
-    makeServer: tlsServer(live, tls),
+    makeServer: tlsServer(live, tls, refuse),
   });
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
   onTestFinished(async () => {
@@ -64,7 +71,7 @@ async function serve(more: string = '') {
       utimesSync(join(directory, name), time.now / 1_000, time.now / 1_000);
     }
   };
-  return { port, tls, log, write, place, later };
+  return { port, live, tls, log, refused, write, place, later };
 }
 
 interface Answer {
@@ -100,13 +107,35 @@ test('keeps to the least version', async () => {
   expect(await ask(port)).toMatchObject({ status: 200 });
 });
 
-test('plain http gets no answer', async () => {
-  const { port } = await serve();
+test('plain http gets no answer, and leaves a trace', async () => {
+  const { port, refused } = await serve();
   const socket = connect(port, '127.0.0.1', () => socket.write('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n'));
   const chunks: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => chunks.push(chunk)).on('error', () => {});
   await new Promise((resolve) => socket.once('close', resolve));
   expect(Buffer.concat(chunks).toString('latin1')).not.toContain('own 1');
+  await until(() => refused.length > 0);
+  expect(refused).toEqual(['tls_failed 127.0.0.1']);
+});
+
+test('so do clients that do not take the certificate, or speak something older; who says nothing does not', async () => {
+  const { port, refused } = await serve('min_version: TLS13');
+  const silent = connect(port, '127.0.0.1');
+  await new Promise((resolve) => silent.once('connect', resolve));
+  silent.end();
+  await new Promise((resolve) => silent.resume().once('close', resolve));
+  await expect(ask(port, { ca: [] })).rejects.toThrow();
+  await until(() => refused.length === 1);
+  await expect(ask(port, { maxVersion: 'TLSv1.2' })).rejects.toThrow();
+  await until(() => refused.length === 2);
+  expect((await ask(port)).status).toBe(200);
+  expect(refused).toEqual(['tls_failed 127.0.0.1', 'tls_failed 127.0.0.1']);
+});
+
+test('limits on time hold over TLS, too', async () => {
+  const { live, tls } = await serve();
+  const limits = { headersTimeout: 10_000, requestTimeout: 15_000, keepAliveTimeout: 75_000 };
+  expect(tlsServer(live, tls, () => {})(limits, () => {})).toMatchObject(limits);
 });
 
 describe('certificates of clients', () => {
@@ -119,7 +148,7 @@ describe('certificates of clients', () => {
     ['RequireAndVerifyClientCert', false, true, false],
   ])('%s', async (type, without, known, unknown) => {
     const ca = /Verify/.test(type) ? '\nclient_ca_file: ca.pem' : '';
-    const { port, tls } = await serve(`client_auth_type: ${type}${ca}`);
+    const { port, tls, refused } = await serve(`client_auth_type: ${type}${ca}`);
     const gets = (options: ConnectionOptions) =>
       ask(port, options).then(
         ({ status }) => status === 200,
@@ -130,6 +159,31 @@ describe('certificates of clients', () => {
     const listen = { host: '127.0.0.1', port };
     const health = await runHealth({ listen, tls, clock: systemClock, err: { write: (text) => (err += text) } });
     expect([health, err]).toEqual([0, '']);
+    // Nobody who comes again and again from this machine without a certificate: so does the command `health`.
+    const strangers = unknown ? 0 : 1;
+    await until(() => refused.length === strangers);
+  });
+
+  test.each<[boolean, string]>([
+    [true, 'a.example.test, prometheus.example.test'],
+    [true, '"2001:db8::7"'],
+    [true, 'spiffe://example.test/ns/monitoring/sa/prometheus'],
+    [false, 'example.test, "*.example.test", prometheus, 192.0.2.8'],
+  ])('of the client CA, and with a name that may come in: %s for %s', async (is, names) => {
+    const { port, refused } = await serve(named(names));
+    if (is) expect((await ask(port, client)).status).toBe(200);
+    else await expect(ask(port, client)).rejects.toThrow();
+    await expect(ask(port, stranger)).rejects.toThrow();
+    await expect(ask(port)).rejects.toThrow();
+    await until(() => refused.length === (is ? 1 : 2));
+  });
+
+  test('a name that may come in no longer is out from the next connection on', async () => {
+    const { port, write, later } = await serve(named('prometheus.example.test'));
+    expect((await ask(port, client)).status).toBe(200);
+    write(named('somebody.else'));
+    later();
+    await expect(ask(port, client)).rejects.toThrow();
   });
 
   test('a session that is resumed is checked, too', async () => {
