@@ -23,7 +23,7 @@ describe.skipIf(amtool === undefined)('amtool', () => {
 
   test('finds none in the configuration that sends nothing', () => {
     const { status, out } = ask('check-config', file.replace('alertmanager.yml', 'quiet.yml'));
-    expect([status, out]).toEqual([0, expect.stringMatching(/quiet\.yml.*SUCCESS[^]*1 receivers/)]);
+    expect([status, out]).toEqual([0, expect.stringMatching(/quiet\.yml.*SUCCESS.*1 receivers/s)]);
   });
 
   const receivers: Readonly<Record<string, string>> = { critical: 'page', warning: 'notify', info: 'record' };
