@@ -10,7 +10,7 @@ export interface SelfSource {
   readonly apis: readonly SelfSourceApi[];
   /** The lists of names and limits. */
   readonly lists: readonly SelfSourcePolls[];
-  /** Series on the page, but for the exporter's own. */
+  /** Series on the page, without the exporter's own. */
   series(): number;
 }
 
@@ -34,7 +34,6 @@ export interface SelfSourceApi extends SelfSourcePolls {
 }
 
 export interface SelfMetrics {
-  readonly contentType: string;
   /** The text of all of them. */
   text(): Promise<string>;
   /** What is read off the source may have changed; each of the following says so, too. */
@@ -70,46 +69,73 @@ const processMetricsAge = 1_000;
 
 export function createSelfMetrics({ version, revision, source, processMetrics, clock }: SelfOptions): SelfMetrics {
   const registry = new Registry();
-  const registers = [registry];
+  // In the order of the page.
+  const polls = registerPolls(registry, source, { version, revision });
+  const requests = registerRequests(registry, source);
+  const numbers = registerNumbers(registry, source);
+  const serving = registerServing(registry);
+  const processText = processMetrics ? processMetricsText(clock) : async () => '';
+
   /** The text but for the process metrics, until something happens that may change it. */
   let text: Promise<string> | undefined;
   const changed = () => {
     text = undefined;
   };
-  const polled = [...source.apis, ...source.lists];
 
-  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
-    new Counter({ name: `${prefix}${name}`, help, labelNames: [...labelNames], registers });
-  const gauge = <L extends string>(
-    name: string,
-    help: string,
-    labelNames: readonly L[],
-    collect: (gauge: Gauge<L>) => void,
-  ) =>
-    new Gauge<L>({
-      name,
-      help,
-      labelNames: [...labelNames],
-      registers,
-      collect() {
-        this.reset();
-        collect(this);
-      },
-    });
-  const perApi = <Source extends { readonly api: string }>(
-    sources: readonly Source[],
-    name: string,
-    help: string,
-    value: (source: Source) => number | undefined,
-  ) =>
-    gauge(name, help, ['api'] as const, (it) => {
-      for (const each of sources) {
-        const current = value(each);
-        if (current !== undefined) it.set({ api: each.api }, current);
-      }
-    });
+  return {
+    async text() {
+      text ??= registry.metrics();
+      const texts = await Promise.all([text, processText()]);
+      return texts.join('');
+    },
+    changed,
+    polled(api, reason) {
+      polls.ended.inc({ api });
+      if (reason !== undefined) polls.failed.inc({ api, reason });
+      changed();
+    },
+    attempt(api, code, seconds) {
+      requests.sent.inc({ api, code });
+      requests.durations.observe({ api }, seconds);
+      changed();
+    },
+    retry(api) {
+      requests.retries.inc({ api });
+      changed();
+    },
+    restated(api, up, down) {
+      if (up > 0) numbers.restatements.inc({ api, direction: 'up' }, up);
+      if (down > 0) numbers.restatements.inc({ api, direction: 'down' }, down);
+      changed();
+    },
+    folded(api, rows) {
+      numbers.folded.inc({ api }, rows);
+      changed();
+    },
+    malformed(api, rows) {
+      numbers.malformed.inc({ api }, rows);
+      changed();
+    },
+    scrapeRejected() {
+      serving.rejected.inc();
+      changed();
+    },
+    published(duration) {
+      serving.publishDuration.set(duration);
+      changed();
+    },
+  };
+}
 
+/** How polling goes, and how far it has come. */
+function registerPolls(
+  registry: Registry,
+  source: SelfSource,
+  build: { readonly version: string; readonly revision: string },
+) {
+  const polled = polledOf(source);
   perApi(
+    registry,
     polled,
     'openai_up',
     'Whether the last poll of this api succeeded. Absent until one was tried; for the lists of names and limits also if the key lacks the scope, and 0 as long as one of its lists fails.',
@@ -119,17 +145,22 @@ export function createSelfMetrics({ version, revision, source, processMetrics, c
     },
   );
   gauge(
+    registry,
     `${prefix}build_info`,
     'Version and source revision of the exporter; always 1.',
     ['version', 'revision'] as const,
-    (it) => it.set({ version, revision }, 1),
+    (it) => it.set(build, 1),
   );
-  const polls = counter('polls_total', 'Polls of this api that have ended, failed ones included.', ['api']);
-  const failures = counter('poll_failures_total', 'Polls of this api that failed, by reason.', ['api', 'reason']);
-  perApi(polled, `${prefix}poll_duration_seconds`, 'How long the last poll of this api took.', (each) =>
+  const ended = counter(registry, 'polls_total', 'Polls of this api that have ended, failed ones included.', ['api']);
+  const failed = counter(registry, 'poll_failures_total', 'Polls of this api that failed, by reason.', [
+    'api',
+    'reason',
+  ]);
+  perApi(registry, polled, `${prefix}poll_duration_seconds`, 'How long the last poll of this api took.', (each) =>
     each.pollDuration(),
   );
   perApi(
+    registry,
     polled,
     `${prefix}last_success_timestamp_seconds`,
     'End of the last poll of this api that succeeded.',
@@ -139,8 +170,9 @@ export function createSelfMetrics({ version, revision, source, processMetrics, c
     },
   );
   gauge(
+    registry,
     `${prefix}data_through_timestamp_seconds`,
-    'End of the newest settled bucket that was read: what is older is final but for restatements.',
+    'End of the newest settled bucket that was read: everything older is final except for restatements.',
     ['api', 'bucket_width'] as const,
     (it) => {
       for (const each of source.apis) {
@@ -149,12 +181,23 @@ export function createSelfMetrics({ version, revision, source, processMetrics, c
     },
   );
   perApi(
+    registry,
     source.apis,
     `${prefix}newest_activity_timestamp_seconds`,
     'End of the newest bucket with any usage.',
     (each) => each.newestActivity(),
   );
-  const requests = counter(
+  for (const { api } of polled) {
+    ended.inc({ api }, 0);
+    for (const reason of reasons) failed.inc({ api, reason }, 0);
+  }
+  return { ended, failed };
+}
+
+/** What is sent to OpenAI. */
+function registerRequests(registry: Registry, source: SelfSource) {
+  const sent = counter(
+    registry,
     'api_requests_total',
     'Requests sent to OpenAI, each attempt counted, by status; code="none" without a response.',
     ['api', 'code'],
@@ -164,15 +207,23 @@ export function createSelfMetrics({ version, revision, source, processMetrics, c
     help: 'Duration of requests to OpenAI, each attempt counted, its body included.',
     labelNames: ['api'],
     buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
-    registers,
+    registers: [registry],
   });
-  const retries = counter('api_retries_total', 'Requests to OpenAI that were tried again.', ['api']);
+  const retries = counter(registry, 'api_retries_total', 'Requests to OpenAI that were tried again.', ['api']);
+  for (const { api } of polledOf(source)) retries.inc({ api }, 0);
+  return { sent, durations, retries };
+}
+
+/** The numbers on the page: how many there are, and what of them was changed, held back, folded or refused. */
+function registerNumbers(registry: Registry, source: SelfSource) {
   const restatements = counter(
+    registry,
     'restatements_total',
     'Values that OpenAI changed after their bucket had settled: one for each group, field and bucket.',
     ['api', 'direction'],
   );
   gauge(
+    registry,
     `${prefix}held_back`,
     'How far the counters of a field stand above the totals of the API, because a counter must not fall; in units of the field.',
     ['api', 'field'] as const,
@@ -182,90 +233,101 @@ export function createSelfMetrics({ version, revision, source, processMetrics, c
       }
     },
   );
-  gauge(`${prefix}series`, "Series on this page, but for the exporter's own.", [] as const, (it) =>
+  gauge(registry, `${prefix}series`, "Series on this page, without the exporter's own.", [] as const, (it) =>
     it.set(source.series()),
   );
   const folded = counter(
+    registry,
     'folded_rows_total',
-    'Rows taken into the group whose dimensions read other, for the api had too many groups.',
+    'Rows added to the group "other" because the api had too many groups.',
     ['api'],
   );
   const malformed = counter(
+    registry,
     'malformed_rows_total',
-    'Rows and list items refused because a value is none that the field can have.',
+    'Rows and list items refused because of an invalid value.',
     ['api'],
   );
-  let publishDuration: number | undefined;
-  gauge(
-    `${prefix}publish_duration_seconds`,
-    'How long it took to render and compress what had changed, the last time.',
-    [] as const,
-    (it) => {
-      if (publishDuration !== undefined) it.set(publishDuration);
-    },
-  );
-  const rejected = counter('scrapes_rejected_total', 'Scrapes answered with 503 because too many were in flight.', []);
-  const ofProcess = new Registry();
-  let processText = Promise.resolve('');
-  let processRead = Number.NEGATIVE_INFINITY;
-  if (processMetrics) collectDefaultMetrics({ register: ofProcess });
-
-  for (const { api } of polled) {
-    polls.inc({ api }, 0);
-    retries.inc({ api }, 0);
-    malformed.inc({ api }, 0);
-    for (const reason of reasons) failures.inc({ api, reason }, 0);
-  }
+  for (const { api } of polledOf(source)) malformed.inc({ api }, 0);
   for (const { api } of source.apis) {
     folded.inc({ api }, 0);
     for (const direction of ['up', 'down']) restatements.inc({ api, direction }, 0);
   }
+  return { restatements, folded, malformed };
+}
 
-  return {
-    contentType: registry.contentType,
-    async text() {
-      text ??= registry.metrics();
-      if (clock === undefined || clock.monotonic() - processRead >= processMetricsAge) {
-        processText = ofProcess.metrics();
-        processRead = clock?.monotonic() ?? 0;
-      }
-      return (await text) + (await processText);
+/** The making of the page and its scrapes. */
+function registerServing(registry: Registry) {
+  const publishDuration = new Gauge({
+    name: `${prefix}publish_duration_seconds`,
+    help: 'How long it took to render and compress what had changed, the last time.',
+    registers: [registry],
+  });
+  const help = 'Scrapes answered with 503 because too many were in flight.';
+  return { publishDuration, rejected: counter(registry, 'scrapes_rejected_total', help, []) };
+}
+
+/** Everything that is polled: the apis, and the lists of names and limits. */
+function polledOf({ apis, lists }: SelfSource): readonly SelfSourcePolls[] {
+  return [...apis, ...lists];
+}
+
+function counter<L extends string>(
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly L[],
+): Counter<L> {
+  return new Counter({ name: `${prefix}${name}`, help, labelNames: [...labelNames], registers: [registry] });
+}
+
+/** @param read sets what is true now */
+function gauge<L extends string>(
+  registry: Registry,
+  name: string,
+  help: string,
+  labelNames: readonly L[],
+  read: (gauge: Gauge<L>) => void,
+): void {
+  new Gauge<L>({
+    name,
+    help,
+    labelNames: [...labelNames],
+    registers: [registry],
+    collect() {
+      this.reset();
+      read(this);
     },
-    changed,
-    polled(api, reason) {
-      polls.inc({ api });
-      if (reason !== undefined) failures.inc({ api, reason });
-      changed();
-    },
-    attempt(api, code, seconds) {
-      requests.inc({ api, code });
-      durations.observe({ api }, seconds);
-      changed();
-    },
-    retry(api) {
-      retries.inc({ api });
-      changed();
-    },
-    restated(api, up, down) {
-      if (up > 0) restatements.inc({ api, direction: 'up' }, up);
-      if (down > 0) restatements.inc({ api, direction: 'down' }, down);
-      changed();
-    },
-    folded(api, rows) {
-      folded.inc({ api }, rows);
-      changed();
-    },
-    malformed(api, rows) {
-      malformed.inc({ api }, rows);
-      changed();
-    },
-    scrapeRejected() {
-      rejected.inc();
-      changed();
-    },
-    published(duration) {
-      publishDuration = duration;
-      changed();
-    },
+  });
+}
+
+/** @param value undefined where there is none */
+function perApi<Source extends { readonly api: string }>(
+  registry: Registry,
+  sources: readonly Source[],
+  name: string,
+  help: string,
+  value: (source: Source) => number | undefined,
+): void {
+  gauge(registry, name, help, ['api'] as const, (it) => {
+    for (const each of sources) {
+      const current = value(each);
+      if (current !== undefined) it.set({ api: each.api }, current);
+    }
+  });
+}
+
+/** prom-client's default metrics as text, as old as `processMetricsAge` at most. */
+function processMetricsText(clock: SelfOptions['clock']): () => Promise<string> {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  let text = Promise.resolve('');
+  let readAt = Number.NEGATIVE_INFINITY;
+  return () => {
+    if (clock === undefined || clock.monotonic() - readAt >= processMetricsAge) {
+      text = registry.metrics();
+      readAt = clock?.monotonic() ?? 0;
+    }
+    return text;
   };
 }
