@@ -6,7 +6,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Behaviour, CostGroup } from './profile.ts';
 import { mix, textHash, unit } from './random.ts';
-import { rhythmOf } from './usage.ts';
+import { rhythmOf } from './rhythm.ts';
 
 /** Decimal places of an amount. */
 export const amountScale = 28;
@@ -151,7 +151,7 @@ export function createCosts(
 const rhythmDay = Array.from({ length: 24 }, (_, hour) => rhythmOf(4 * 24 + hour)).reduce((sum, each) => sum + each, 0);
 
 /** An amount as plain decimal text without superfluous noughts. */
-export function decimalText(amount: bigint): string {
+export function amountToDecimal(amount: bigint): string {
   const sign = amount < 0n ? '-' : '';
   const digits = (amount < 0n ? -amount : amount).toString().padStart(amountScale + 1, '0');
   const whole = digits.slice(0, -amountScale);

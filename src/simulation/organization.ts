@@ -7,6 +7,7 @@ import { type Endpoint, endpointOf, endpoints, type Width, widthSeconds } from '
 import { type CostRow, type CostSource, createCosts } from './costs.ts';
 import { demoProfile } from './demo-profile.ts';
 import type { Directory } from './directory.ts';
+import { createLevel } from './level.ts';
 import {
   type CostGroup,
   customProfile,
@@ -15,7 +16,7 @@ import {
   type ProfileOptions,
   smallProfile,
 } from './profile.ts';
-import { createLevel, createUsage, type UsageSource } from './usage.ts';
+import { createUsage, type UsageSource } from './usage.ts';
 
 export interface OrganizationOptions {
   readonly seed: number;
@@ -83,7 +84,7 @@ export interface Truth {
   sum(api: string, field: string, span: Span, options?: TruthOptions): number;
   /** The rows of the bucket that starts at `start` (seconds), as shown at `at` (milliseconds). */
   visible(api: string, width: Width, start: number, at: number, selection?: Selection): readonly TruthRow[];
-  /** Costs of the UTC days of a span, amounts in 10^-28 of the currency (`decimalText` renders them). */
+  /** Costs of the UTC days of a span, amounts in 10^-28 of the currency (`amountToDecimal` renders them). */
   costs(span: Span, options?: TruthOptions): readonly TruthCostRow[];
 }
 

@@ -1,7 +1,7 @@
 /** Writes pages of usage and costs. A bucket's text is kept for as long as nothing in it changes. */
 import { LRUCache } from 'lru-cache';
 import { type Endpoint, widthSeconds } from '../openai/catalogue.ts';
-import { amountScale, decimalText } from './costs.ts';
+import { amountScale, amountToDecimal } from './costs.ts';
 import type { CostRows, Organization, Rows } from './organization.ts';
 import type { Label } from './profile.ts';
 import type { PageQuery } from './query.ts';
@@ -22,6 +22,14 @@ interface UsageShape extends Rows {
 interface CostShape extends CostRows {
   readonly id: number;
   readonly tails: readonly string[];
+}
+
+/** What of a query decides the rows of every bucket. */
+interface Bucketing {
+  /** The same for the same rows. */
+  readonly id: number;
+  /** The rows of the bucket in [from, to), seconds, as shown at `at`, milliseconds. */
+  results(from: number, to: number, at: number): Written;
 }
 
 export interface PageWriter {
@@ -46,7 +54,7 @@ function dimensionsJson(endpoint: Endpoint, groupBy: readonly string[], labels: 
 /** The API's texts have up to 34 significant digits; `0E-6176` is how it writes nought. */
 export function amountText(amount: bigint, padded: boolean): string {
   if (amount === 0n) return '0E-6176';
-  const text = decimalText(amount);
+  const text = amountToDecimal(amount);
   const digits = text.replace(/^-?0*\.?0*/, '').replace('.', '').length;
   if (!padded || digits >= 34) return text;
   return (text.includes('.') ? text : `${text}.`) + '0'.repeat(34 - digits);
@@ -161,7 +169,7 @@ export function createPageWriter(organization: Organization): PageWriter {
       if (each.amount !== null) {
         const short = each.amount !== 0n && each.amount % micro === 0n && each.amount / micro < 10n ** 14n;
         const number = short && (draw & 1) === 1;
-        const amount = number ? decimalText(each.amount) : `"${amountText(each.amount, (draw & 2) === 2)}"`;
+        const amount = number ? amountToDecimal(each.amount) : `"${amountText(each.amount, (draw & 2) === 2)}"`;
         text += `"amount":{"value":${amount},"currency":"${shape.currencies[row]}"},`;
       }
       const unitOf = shape.units[row];
@@ -174,14 +182,20 @@ export function createPageWriter(organization: Organization): PageWriter {
     return { since: snapshot.since, until: snapshot.until, text: texts.join(',') };
   }
 
+  function bucketingOf(endpoint: Endpoint, query: PageQuery): Bucketing {
+    if (endpoint.api === 'costs') {
+      const shape = costShape(endpoint, query);
+      return { id: shape.id, results: (from, _, at) => costBucket(endpoint, shape, from, at) };
+    }
+    const shape = usageShape(endpoint, query);
+    return { id: shape.id, results: (from, to, at) => usageBucket(endpoint, shape, from, to, at) };
+  }
+
   return {
     write(endpoint, query, at) {
-      const costs = endpoint.api === 'costs';
+      const { id, results } = bucketingOf(endpoint, query);
       const seconds = widthSeconds[query.width];
-      const zone = costs ? '' : '+00:00';
-      const usage = costs ? undefined : usageShape(endpoint, query);
-      const cost = costs ? costShape(endpoint, query) : undefined;
-      const id = usage?.id ?? cost?.id ?? 0;
+      const zone = endpoint.api === 'costs' ? '' : '+00:00';
       const texts: string[] = [];
       let from = query.start;
       while (from < query.end && texts.length < query.limit) {
@@ -190,11 +204,7 @@ export function createPageWriter(organization: Organization): PageWriter {
         const key = `${id}/${from}/${to}`;
         let kept = buckets.get(key);
         if (!kept || at < kept.since || at >= kept.until) {
-          const { since, until, text } = usage
-            ? usageBucket(endpoint, usage, from, to, at)
-            : cost
-              ? costBucket(endpoint, cost, from, at)
-              : { since: at, until: at, text: '' };
+          const { since, until, text } = results(from, to, at);
           const times = `"start_time":${from},"end_time":${to},"start_time_iso":"${iso(from, zone)}","end_time_iso":"${iso(to, zone)}"`;
           kept = { since, until, text: `{"object":"bucket",${times},"results":[${text}]}` };
           buckets.set(key, kept);

@@ -1,7 +1,7 @@
 /** Costs of months, from the API's words to the page, through midnights and failures. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { costsByKeySince } from '../../src/openai/catalogue.ts';
-import { amountScale, decimalText } from '../../src/simulation/costs.ts';
+import { amountScale, amountToDecimal } from '../../src/simulation/costs.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { type CostRow, type CostsApi, type CostsExporter, runOnCosts } from '../helpers/costs-api.ts';
 import { valuesOf } from '../helpers/exposition.ts';
@@ -372,7 +372,7 @@ describe('on the simulated organization', () => {
     const wanted = [...expected].filter(([, amount]) => amount !== 0n);
     expect(wanted.length).toBeGreaterThan(0);
     expect(Object.fromEntries(Object.entries(shown).filter(([, value]) => value !== 0))).toEqual(
-      Object.fromEntries(wanted.map(([key, amount]) => [key, Number(decimalText(amount))])),
+      Object.fromEntries(wanted.map(([key, amount]) => [key, Number(amountToDecimal(amount))])),
     );
   }
 
