@@ -2,8 +2,8 @@
  * The organization API of a simulated organization, as a function of request and time. It refuses what the real one
  * refuses, so that a client which works here has asked properly.
  */
-import { endpointOf, endpoints } from '../openai/catalogue.ts';
-import { listItems, listOfPath, listPage } from './lists.ts';
+import { type Endpoint, endpoints } from '../openai/catalogue.ts';
+import { type ListPath, listItems, listOfPath, listPage } from './lists.ts';
 import type { Organization } from './organization.ts';
 import { createPageWriter } from './page.ts';
 import { readQuery } from './query.ts';
@@ -26,7 +26,7 @@ export interface ApiOptions {
 
 export type Respond = (request: ApiRequest, nowMs: number) => ApiResponse;
 
-const usagePaths = new Map(endpoints.map((endpoint) => [endpoint.path, endpoint.api]));
+const endpointsByPath = new Map(endpoints.map((endpoint) => [endpoint.path, endpoint]));
 
 /** The path as the API documents it, without the base URL's `/v1`. */
 export function barePath(path: string): string {
@@ -36,7 +36,14 @@ export function barePath(path: string): string {
 /** The `api` that a path belongs to, as the metrics' label names it; undefined for a path that nobody serves. */
 export function apiOfPath(path: string): string | undefined {
   const bare = barePath(path);
-  return usagePaths.get(bare) ?? listOfPath(bare)?.name;
+  return endpointsByPath.get(bare)?.api ?? listOfPath(bare)?.name;
+}
+
+/** What a path leads to. */
+interface Route {
+  /** What the key must be allowed. */
+  readonly scope: string;
+  readonly answer: Respond;
 }
 
 /** Makes the function that answers for `organization`. It throws for nothing that a request can contain. */
@@ -74,27 +81,33 @@ export function createApi({ organization, keys, lookbackDays = 365 }: ApiOptions
     return { status: 403, message };
   }
 
-  return (request, nowMs) => {
-    const path = barePath(request.path);
-    const api = usagePaths.get(path);
-    const list = api === undefined ? listOfPath(path) : undefined;
-    const endpoint = api === undefined ? undefined : endpointOf(api);
-    if (!endpoint && !list) return refused({ status: 404, message: `Unknown request URL: ${request.method} ${path}.` });
-    if (request.method !== 'GET') return refused({ status: 405, message: `Not allowed: ${request.method} ${path}.` });
-    const denied = authorize(request, endpoint ? usageScope : managementScope);
-    if (denied) return refused(denied);
-    const now = Math.floor(nowMs / 1_000);
+  function answerBuckets(endpoint: Endpoint, request: ApiRequest, nowMs: number): ApiResponse {
+    const query = readQuery(endpoint, request.query, Math.floor(nowMs / 1_000), lookbackDays * 86_400);
+    return isRefusal(query) ? refused(query) : answer(200, pages.write(endpoint, query, nowMs));
+  }
 
-    if (endpoint) {
-      const query = readQuery(endpoint, request.query, now, lookbackDays * 86_400);
-      return isRefusal(query) ? refused(query) : answer(200, pages.write(endpoint, query, nowMs));
-    }
-    if (!list) return refused({ status: 404, message: 'Not found.' });
-    const found = listItems(organization, list, request.query, now);
+  function answerList(list: ListPath, request: ApiRequest, nowMs: number): ApiResponse {
+    const found = listItems(organization, list, request.query, Math.floor(nowMs / 1_000));
     if ('items' in found) {
       const page = listPage(list.name, found.items, request.query);
       return typeof page === 'string' ? answer(200, page) : refused(page);
     }
     return isRefusal(found) ? refused(found) : answer(200, JSON.stringify(found.object));
+  }
+
+  function routeOf(path: string): Route | undefined {
+    const endpoint = endpointsByPath.get(path);
+    if (endpoint) return { scope: usageScope, answer: (...asked) => answerBuckets(endpoint, ...asked) };
+    const list = listOfPath(path);
+    return list && { scope: managementScope, answer: (...asked) => answerList(list, ...asked) };
+  }
+
+  return (request, nowMs) => {
+    const path = barePath(request.path);
+    const route = routeOf(path);
+    if (!route) return refused({ status: 404, message: `Unknown request URL: ${request.method} ${path}.` });
+    if (request.method !== 'GET') return refused({ status: 405, message: `Not allowed: ${request.method} ${path}.` });
+    const denied = authorize(request, route.scope);
+    return denied ? refused(denied) : route.answer(request, nowMs);
   };
 }
