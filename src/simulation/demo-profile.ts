@@ -1,325 +1,12 @@
 /**
- * The organization of the demonstration: a believable company of six teams. Names and numbers are invented; what
- * one would look for on a dashboard is in there – a batch job by night, a chatty support bot, a quiet archive.
+ * The organization of the demonstration, made of its company's data: the groups that have usage at each api, and the
+ * lines of its bill.
  */
 import { endpointOf } from '../openai/catalogue.ts';
-import type { Directory, SimulatedKey, SimulatedProject, SimulatedRateLimit } from './directory.ts';
+import { adjustment, chats, directory, otherUses, prices, vectorStores } from './demo-company.ts';
 import { type CostGroup, defaultBehaviour, type Label, labelsFor, type Profile, type UsageGroup } from './profile.ts';
 
-const projects: readonly SimulatedProject[] = [
-  { id: 'proj_search', name: 'Search', status: 'active' },
-  { id: 'proj_support', name: 'Support assistant', status: 'active' },
-  { id: 'proj_documents', name: 'Document pipeline', status: 'active' },
-  { id: 'proj_mobile', name: 'Mobile app', status: 'active' },
-  { id: 'proj_research', name: 'Research', status: 'active' },
-  { id: 'proj_default', name: 'Default project', status: 'active' },
-  { id: 'proj_hackathon', name: 'Hackathon', status: 'archived' },
-];
-
-const users = [
-  { id: 'user-ada', name: 'Ada Brandt', email: 'ada.brandt@example.com', role: 'owner' },
-  { id: 'user-bela', name: 'Béla Kovács', email: 'bela.kovacs@example.com', role: 'reader' },
-  { id: 'user-chidi', name: 'Chidi Okafor', email: 'chidi.okafor@example.com', role: 'reader' },
-  { id: 'user-dana', name: 'Dana Levi', email: 'dana.levi@example.com', role: 'reader' },
-  { id: 'user-emi', name: 'Emi Tanaka', email: 'emi.tanaka@example.com', role: 'reader' },
-  { id: 'user-finn', name: null, email: 'finn@example.com', role: 'reader' },
-] as const;
-
-const serviceAccounts = [
-  { id: 'sa-search-api', name: 'search-api', projectId: 'proj_search' },
-  { id: 'sa-support-bot', name: 'support-bot', projectId: 'proj_support' },
-  { id: 'sa-ingest', name: 'document-ingest', projectId: 'proj_documents' },
-  { id: 'sa-mobile', name: 'mobile-backend', projectId: 'proj_mobile' },
-] as const;
-
-const keys: readonly SimulatedKey[] = [
-  { id: 'key_search_prod', name: 'search production', projectId: 'proj_search', ownerId: 'sa-search-api' },
-  { id: 'key_search_index', name: 'search indexer', projectId: 'proj_search', ownerId: 'sa-search-api' },
-  { id: 'key_search_dev', name: 'search development', projectId: 'proj_search', ownerId: 'user-bela' },
-  { id: 'key_support_prod', name: 'support production', projectId: 'proj_support', ownerId: 'sa-support-bot' },
-  { id: 'key_support_eval', name: 'support evaluation', projectId: 'proj_support', ownerId: 'user-chidi' },
-  { id: 'key_support_voice', name: 'support voice line', projectId: 'proj_support', ownerId: 'sa-support-bot' },
-  { id: 'key_docs_batch', name: 'nightly documents', projectId: 'proj_documents', ownerId: 'sa-ingest' },
-  { id: 'key_docs_live', name: 'document uploads', projectId: 'proj_documents', ownerId: 'sa-ingest' },
-  { id: 'key_mobile_ios', name: 'iOS', projectId: 'proj_mobile', ownerId: 'sa-mobile' },
-  { id: 'key_mobile_android', name: 'Android', projectId: 'proj_mobile', ownerId: 'sa-mobile' },
-  { id: 'key_mobile_old', name: 'mobile (old)', projectId: 'proj_mobile', ownerId: 'sa-mobile', deleted: true },
-  { id: 'key_research_ada', name: "Ada's experiments", projectId: 'proj_research', ownerId: 'user-ada' },
-  { id: 'key_research_emi', name: 'fine-tuning', projectId: 'proj_research', ownerId: 'user-emi' },
-  { id: 'key_default_dana', name: 'scripts', projectId: 'proj_default', ownerId: 'user-dana' },
-  { id: 'key_default_finn', name: 'notebook', projectId: 'proj_default', ownerId: 'user-finn' },
-];
-
-/** Dollars for a million of what is counted: input, cached input, output. */
-const prices: Readonly<Record<string, readonly [number, number, number]>> = {
-  'gpt-5-2025-08-07': [1.25, 0.125, 10],
-  'gpt-5-mini-2025-08-07': [0.25, 0.025, 2],
-  'gpt-4o-2024-08-06': [2.5, 1.25, 10],
-  'gpt-4o-mini-2024-07-18': [0.15, 0.075, 0.6],
-  'gpt-4o-audio-preview-2024-12-17': [2.5, 1.25, 10],
-  'o3-2025-04-16': [2, 0.5, 8],
-  'ft:gpt-4o-mini-2024-07-18:larkspur:tone:Bq7xK2': [0.3, 0.15, 1.2],
-};
-
-interface Chat {
-  /** A key; null: the playground, used by Ada. */
-  readonly key: string | null;
-  readonly model: string;
-  readonly minutes: number;
-  readonly perMinute: number;
-  readonly text: number;
-  readonly cached?: number;
-  readonly cacheWrite?: number;
-  readonly out: number;
-  readonly audio?: number;
-  readonly audioOut?: number;
-  readonly image?: number;
-  readonly batch?: boolean | null;
-  readonly tier?: string | null;
-}
-
-const chats: readonly Chat[] = [
-  {
-    key: 'key_search_prod',
-    model: 'gpt-5-mini-2025-08-07',
-    minutes: 58,
-    perMinute: 34,
-    text: 620,
-    cached: 1_150,
-    out: 140,
-  },
-  {
-    key: 'key_search_prod',
-    model: 'gpt-5-2025-08-07',
-    minutes: 40,
-    perMinute: 4,
-    text: 1_900,
-    cached: 900,
-    out: 480,
-    tier: 'priority',
-  },
-  { key: 'key_search_dev', model: 'gpt-5-mini-2025-08-07', minutes: 6, perMinute: 3, text: 800, out: 160 },
-  {
-    key: 'key_support_prod',
-    model: 'gpt-5-2025-08-07',
-    minutes: 55,
-    perMinute: 11,
-    text: 1_400,
-    cached: 3_900,
-    cacheWrite: 210,
-    out: 310,
-  },
-  {
-    key: 'key_support_prod',
-    model: 'ft:gpt-4o-mini-2024-07-18:larkspur:tone:Bq7xK2',
-    minutes: 50,
-    perMinute: 9,
-    text: 540,
-    out: 120,
-  },
-  { key: 'key_support_eval', model: 'o3-2025-04-16', minutes: 2, perMinute: 20, text: 2_400, out: 1_900, tier: 'flex' },
-  {
-    key: 'key_support_voice',
-    model: 'gpt-4o-audio-preview-2024-12-17',
-    minutes: 14,
-    perMinute: 2,
-    text: 300,
-    audio: 1_500,
-    audioOut: 820,
-    out: 90,
-  },
-  {
-    key: 'key_docs_batch',
-    model: 'gpt-4o-mini-2024-07-18',
-    minutes: 16,
-    perMinute: 60,
-    text: 3_100,
-    out: 420,
-    batch: true,
-  },
-  {
-    key: 'key_docs_live',
-    model: 'gpt-4o-2024-08-06',
-    minutes: 26,
-    perMinute: 5,
-    text: 2_200,
-    cached: 600,
-    out: 380,
-    image: 740,
-  },
-  {
-    key: 'key_mobile_ios',
-    model: 'gpt-4o-mini-2024-07-18',
-    minutes: 48,
-    perMinute: 14,
-    text: 410,
-    cached: 300,
-    out: 95,
-  },
-  {
-    key: 'key_mobile_android',
-    model: 'gpt-4o-mini-2024-07-18',
-    minutes: 52,
-    perMinute: 19,
-    text: 400,
-    cached: 290,
-    out: 92,
-  },
-  { key: 'key_mobile_old', model: 'gpt-4o-mini-2024-07-18', minutes: 0.4, perMinute: 2, text: 380, out: 90 },
-  { key: 'key_research_ada', model: 'o3-2025-04-16', minutes: 3, perMinute: 6, text: 5_200, out: 4_100, tier: 'flex' },
-  { key: 'key_research_emi', model: 'gpt-5-2025-08-07', minutes: 2, perMinute: 8, text: 2_700, out: 1_200 },
-  { key: 'key_default_dana', model: 'gpt-4o-2024-08-06', minutes: 1.5, perMinute: 2, text: 900, out: 350 },
-  {
-    key: 'key_default_finn',
-    model: 'gpt-5-2025-08-07',
-    minutes: 0.7,
-    perMinute: 2,
-    text: 1_100,
-    out: 600,
-    tier: 'incentivized-tier',
-  },
-  { key: null, model: 'gpt-5-2025-08-07', minutes: 0.6, perMinute: 1, text: 700, out: 500, batch: null, tier: null },
-];
-
-interface Other {
-  readonly api: string;
-  readonly key: string;
-  readonly model?: string;
-  readonly minutes: number;
-  readonly perMinute: number;
-  readonly each: readonly number[];
-  readonly labels?: Readonly<Record<string, Label>>;
-  readonly line: string;
-  /** Dollars for one request with all that belongs to it. */
-  readonly dollars: number;
-}
-
-const others: readonly Other[] = [
-  {
-    api: 'embeddings',
-    key: 'key_search_index',
-    model: 'text-embedding-3-large',
-    minutes: 30,
-    perMinute: 22,
-    each: [900],
-    line: 'text-embedding-3-large, input',
-    dollars: 0.000_117,
-  },
-  {
-    api: 'embeddings',
-    key: 'key_search_prod',
-    model: 'text-embedding-3-small',
-    minutes: 58,
-    perMinute: 33,
-    each: [18],
-    line: 'text-embedding-3-small, input',
-    dollars: 4e-7,
-  },
-  {
-    api: 'embeddings',
-    key: 'key_docs_live',
-    model: 'text-embedding-3-small',
-    minutes: 24,
-    perMinute: 6,
-    each: [2_600],
-    line: 'text-embedding-3-small, input',
-    dollars: 0.000_052,
-  },
-  {
-    api: 'moderations',
-    key: 'key_support_prod',
-    model: 'omni-moderation-latest',
-    minutes: 54,
-    perMinute: 11,
-    each: [160],
-    line: 'omni-moderation-latest, input',
-    dollars: 0,
-  },
-  {
-    api: 'images',
-    key: 'key_mobile_ios',
-    model: 'gpt-image-1',
-    minutes: 5,
-    perMinute: 2,
-    each: [1.6],
-    labels: { size: '1024x1024', source: 'image.generation' },
-    line: 'gpt-image-1, images',
-    dollars: 0.042,
-  },
-  {
-    api: 'images',
-    key: 'key_research_emi',
-    model: 'dall-e-3',
-    minutes: 0.3,
-    perMinute: 2,
-    each: [1.2],
-    labels: { size: '1792x1024', source: 'image.generation' },
-    line: 'dall-e-3, images',
-    dollars: 0.08,
-  },
-  {
-    api: 'audio_speeches',
-    key: 'key_support_voice',
-    model: 'tts-1',
-    minutes: 9,
-    perMinute: 2,
-    each: [280],
-    line: 'tts-1, characters',
-    dollars: 0.004_2,
-  },
-  {
-    api: 'audio_transcriptions',
-    key: 'key_support_voice',
-    model: 'whisper-1',
-    minutes: 12,
-    perMinute: 2,
-    each: [75],
-    line: 'whisper-1, seconds',
-    dollars: 0.007_5,
-  },
-  {
-    api: 'code_interpreter_sessions',
-    key: 'key_research_ada',
-    minutes: 0.8,
-    perMinute: 2,
-    each: [],
-    line: 'code interpreter sessions',
-    dollars: 0.03,
-  },
-  {
-    api: 'file_search_calls',
-    key: 'key_support_prod',
-    minutes: 30,
-    perMinute: 3,
-    each: [],
-    labels: { vector_store_id: 'vs_handbook' },
-    line: 'assistants api | file search',
-    dollars: 0.002_5,
-  },
-  {
-    api: 'file_search_calls',
-    key: 'key_docs_live',
-    minutes: 6,
-    perMinute: 2,
-    each: [],
-    labels: { vector_store_id: 'vs_contracts' },
-    line: 'assistants api | file search',
-    dollars: 0.002_5,
-  },
-  {
-    api: 'web_search_calls',
-    key: 'key_search_prod',
-    model: 'gpt-5-2025-08-07',
-    minutes: 11,
-    perMinute: 2,
-    each: [1.7],
-    labels: { context_level: 'medium' },
-    line: 'web search tool calls',
-    dollars: 0.01,
-  },
-];
-
-const keyById = new Map(keys.map((key) => [key.id, key]));
+const keyById = new Map(directory.keys.map((key) => [key.id, key]));
 
 function identity(keyId: string | null): Readonly<Record<string, Label>> {
   const key = keyId === null ? undefined : keyById.get(keyId);
@@ -357,21 +44,16 @@ function usage(): ReadonlyMap<string, readonly UsageGroup[]> {
       zeros: key === null ? 'left out' : 'written',
     });
   }
-  for (const { api, key, model, minutes, perMinute, each, labels: more = {} } of others) {
+  for (const { api, key, model, minutes, perMinute, each, labels: more = {} } of otherUses) {
     const values = { ...identity(key), ...(model === undefined ? {} : { model }), ...more };
     add(api, { labels: labels(api, values), minutes, perMinute, perRequest: each, zeros: 'written' });
   }
-  const stores = [
-    ['proj_support', 4.2e9, 3e5],
-    ['proj_documents', 6.1e10, 9e6],
-    ['proj_research', 8e8, 0],
-  ] as const;
-  for (const [project, start, growth] of stores) {
+  for (const { projectId, bytes, growth } of vectorStores) {
     add('vector_stores', {
-      labels: [project],
+      labels: [projectId],
       minutes: 60,
       perMinute: 1,
-      perRequest: [start, growth],
+      perRequest: [bytes, growth],
       zeros: 'written',
     });
   }
@@ -405,89 +87,14 @@ function costs(): readonly CostGroup[] {
     const tokensOut = chat.out + 4 * (chat.audioOut ?? 0);
     add(chat.key, `${chat.model}, output`, requests * tokensOut * output * factor, 'tokens', output * factor);
   }
-  for (const { key, line, minutes, perMinute, dollars } of others) {
+  for (const { key, line, minutes, perMinute, dollars } of otherUses) {
     const requests = 24 * minutes * perMinute;
     const counted = line.includes('calls') || line.includes('|') ? 'requests' : null;
     add(key, line, requests * dollars, counted, dollars);
   }
-  lines.push({
-    projectId: null,
-    lineItem: 'adjustment',
-    apiKeyId: null,
-    currency: 'usd',
-    perDay: -1.5,
-    unit: null,
-    price: 1,
-    style: 'adjustment',
-  });
+  lines.push(adjustment);
   return lines;
 }
-
-function rateLimits(): ReadonlyMap<string, readonly SimulatedRateLimit[]> {
-  const unlimited = 2_147_483_647;
-  const standard: readonly SimulatedRateLimit[] = [
-    {
-      model: 'gpt-5',
-      max_requests_per_1_minute: 10_000,
-      max_tokens_per_1_minute: 4_000_000,
-      batch_1_day_max_input_tokens: 40_000_000,
-    },
-    { model: 'gpt-5-mini', max_requests_per_1_minute: 30_000, max_tokens_per_1_minute: 180_000_000 },
-    { model: 'gpt-4o', max_requests_per_1_minute: 10_000, max_tokens_per_1_minute: 2_000_000 },
-    { model: 'gpt-4o-mini', max_requests_per_1_minute: 30_000, max_tokens_per_1_minute: 10_000_000 },
-    {
-      model: 'gpt-4o-audio-preview',
-      max_requests_per_1_minute: 500,
-      max_tokens_per_1_minute: 250_000,
-      max_audio_megabytes_per_1_minute: 200,
-    },
-    { model: 'o3', max_requests_per_1_minute: 5_000, max_tokens_per_1_minute: 900_000, max_requests_per_1_day: 20_000 },
-    { model: 'text-embedding-3-large', max_requests_per_1_minute: 10_000, max_tokens_per_1_minute: 5_000_000 },
-    { model: 'text-embedding-3-small', max_requests_per_1_minute: 10_000, max_tokens_per_1_minute: 5_000_000 },
-    {
-      model: 'gpt-image-1',
-      max_requests_per_1_minute: unlimited,
-      max_tokens_per_1_minute: 1_000_000,
-      max_images_per_1_minute: 20,
-    },
-    { model: 'omni-moderation-latest', max_requests_per_1_minute: 1_000, max_tokens_per_1_minute: unlimited },
-    {
-      model: 'dall-e-3',
-      max_requests_per_1_minute: 0,
-      max_tokens_per_1_minute: unlimited,
-      max_images_per_1_minute: 15,
-    },
-  ];
-  return new Map(projects.map((project) => [project.id, standard]));
-}
-
-const directory: Directory = {
-  id: 'org-larkspur-simulated',
-  name: 'Larkspur (simulated)',
-  projects,
-  keys,
-  users,
-  serviceAccounts,
-  rateLimits: rateLimits(),
-  spendLimits: new Map([
-    ['', { threshold: 1_500_000, status: 'enforcing' }],
-    ['proj_research', { threshold: 60_000, status: 'inactive' }],
-  ]),
-  spendAlerts: new Map([
-    [
-      '',
-      [
-        { id: 'alert_half', threshold: 750_000 },
-        { id: 'alert_most', threshold: 1_200_000 },
-      ],
-    ],
-    ['proj_support', [{ id: 'alert_support', threshold: 400_000 }]],
-  ]),
-  adminKeys: [
-    { id: 'key_admin_exporter', name: 'usage exporter', expiresAfterDays: 180 },
-    { id: 'key_admin_terraform', name: 'terraform', expiresAfterDays: null },
-  ],
-};
 
 /** The company of the demonstration. */
 export function demoProfile(): Profile {
