@@ -248,7 +248,10 @@ export function smallProfile(seed: number): Profile {
   return customProfile(seed, { groups: 4, rhythm: false });
 }
 
-/** Position of each of an endpoint's dimensions; throws when a profile names one that the catalogue lacks. */
+/**
+ * Label values in the order of the endpoint's dimensions, null where none is given.
+ * @throws for a dimension that the catalogue does not have
+ */
 export function labelsFor(endpoint: Endpoint, values: Readonly<Record<string, Label>>): readonly Label[] {
   for (const name of Object.keys(values)) {
     if (!allDimensions.includes(name)) throw new Error(`Unknown dimension in a profile: ${name}`);
