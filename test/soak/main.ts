@@ -14,14 +14,26 @@ if (!Number.isInteger(days) || days < 2 || days > 15 || !Number.isInteger(seed) 
 }
 
 const begun = performance.now();
-console.log('| Day | Requests | Failed | Scrapes | Series | Heap, MB | Outside it, MB | Handles |');
-console.log('| --- | --- | --- | --- | --- | --- | --- | --- |');
+console.log(
+  '| Day | Requests | Failed | Scrapes | Series | Heap, MB | Compiled code, MB | Outside both, MB | Handles |',
+);
+console.log('| --- | --- | --- | --- | --- | --- | --- | --- | --- |');
 const { faults, compared } = await soak({
   days,
   seed,
   collect: () => void collect(),
-  report: ({ day, requests, failures, scrapes, series, heap, external, handles }) => {
-    const cells = [day, requests, failures, scrapes, series, heap.toFixed(1), external.toFixed(1), handles];
+  report: ({ day, requests, failures, scrapes, series, heap, code, external, handles }) => {
+    const cells = [
+      day,
+      requests,
+      failures,
+      scrapes,
+      series,
+      heap.toFixed(2),
+      code.toFixed(2),
+      external.toFixed(1),
+      handles,
+    ];
     console.log(`| ${cells.join(' | ')} |`);
   },
 });
