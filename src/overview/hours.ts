@@ -38,22 +38,8 @@ export function* usageStatus(
   return {
     apis: counted.map(({ endpoint }) => endpoint.api),
     hours: hours.map(({ status }) => status),
-    models: grouped('model')
-      ? rank(
-          hours,
-          sums.models,
-          ({ models }) => models,
-          (id) => nameOf('model', id),
-        )
-      : null,
-    projects: grouped('project_id')
-      ? rank(
-          hours,
-          sums.projects,
-          ({ projects }) => projects,
-          (id) => nameOf('project_id', id),
-        )
-      : null,
+    models: grouped('model') ? rank(hours, sums.models, modelsOf, (id) => nameOf('model', id)) : null,
+    projects: grouped('project_id') ? rank(hours, sums.projects, projectsOf, (id) => nameOf('project_id', id)) : null,
   };
 }
 
@@ -80,80 +66,97 @@ function* hourAt(
     requests = (requests ?? 0) + one.requests;
     if (hasTokens(endpoint)) tokens = (tokens ?? 0) + one.tokens;
   }
-  // An api without usage is asked less often, so early in an hour its part of it is not there yet.
-  const known = missing.length === 0 || start === running;
-  const state =
-    found.length === 0 ? 'unknown' : !known ? 'partial' : start === running ? 'open' : settled ? 'settled' : 'settling';
+  const state = found.length === 0 ? 'unknown' : stateOf(missing.length === 0, start === running, settled);
   return { status: { start: new Date(start * 1_000).toISOString(), state, missing, tokens, requests }, sums: found };
 }
 
-function rank(
-  hours: readonly Hour[],
-  ids: Ids,
-  columnsOf: (sums: Sums) => Columns | undefined,
-  nameOf: (id: string) => string | null,
-): Ranking {
+/** @param whole nothing of it is missing @param running it has not ended */
+function stateOf(whole: boolean, running: boolean, settled: boolean): HourStatus['state'] {
+  // An api without usage is asked less often, so early in an hour its part of it is not there yet.
+  if (running) return 'open';
+  if (!whole) return 'partial';
+  return settled ? 'settled' : 'settling';
+}
+
+/** The columns of what is ranked. */
+type ColumnsOf = (sums: Sums) => Columns | undefined;
+
+const modelsOf: ColumnsOf = ({ models }) => models;
+const projectsOf: ColumnsOf = ({ projects }) => projects;
+
+function rank(hours: readonly Hour[], ids: Ids, columnsOf: ColumnsOf, nameOf: (id: string) => string | null): Ranking {
+  const order = byAmount(hours, ids, columnsOf);
+  const top = order.slice(0, mostRanked);
+  const others = order.length - top.length;
+  const rows = rowsByHour(hours, columnsOf, top);
+  const text = (number: number) => textOf(ids, number);
+  return {
+    top: top.map((number, place) => ({ id: text(number), name: nameOf(text(number)), ...rowAt(rows, place) })),
+    rest: others === 0 ? null : { count: others, ...rowAt(rows, top.length) },
+  };
+}
+
+function textOf(ids: Ids, number: number): string {
+  return ids.valuesOf(number)[0] ?? '';
+}
+
+/** Numbers of ids by what they have in all hours together, the most first; without those that have nothing. */
+function byAmount(hours: readonly Hour[], ids: Ids, columnsOf: ColumnsOf): readonly number[] {
   const tokens = new Float64Array(ids.size);
   const requests = new Float64Array(ids.size);
   const present = new Set<number>();
-  for (const { sums } of hours) {
-    for (const one of sums) {
-      const columns = columnsOf(one);
-      if (columns === undefined) continue;
-      for (const [slot, id] of columns.ids.entries()) {
-        const more = { tokens: columns.tokens[slot] ?? 0, requests: columns.requests[slot] ?? 0 };
-        if (more.tokens === 0 && more.requests === 0) continue;
-        tokens[id] = (tokens[id] ?? 0) + more.tokens;
-        requests[id] = (requests[id] ?? 0) + more.requests;
-        present.add(id);
-      }
-    }
+  for (const hour of hours) {
+    eachCell(hour, columnsOf, (id, moreTokens, moreRequests) => {
+      if (moreTokens === 0 && moreRequests === 0) return;
+      tokens[id] = (tokens[id] ?? 0) + moreTokens;
+      requests[id] = (requests[id] ?? 0) + moreRequests;
+      present.add(id);
+    });
   }
-  const text = (id: number) => ids.valuesOf(id)[0] ?? '';
-  const order = [...present].sort(
+  return [...present].sort(
     (a, b) =>
-      (tokens[b] ?? 0) - (tokens[a] ?? 0) || (requests[b] ?? 0) - (requests[a] ?? 0) || (text(a) < text(b) ? -1 : 1),
+      (tokens[b] ?? 0) - (tokens[a] ?? 0) ||
+      (requests[b] ?? 0) - (requests[a] ?? 0) ||
+      (textOf(ids, a) < textOf(ids, b) ? -1 : 1),
   );
-  const top = order.slice(0, mostRanked);
-  const places = new Map(top.map((id, place) => [id, place]));
-  const others = order.length - top.length;
+}
 
-  const ranked: { tokens: number; requests: number; byHour: Amounts[] }[] = Array.from(
-    { length: top.length + 1 },
-    () => ({
-      tokens: 0,
-      requests: 0,
-      byHour: [],
-    }),
-  );
-  for (const { status, sums } of hours) {
-    const unknown = status.state === 'unknown';
-    const here = ranked.map(() => ({ tokens: 0, requests: 0 }));
-    for (const one of sums) {
-      const columns = columnsOf(one);
-      if (columns === undefined) continue;
-      for (const [slot, id] of columns.ids.entries()) {
-        const cell = here[places.get(id) ?? top.length];
-        if (cell === undefined) continue;
-        cell.tokens += columns.tokens[slot] ?? 0;
-        cell.requests += columns.requests[slot] ?? 0;
-      }
-    }
-    for (const [place, cell] of here.entries()) {
-      const row = ranked[place];
-      if (row === undefined) continue;
+/** A row for each of `top`, hour by hour and in all, and one more for all others together. */
+function rowsByHour(hours: readonly Hour[], columnsOf: ColumnsOf, top: readonly number[]): readonly Ranked[] {
+  const places = new Map(top.map((id, place) => [id, place]));
+  const rows = Array.from({ length: top.length + 1 }, () => ({ tokens: 0, requests: 0, byHour: [] as Amounts[] }));
+  for (const hour of hours) {
+    const here = rows.map(() => ({ tokens: 0, requests: 0 }));
+    eachCell(hour, columnsOf, (id, tokens, requests) => {
+      const cell = here[places.get(id) ?? top.length];
+      if (cell === undefined) return;
+      cell.tokens += tokens;
+      cell.requests += requests;
+    });
+    const unknown = hour.status.state === 'unknown';
+    for (const [place, row] of rows.entries()) {
+      const cell = here[place] ?? { tokens: 0, requests: 0 };
       row.tokens += cell.tokens;
       row.requests += cell.requests;
       row.byHour.push(unknown ? { tokens: null, requests: null } : cell);
     }
   }
-  const rest = ranked[top.length];
-  return {
-    top: top.map((id, place) => ({ id: text(id), name: nameOf(text(id)), ...rowOf(ranked[place]) })),
-    rest: others === 0 || rest === undefined ? null : { count: others, ...rowOf(rest) },
-  };
+  return rows;
 }
 
-function rowOf(row: Ranked | undefined): Ranked {
-  return row ?? { tokens: 0, requests: 0, byHour: [] };
+/** Calls `take` for each id that an hour has, api by api. */
+function eachCell(
+  { sums }: Hour,
+  columnsOf: ColumnsOf,
+  take: (id: number, tokens: number, requests: number) => void,
+): void {
+  for (const one of sums) {
+    const columns = columnsOf(one);
+    if (columns === undefined) continue;
+    for (const [slot, id] of columns.ids.entries()) take(id, columns.tokens[slot] ?? 0, columns.requests[slot] ?? 0);
+  }
+}
+
+function rowAt(rows: readonly Ranked[], place: number): Ranked {
+  return rows[place] ?? { tokens: 0, requests: 0, byHour: [] };
 }
