@@ -8,6 +8,7 @@ import { type PageSizes, readBuckets } from '../openai/read.ts';
 import { createBreather } from '../poll/breather.ts';
 import { type Bucket, collectBucket } from '../usage/bucket.ts';
 import type { FieldTable } from '../usage/fields.ts';
+import { inTurns } from '../usage/steps.ts';
 import { bucketEnd, settleDelayOf } from '../usage/windows.ts';
 import type { Journal } from './journal.ts';
 import { isoOf, type Step } from './plan.ts';
@@ -99,7 +100,7 @@ async function* pagesOf(
   const { width } = step;
   const settleDelay = settleDelayOf(endpoint, reading.settleDelay);
   const to = Math.min(step.to, from + stretches[width] * widthSeconds[width]);
-  const breather = createBreather(clock);
+  const { breathe } = createBreather(clock);
   const pages = readBuckets(client, sizes, {
     endpoint,
     width,
@@ -117,14 +118,11 @@ async function* pagesOf(
     const collected: Bucket[] = [];
     for (const raw of page.buckets) {
       if (raw.start !== expected) throw missing(endpoint, expected);
-      const collecting = collectBucket(raw, width, page.readAt, settleDelay, groups, fields);
-      let state = collecting.next();
-      for (; state.done !== true; state = collecting.next()) await breather.breathe();
-      const bucket = state.value;
+      const bucket = await inTurns(collectBucket(raw, width, page.readAt, settleDelay, groups, fields), breathe);
       if (bucket === undefined || (step.part !== 'after' && !bucket.settled)) throw missing(endpoint, expected);
       collected.push(bucket);
       expected = bucketEnd(bucket.start, width);
-      await breather.breathe();
+      await breathe();
     }
     reading.report(endpoint.api, total(collected, 'foldedRows'), total(collected, 'malformedRows'));
     yield collected;

@@ -6,6 +6,7 @@ import type { Directory } from '../names/directory.ts';
 import type { Limits } from '../names/limits.ts';
 import type { Account } from '../usage/account.ts';
 import { foldedValue, noValue } from '../usage/labels.ts';
+import { inTurns, type Steps } from '../usage/steps.ts';
 import type { LimitsStatus, SpendStatus, UsageStatus } from '../web/status.ts';
 import { usageStatus } from './hours.ts';
 import { HoldingLimits, limitsStatus } from './limits.ts';
@@ -47,7 +48,7 @@ export function createOverview(options: OverviewOptions): () => Promise<Overview
     return found === undefined || found.name === id ? null : found.name;
   };
 
-  function* steps(): Generator<undefined, Overview> {
+  function* steps(): Steps<Overview> {
     const now = clock.now();
     if (sums.isFull) sums = new BucketSums();
     const costs = accounts.find(({ endpoint }) => endpoint.api === 'costs');
@@ -66,17 +67,8 @@ export function createOverview(options: OverviewOptions): () => Promise<Overview
     };
   }
 
-  async function make(): Promise<Overview> {
-    const work = steps();
-    for (;;) {
-      const { done, value } = work.next();
-      if (done === true) return value;
-      await breathe();
-    }
-  }
-
   return () => {
-    underWay ??= make().finally(() => {
+    underWay ??= inTurns(steps(), breathe).finally(() => {
       underWay = undefined;
     });
     return underWay;

@@ -8,6 +8,7 @@ import type { Account } from '../usage/account.ts';
 import { type Bucket, collectBucket } from '../usage/bucket.ts';
 import type { Ledger } from '../usage/ledger.ts';
 import type { Span } from '../usage/plan.ts';
+import { inTurns } from '../usage/steps.ts';
 import { settleDelayOf } from '../usage/windows.ts';
 import { createBreather } from './breather.ts';
 
@@ -51,7 +52,7 @@ export async function readSpan(
 ): Promise<number> {
   const { endpoint, groups, fields } = ledger;
   const settleDelay = settleDelayOf(endpoint, context.settleDelay);
-  const breather = createBreather(context.clock);
+  const { breathe } = createBreather(context.clock);
   let collected: Bucket[] = [];
   let refused = 0;
   const takeIn = () => {
@@ -78,10 +79,9 @@ export async function readSpan(
     for await (const page of pages) {
       for (const raw of page.buckets) {
         const steps = collectBucket(raw, span.width, page.readAt, settleDelay, groups, fields);
-        let step = steps.next();
-        for (; step.done !== true; step = steps.next()) await breather.breathe();
-        if (step.value !== undefined) collected.push(step.value);
-        await breather.breathe();
+        const bucket = await inTurns(steps, breathe);
+        if (bucket !== undefined) collected.push(bucket);
+        await breathe();
       }
       if (options.byPage) takeIn();
     }
