@@ -6,6 +6,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
+import { createBreather } from '../breather.ts';
 import type { Clock } from '../clock.ts';
 import type { ExporterOptions } from '../exporter/exporter.ts';
 import { Journal } from '../history/journal.ts';
@@ -19,7 +20,6 @@ import type { Logger } from '../log.ts';
 import { endpoints } from '../openai/catalogue.ts';
 import { ApiError } from '../openai/errors.ts';
 import { createPageSizes } from '../openai/read.ts';
-import { createBreather } from '../poll/breather.ts';
 import type { HistorySettings } from '../settings/history.ts';
 import { polledApis, type Settings } from '../settings/settings.ts';
 import { FieldTable } from '../usage/fields.ts';

@@ -2,6 +2,7 @@
  * Puts the parts together: for each api an account and a poller, for all of them one page. Data goes one way:
  * client → poller → account → page; the web layer only takes the page.
  */
+import { createBreather } from '../breather.ts';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { budgetSection } from '../metrics/budget.ts';
@@ -15,7 +16,6 @@ import { type Endpoint, endpoints, type Width } from '../openai/catalogue.ts';
 import type { Client, ClientObserver } from '../openai/client.ts';
 import { createPageSizes } from '../openai/read.ts';
 import { createOverview, type Overview } from '../overview/overview.ts';
-import { createBreather } from '../poll/breather.ts';
 import { createFailureLog } from '../poll/failure-log.ts';
 import { createPoller, type Poller } from '../poll/poller.ts';
 import { type Cadence, offsetOf } from '../poll/schedule.ts';

@@ -1,11 +1,11 @@
 /** Reads the steps of a backfill into a journal, stretch by stretch, and says how far it is. */
+import { createBreather } from '../breather.ts';
 import type { Clock } from '../clock.ts';
 import { type Endpoint, type Width, widthSeconds } from '../openai/catalogue.ts';
 import type { Client } from '../openai/client.ts';
 import { ApiError, type Reason } from '../openai/errors.ts';
 import type { Filters } from '../openai/query.ts';
 import { type PageSizes, readBuckets } from '../openai/read.ts';
-import { createBreather } from '../poll/breather.ts';
 import { type Bucket, collectBucket } from '../usage/bucket.ts';
 import type { FieldTable } from '../usage/fields.ts';
 import { inTurns } from '../usage/steps.ts';

@@ -1,4 +1,5 @@
 /** Reads spans of buckets into a ledger: the bridge from what the API sends to what is known. */
+import { createBreather } from '../breather.ts';
 import type { Clock } from '../clock.ts';
 import type { Priority } from '../openai/budget.ts';
 import type { Client } from '../openai/client.ts';
@@ -10,7 +11,6 @@ import type { Ledger } from '../usage/ledger.ts';
 import type { Span } from '../usage/plan.ts';
 import { inTurns } from '../usage/steps.ts';
 import { settleDelayOf } from '../usage/windows.ts';
-import { createBreather } from './breather.ts';
 
 /** What a read found besides numbers. */
 export interface ReadReport {
