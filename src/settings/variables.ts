@@ -2,6 +2,7 @@
 import { allFlags, type Flag, variableOf, variablePrefix } from './flags.ts';
 import type { Given, GivenByFlag } from './given.ts';
 import { suggestion } from './nearest.ts';
+import { shown } from './values.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -23,7 +24,7 @@ export function readVariables(env: Environment): Variables {
   const mistakes = Object.keys(env)
     .filter((name) => name.startsWith(variablePrefix) && !known.includes(name))
     .filter((name) => textOf(env, name) !== undefined && !isServiceLink(name, env[name] ?? ''))
-    .map((name) => `${name}: unknown variable${hintFor(name, known)}`);
+    .map((name) => `${/^\w+$/.test(name) ? name : shown(name)}: unknown variable${hintFor(name, known)}`);
   return { given, mistakes };
 }
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { allDimensions, endpoints } from '../../src/openai/catalogue.ts';
+import { allFlags } from '../../src/settings/flags.ts';
 import { parseSettings, polledApis, type Settings } from '../../src/settings/settings.ts';
 import type { Environment } from '../../src/settings/variables.ts';
 
@@ -388,15 +389,28 @@ describe('the admin key', () => {
   });
 });
 
-test('no command line whatever makes it throw', () => {
+test('no command line whatever makes it throw, and each mistake is one line', () => {
+  const flag = fc.constantFrom(...allFlags.map(({ name }) => `--${name}`), '--no-', '--poll', '--', '--=');
+  const value = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.constantFrom('a\nb', '\r', '\u2028', '\u202e', '-', '1h'));
   const word = fc.oneof(
+    value,
+    flag,
+    fc.constantFrom('serve', 'demo', 'backfill', 'health'),
+    fc.tuple(flag, value).map(([name, text]) => `${name}=${text}`),
+    fc.tuple(flag, value).map(([name, text]) => `${name}${text}`),
+  );
+  const variable = fc.oneof(
     fc.string(),
-    fc.constantFrom('serve', 'demo', '--', '-', '--poll.apis', '--poll.batch', '--no-', '--poll.interval=', '--=x'),
+    flag.map((name) => `OPENAI_EXPORTER_${name.slice(2).toUpperCase().replaceAll(/[.-]/g, '_')}`),
+    value.map((text) => `OPENAI_EXPORTER_${text}`),
   );
   fc.assert(
-    fc.property(fc.array(word), fc.dictionary(fc.string(), fc.string()), (argv, env) => {
+    fc.property(fc.array(word), fc.dictionary(variable, value), (argv, env) => {
       const parsed = parseSettings(argv, { ...key, ...env });
-      if ('errors' in parsed) expect(parsed.errors.length).toBeGreaterThan(0);
+      if (!('errors' in parsed)) return;
+      expect(parsed.errors.length).toBeGreaterThan(0);
+      for (const error of parsed.errors) expect(error).toMatch(/^\S\P{Cc}*$/u);
     }),
+    { numRuns: 200, examples: [[[], { 'OPENAI_EXPORTER_A\nB': '1' }]] },
   );
 });
