@@ -125,7 +125,7 @@ function itemsOf(text: string): readonly string[] {
 export function shown(text: string): string {
   if (/sk-/i.test(text)) return 'a value that looks like a key';
   const printable = JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text);
-  return printable.replaceAll(/[\u007f-\u009f]/g, '?');
+  return printable.replaceAll(/[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g, '?');
 }
 
 /** `a, b or c` */
