@@ -28,10 +28,17 @@ test.each([
   [';;,,;q=1', false],
 ])('%j: %s', (header, expected) => expect(acceptsGzip(header)).toBe(expected));
 
-test('no header is harmful', () => {
+test('no header is harmful, and none is taken for gzip that names neither gzip nor everything', () => {
+  const piece = fc.constantFrom('br', 'gzi', 'zip', 'g zip', 'identity', ';', ',', ';q=1', ' ', 'q', '=', '0.5', '\t');
+  const header = fc.oneof(
+    fc.string(),
+    fc.array(piece, { maxLength: 6 }).map((pieces) => pieces.join('')),
+  );
   fc.assert(
-    fc.property(fc.string(), (header) => {
-      expect(typeof acceptsGzip(header)).toBe('boolean');
+    fc.property(header, (text) => {
+      const accepted = acceptsGzip(text);
+      expect(accepted).toBeTypeOf('boolean');
+      if (!/gzip|\*/i.test(text)) expect(accepted).toBe(false);
     }),
   );
 });
