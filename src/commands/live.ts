@@ -4,7 +4,8 @@ import type { ExporterOptions } from '../exporter/exporter.ts';
 import { createBudget } from '../openai/budget.ts';
 import { type Client, type ClientObserver, createClient } from '../openai/client.ts';
 import { fixedKey, keyFile } from '../openai/key.ts';
-import { createTransport, type Environment } from '../openai/transport.ts';
+import type { Environment } from '../openai/proxy.ts';
+import { createTransport } from '../openai/transport.ts';
 import type { KeySetting } from '../settings/key.ts';
 import type { Settings } from '../settings/settings.ts';
 
@@ -16,7 +17,7 @@ export interface LiveOptions {
   readonly version: string;
 }
 
-/** @throws if the key file has become unreadable, or the proxy's address is none */
+/** @throws if the key file has become unreadable since the settings were read, or the proxy cannot be used */
 export async function createLiveClient(options: LiveOptions): Promise<ExporterOptions['client']> {
   const { settings, key, environment, clock, version } = options;
   const { timeout, maxRequestsPerMinute, organization } = settings.openai;

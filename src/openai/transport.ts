@@ -1,7 +1,6 @@
 /** How the API is reached: two kept connections to its origin, through a proxy where the environment asks for one. */
 import { type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
-
-export type Environment = Readonly<Record<string, string | undefined>>;
+import { type Environment, noProxyIn, proxyFor } from './proxy.ts';
 
 export interface TransportOptions {
   /** Longest wait for a connection, for headers, and between two pieces of a body. */
@@ -14,7 +13,7 @@ const longestConnectMs = 10_000;
 
 /**
  * A dispatcher for requests to the origin of `baseUrl`.
- * @throws if `HTTPS_PROXY` is needed and is no URL of a proxy
+ * @throws if `HTTPS_PROXY` is needed and names no proxy that can be used
  */
 export function createTransport(
   baseUrl: URL,
@@ -38,31 +37,11 @@ export function createTransport(
     ...options,
     httpsProxy: proxy.href,
     httpProxy: '',
-    noProxy: firstSet(environment, 'no_proxy', 'NO_PROXY') ?? '',
+    noProxy: noProxyIn(environment),
     requestTls: connect,
     proxyTls: { timeout: connect.timeout },
     // Without bounds of its own, a proxy that accepts a connection and says nothing would block it for five minutes.
     clientFactory: (origin: URL, proxyOptions: object) =>
       new Pool(origin, { ...proxyOptions, headersTimeout: timeoutMs, bodyTimeout: timeoutMs }),
   });
-}
-
-/**
- * The proxy that `HTTPS_PROXY` names, undefined if there is none or `baseUrl` is plain http; what `NO_PROXY` excepts
- * is not looked at. @throws if it is no URL of a proxy; the message does not repeat it, for it can hold a password
- */
-export function proxyFor(baseUrl: URL, environment: Environment): URL | undefined {
-  if (baseUrl.protocol !== 'https:') return undefined;
-  const text = firstSet(environment, 'https_proxy', 'HTTPS_PROXY');
-  if (text === undefined) return undefined;
-  const address = text.includes('://') ? text : `http://${text}`;
-  const url = URL.canParse(address) ? new URL(address) : undefined;
-  if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:') || url.hostname === '') {
-    throw new Error('HTTPS_PROXY is not the http or https URL of a proxy');
-  }
-  return url;
-}
-
-function firstSet(environment: Environment, ...names: readonly string[]): string | undefined {
-  return names.map((name) => environment[name]?.trim()).find((value) => value !== undefined && value !== '');
 }

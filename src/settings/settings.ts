@@ -1,5 +1,6 @@
 /** From the command line and the environment to one frozen object, or to all that is wrong with them at once. */
 import { endpoints, type FilterName, widthSeconds } from '../openai/catalogue.ts';
+import { proxyFor } from '../openai/proxy.ts';
 import type { Anchor } from './anchor.ts';
 import { readArguments } from './arguments.ts';
 import { sendsInTheClear } from './base-url.ts';
@@ -93,6 +94,8 @@ export function parseSettings(
   errors.push(...reader.mistakes, ...fromVariables.mistakes);
 
   if (command === 'serve' || command === 'check' || command === 'backfill') {
+    const mistake = proxyMistake(settings.openai.baseUrl, env);
+    if (mistake !== undefined) errors.push(mistake);
     const key = readKey(env, readFile);
     if ('mistake' in key) errors.push(key.mistake);
     else if (errors.length === 0) {
@@ -219,6 +222,16 @@ function pollFrom(reader: Reader): Settings['poll'] {
     );
   }
   return poll;
+}
+
+/** Of the address that will be asked; of the usual one, where that is wrong itself. */
+function proxyMistake(baseUrl: string, env: Environment): string | undefined {
+  try {
+    proxyFor(new URL(baseUrl), env);
+    return undefined;
+  } catch (error) {
+    return error instanceof Error ? error.message : 'HTTPS_PROXY: cannot be used';
+  }
 }
 
 /** What is wrong in the file is said now, and not when somebody connects. */

@@ -76,6 +76,14 @@ describe('mistakes', () => {
     expect(err).toMatch(/--poll\.group-by: unknown dimension "projects"; known are project_id, /);
   });
 
+  test('a proxy that cannot be used, as one mistake among others and without its password', async () => {
+    const environment = { HTTPS_PROXY: 'socks5://user:hidden@127.0.0.1:1080', NO_PROXY: '[,%' };
+    const { code, out, err } = await runProgram(['--log.level=loud'], { env: environment });
+    expect([code, out]).toEqual([2, '']);
+    expect(lines(err).map((line) => line.split(':')[0])).toEqual(['--log.level', 'HTTPS_PROXY', 'OPENAI_ADMIN_KEY']);
+    expect(err).not.toContain('hidden');
+  });
+
   test('a command that does not exist, and a flag of another command', async () => {
     expect(await runProgram(['server'], { env })).toMatchObject({ code: 2, err: expect.stringContaining('serve') });
     const { code, err } = await runProgram(['serve', '--demo.speed=2'], { env });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import { afterEach, describe, expect, it, test } from 'vitest';
-import { createTransport, proxyFor } from '../../src/openai/transport.ts';
+import { createTransport } from '../../src/openai/transport.ts';
 import { startConnectProxy } from '../helpers/connect-proxy.ts';
 import { portOf, reply, startHttpServer } from '../helpers/http-server.ts';
 
@@ -84,6 +84,31 @@ describe('https', () => {
     },
   );
 
+  test.each([
+    ',',
+    ':',
+    '::',
+    '.',
+    '*.',
+    '*:',
+    ':443',
+    '[::1',
+    '::1',
+    '[::1]:x',
+    'a:b:c',
+    '%zz',
+    '*,x',
+    'https://',
+    '\\(',
+    'é',
+  ])('takes no harm from NO_PROXY=%s, which excepts nothing', async (no) => {
+    const { port } = await startTls();
+    const proxy = await startProxy(port);
+    const base = new URL('https://api.example.test/v1');
+    expect(await ask(base, { HTTPS_PROXY: proxy.url, NO_PROXY: no })).toMatchObject({ path: '/v1/x' });
+    expect(proxy.connects).toHaveLength(1);
+  });
+
   it('reports a proxy that refuses', async () => {
     const { port } = await startTls();
     const proxy = await startProxy(port, 403);
@@ -111,26 +136,4 @@ it('never takes plain http through a proxy, whatever the environment of the proc
   const environment = { HTTP_PROXY: proxy.url, http_proxy: proxy.url, HTTPS_PROXY: proxy.url };
   expect(await ask(server.url, environment)).toEqual({ direct: true });
   expect([...proxy.connects, ...proxy.others]).toEqual([]);
-});
-
-describe('proxyFor', () => {
-  const base = new URL('https://api.openai.com/v1');
-  test.each([
-    [{}, undefined],
-    [{ HTTPS_PROXY: ' ' }, undefined],
-    [{ HTTPS_PROXY: 'proxy:3128' }, 'http://proxy:3128/'],
-    [{ HTTPS_PROXY: 'https://proxy' }, 'https://proxy/'],
-    [{ HTTPS_PROXY: 'http://upper', https_proxy: 'http://lower' }, 'http://lower/'],
-  ])('%j is %j', (environment, expected) => {
-    expect(proxyFor(base, environment)?.href).toBe(expected);
-  });
-
-  test.each(['http://', 'ftp://user:word@proxy', 'http://user:word@pro xy'])(
-    '%j is refused and not repeated',
-    (url) => {
-      expect(() => proxyFor(base, { HTTPS_PROXY: url })).toThrow(
-        /^HTTPS_PROXY is not the http or https URL of a proxy$/,
-      );
-    },
-  );
 });

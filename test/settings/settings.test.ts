@@ -314,6 +314,36 @@ test('all mistakes are told at once', () => {
   ]);
 });
 
+describe('a proxy that cannot be used', () => {
+  const proxied = { ...key, HTTPS_PROXY: 'socks5://user:word@proxy:1080' };
+
+  test.each([['serve'], ['check'], ['backfill', '--from=2026-05-01', '--output=-']])(
+    'is a mistake of %s',
+    (...argv) => {
+      const errors = errorsOf(argv, proxied);
+      expect(errors).toEqual([expect.stringMatching(/^HTTPS_PROXY: must be an http or https URL like /)]);
+      expect(errors.join()).not.toContain('word');
+    },
+  );
+
+  test('is one among others', () => {
+    const errors = errorsOf(['--log.level=loud', '--openai.base-url=x'], { https_proxy: 'http://a:word%@b' });
+    expect(errors.map((error) => error.split(':')[0])).toEqual([
+      '--openai.base-url',
+      '--log.level',
+      'https_proxy',
+      'OPENAI_ADMIN_KEY',
+    ]);
+  });
+
+  test('is none where it is not asked, and whatever NO_PROXY says', () => {
+    for (const argv of [['--openai.base-url=http://127.0.0.1:1'], ['demo'], ['health']]) {
+      expect(parseSettings(argv, proxied)).not.toHaveProperty('errors');
+    }
+    expect(settingsOf([], { HTTPS_PROXY: 'http://proxy:3128', NO_PROXY: '%,:,[' })).toEqual(settingsOf([]));
+  });
+});
+
 describe('the admin key', () => {
   const missing = (path: string): string => {
     throw Object.assign(new Error(`no ${path}`), { code: 'ENOENT' });
@@ -391,7 +421,11 @@ describe('the admin key', () => {
 
 test('no command line whatever makes it throw, and each mistake is one line', () => {
   const flag = fc.constantFrom(...allFlags.map(({ name }) => `--${name}`), '--no-', '--poll', '--', '--=');
-  const value = fc.oneof(fc.string(), fc.string({ unit: 'binary' }), fc.constantFrom('a\nb', '\r', '\u2028', '\u202e', '-', '1h'));
+  const value = fc.oneof(
+    fc.string(),
+    fc.string({ unit: 'binary' }),
+    fc.constantFrom('a\nb', '\r', '\u2028', '\u202e', '-', '1h'),
+  );
   const word = fc.oneof(
     value,
     flag,
