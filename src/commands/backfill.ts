@@ -58,6 +58,7 @@ export async function runBackfill(options: BackfillOptions): Promise<0 | 1 | 2> 
     return 2;
   }
   tellBounds(log, history, place.bounds);
+  tellLabels(log, history);
   try {
     await readAndWrite(options, place);
     clearPlace(place);
@@ -181,6 +182,15 @@ function tellBounds(log: Logger, { to, width }: HistorySettings, bounds: Bounds)
   if (to === bounds.to) return;
   log.warn(
     `it ends with ${end}: nothing is written that is later than ${untouchable / 3_600_000} hours before now, for Prometheus itself still writes there`,
+  );
+}
+
+/** Samples join a scraped series only where they have all of its labels, and Prometheus gives these two to each. */
+function tellLabels(log: Logger, { labels }: HistorySettings): void {
+  const lacking = ['job', 'instance'].filter((label) => !labels.some(([name]) => name === label));
+  if (lacking.length === 0) return;
+  log.warn(
+    `--labels has no ${lacking.join(' and no ')}: what is written will not join the series that Prometheus scrapes; give the labels of the target, like --labels=job=openai,instance=localhost:9185`,
   );
 }
 

@@ -21,12 +21,15 @@ beforeEach(() => {
 });
 
 /** Three days around the end of May, unless told otherwise. */
-function run(given: Omit<WritingOptions, 'organization' | 'now' | 'env'>) {
+function run({
+  unlabelled = false,
+  ...given
+}: Omit<WritingOptions, 'organization' | 'now' | 'env'> & { unlabelled?: boolean }) {
   const env = {
     OPENAI_EXPORTER_FROM: '2026-05-30',
     OPENAI_EXPORTER_TO: '2026-06-02',
     OPENAI_EXPORTER_POLL_APIS: 'completions,code_interpreter_sessions,vector_stores,costs',
-    OPENAI_EXPORTER_LABELS: 'job=openai,instance=a:1',
+    OPENAI_EXPORTER_LABELS: unlabelled ? '' : 'job=openai,instance=a:1',
   };
   return writeHistory({ organization, now, env, ...given });
 }
@@ -211,6 +214,16 @@ describe('backfill', () => {
     );
     expect(latest).toBe(Date.parse('2026-06-03T06:15Z') / 1_000);
     expect(latest * 1_000).toBeLessThanOrEqual(now - 3 * 3_600_000);
+  });
+
+  test.each([
+    ['', /^--labels has no job and no instance: .* will not join .*--labels=job=openai,instance=/],
+    ['instance=a:1', /^--labels has no job: /],
+    ['job=openai,cluster=b', /^--labels has no instance: /],
+  ])('warns at once that with the labels %j nothing can be joined', async (labels, warning) => {
+    const argv = ['--output=-', ...(labels === '' ? [] : [`--labels=${labels}`])];
+    const { code, log, requests } = await run({ argv, unlabelled: true, stopAfter: 0 });
+    expect([code, log.of('warn'), requests.length]).toEqual([1, [expect.stringMatching(warning)], 1]);
   });
 
   describe('refuses, before it asks anything,', () => {
