@@ -18,11 +18,10 @@ const currency = 'usd';
 export function budgetSection(budget: Budgets): Section {
   return {
     name: 'budget',
-    prepare: () => ({
-      parts: renderBudget(budget),
-      until: Number.POSITIVE_INFINITY,
-      untilElapsed: Number.POSITIVE_INFINITY,
-    }),
+    *prepare() {
+      yield* renderBudget(budget);
+      return undefined;
+    },
   };
 }
 

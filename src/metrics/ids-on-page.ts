@@ -35,12 +35,12 @@ export class IdsOnPage {
 
   /** The same section, of which it is noted what it shows. */
   watch(section: Section, shown: () => readonly Groups[]): Section {
+    const note = () => this.#note(section.name, shown());
     return {
       ...section,
-      prepare: (now, elapsed) => {
-        const prepared = section.prepare(now, elapsed);
-        this.#note(section.name, shown());
-        return prepared;
+      *prepare(now, elapsed) {
+        note();
+        return yield* section.prepare(now, elapsed);
       },
     };
   }

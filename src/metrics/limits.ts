@@ -65,13 +65,10 @@ export function limitsSection({ limits, allRateLimits }: LimitsOptions): Section
   return {
     name: limitsSectionName,
     stale: () => limits.version !== renderedFrom,
-    prepare() {
+    *prepare() {
       renderedFrom = limits.version;
-      return {
-        parts: render(limits, allRateLimits),
-        until: Number.POSITIVE_INFINITY,
-        untilElapsed: Number.POSITIVE_INFINITY,
-      };
+      yield* render(limits, allRateLimits);
+      return undefined;
     },
   };
 }

@@ -3,8 +3,9 @@ import type { Endpoint } from '../openai/catalogue.ts';
 import type { Account } from '../usage/account.ts';
 import type { SeriesView } from '../usage/ledger.ts';
 import { type DaySums, type MonthDays, MonthSums, monthDays, monthsAt } from '../usage/months.ts';
+import { rangesInBlocks } from './blocks.ts';
 import { monthToDateFamily, previousMonthFamily } from './families.ts';
-import { type Block, renderFamily } from './render.ts';
+import { renderFamily } from './render.ts';
 import { pause, type Rendered, type Section } from './section.ts';
 
 /** Name of the section: it changes with the costs. */
@@ -16,17 +17,14 @@ export function moneySection(account: Account): Section {
   const sums = new MonthSums(index);
   return {
     name: moneySectionName,
-    prepare(now) {
+    *prepare(now) {
       const { ledger, historyTried } = account;
       const days = monthDays(ledger, now);
       // Before that only the few days of a poll are known: their sum would look as if money had come back.
       const running = historyTried ? days.running : [];
-      return {
-        parts: renderMoney(ledger.endpoint, ledger.seriesNow(), index, { ...days, running }, sums.of(ledger, now)),
-        // With the month, what is shown becomes that of the month before, whether anything is read or not.
-        until: monthsAt(now).next * 1_000,
-        untilElapsed: Number.POSITIVE_INFINITY,
-      };
+      yield* renderMoney(ledger.endpoint, ledger.seriesNow(), index, { ...days, running }, sums.of(ledger, now));
+      // With the month, what is shown becomes that of the month before, whether anything is read or not.
+      return { until: monthsAt(now).next * 1_000, untilElapsed: Number.POSITIVE_INFINITY };
     },
   };
 }
@@ -44,8 +42,8 @@ function* renderMoney(
   for (const _ of sums.running.update(days.running)) yield pause;
   for (const _ of sums.previous.update(days.previous)) yield pause;
 
-  const samples = (of: DaySums, isShown: (group: number) => boolean): Block[] =>
-    ranges(groups.size).map(([from, to]) => (add) => {
+  const samples = (of: DaySums, isShown: (group: number) => boolean) =>
+    rangesInBlocks(groups.size, (from, to, add) => {
       for (let group = from; group < to; group++) {
         // Money becomes a float here and nowhere before: the sum is exact.
         if (isShown(group) && hasSeries(index, group)) add('', groups.text(group), Number(of.exact(group)));
@@ -62,14 +60,4 @@ function* renderMoney(
       samples(sums.previous, (group) => sums.previous.has(group)),
     );
   }
-}
-
-/** Groups that are rendered at a stretch. */
-const stretch = 2_000;
-
-function ranges(size: number): readonly (readonly [number, number])[] {
-  return Array.from({ length: Math.ceil(size / stretch) }, (_, index) => [
-    index * stretch,
-    Math.min(size, (index + 1) * stretch),
-  ]);
 }

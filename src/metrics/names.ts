@@ -53,42 +53,24 @@ export function namesSection({ directory, onPage, userEmail }: NamesOptions): Se
   return {
     name: namesSectionName,
     stale: () => version() !== renderedFrom,
-    prepare() {
+    *prepare() {
       renderedFrom = version();
       const projects = entries(directory.projects, onPage.values('project_id'), unknownProject);
       const keys = entries(directory.keys, onPage.values('api_key_id'), unknownKey);
       const users = entries(directory.users, onPage.values('user_id'), unknownUser);
-      return {
-        parts: render([
-          [projectInfo, projects, ({ id, name, status }) => labelText(infoLabels.project, [id, name, status])],
-          [
-            apiKeyInfo,
-            keys,
-            ({ id, name, projectId, ownerType, ownerId }) =>
-              labelText(infoLabels.apiKey, [id, name, projectId, ownerType, ownerId]),
-          ],
-          [userInfo, users, ({ id, name, email }) => labelText(userLabels, [id, name, email])],
-        ]),
-        until: Number.POSITIVE_INFINITY,
-        untilElapsed: Number.POSITIVE_INFINITY,
-      };
+      yield* renderInfo(projectInfo, projects, ({ id, name, status }) =>
+        labelText(infoLabels.project, [id, name, status]),
+      );
+      yield* renderInfo(apiKeyInfo, keys, ({ id, name, projectId, ownerType, ownerId }) =>
+        labelText(infoLabels.apiKey, [id, name, projectId, ownerType, ownerId]),
+      );
+      yield* renderInfo(userInfo, users, ({ id, name, email }) => labelText(userLabels, [id, name, email]));
+      return undefined;
     },
   };
 }
 
-type Part<T> = readonly [family: Family, entries: readonly T[], labels: (entry: T) => string];
-
-function* render([projects, keys, users]: readonly [
-  Part<ProjectName>,
-  Part<KeyName>,
-  Part<UserName>,
-]): Generator<Rendered> {
-  yield* renderInfo(projects);
-  yield* renderInfo(keys);
-  yield* renderInfo(users);
-}
-
-function renderInfo<T>([family, all, labels]: Part<T>): Generator<Rendered> {
+function renderInfo<T>(family: Family, all: readonly T[], labels: (entry: T) => string): Generator<Rendered> {
   return renderFamily(
     family,
     inBlocks(all, (entry, add) => add('', labels(entry), 1)),

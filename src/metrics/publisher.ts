@@ -5,7 +5,7 @@
 import type { Clock } from '../clock.ts';
 import { compressPiece, joinPieces, type Piece } from './gzip.ts';
 import { emptyPage, type Page, type PageSource } from './published.ts';
-import type { Rendered, Section } from './section.ts';
+import type { Expiry, Rendered, Section } from './section.ts';
 
 export interface PublisherOptions {
   /** In the order of the page. */
@@ -43,9 +43,7 @@ interface Segment {
   readonly series: number;
   /** UTC milliseconds: as of when it was rendered. */
   readonly at: number;
-  /** When time alone changes it: UTC and monotonic milliseconds. */
-  readonly until: number;
-  readonly untilElapsed: number;
+  readonly expiry: Expiry | undefined;
 }
 
 /** Chunks compressed at once: as many as Node has threads for it. */
@@ -69,19 +67,19 @@ export function createPublisher(options: PublisherOptions): Publisher {
   async function render(section: Section): Promise<Segment> {
     const before = segments.get(section.name)?.chunks ?? [];
     const at = clock.now();
-    const prepared = section.prepare(at, clock.monotonic());
+    const parts = section.prepare(at, clock.monotonic());
     const chunks: Promise<Chunk>[] = [];
     let series = 0;
-    for (const part of prepared.parts) {
-      if (part.series > 0) {
-        chunks.push(chunkOf(part, before[chunks.length]));
-        series += part.series;
+    for (;;) {
+      const { done, value } = parts.next();
+      if (done === true) return { chunks: await Promise.all(chunks), series, at, expiry: value };
+      if (value.series > 0) {
+        chunks.push(chunkOf(value, before[chunks.length]));
+        series += value.series;
         await chunks[chunks.length - mostCompressing];
       }
       await breathe();
     }
-    const { until, untilElapsed } = prepared;
-    return { chunks: await Promise.all(chunks), series, at, until, untilElapsed };
   }
 
   /** @param before what was in its place on the page before */
@@ -104,7 +102,9 @@ export function createPublisher(options: PublisherOptions): Publisher {
     const now = clock.now();
     const elapsed = clock.monotonic();
     let left = longestNap;
-    for (const { until, untilElapsed } of segments.values()) left = Math.min(left, until - now, untilElapsed - elapsed);
+    for (const { expiry } of segments.values()) {
+      if (expiry !== undefined) left = Math.min(left, expiry.until - now, expiry.untilElapsed - elapsed);
+    }
     return Math.max(0, left);
   }
 
@@ -112,7 +112,9 @@ export function createPublisher(options: PublisherOptions): Publisher {
     const segment = segments.get(name);
     if (segment === undefined || dirty.has(name) || stale?.() === true) return true;
     const now = clock.now();
-    return now >= segment.until || now < segment.at - largestSlip || clock.monotonic() >= segment.untilElapsed;
+    if (now < segment.at - largestSlip) return true;
+    const { expiry } = segment;
+    return expiry !== undefined && (now >= expiry.until || clock.monotonic() >= expiry.untilElapsed);
   }
 
   async function publish(): Promise<void> {
@@ -134,13 +136,13 @@ export function createPublisher(options: PublisherOptions): Publisher {
 
   return {
     current: () => page,
-    series: (api) =>
+    series: (section) =>
       [...segments].reduce(
-        (sum, [name, segment]) => (api === undefined || api === name ? sum + segment.series : sum),
+        (sum, [name, segment]) => (section === undefined || section === name ? sum + segment.series : sum),
         0,
       ),
-    changed(api) {
-      dirty.add(api);
+    changed(section) {
+      dirty.add(section);
       wake?.();
     },
     publish,

@@ -14,18 +14,14 @@ export function apiSection(account: Account, options: RecentOptions): Section {
   const kept = new KeptParts();
   return {
     name: account.endpoint.api,
-    prepare(now, elapsed) {
+    *prepare(now, elapsed) {
       const { ledger, book } = account;
       const { shown, until } = recent(options, (width, start) => ledger.buckets.get(width, start), now);
       const settleDelayMinutes = options.settleDelay / 60_000;
       const view = { ledger, series: ledger.seriesNow(), shown, book, settleDelayMinutes };
-      return {
-        parts: advanceAndRender(view, kept, now, elapsed),
-        until,
-        get untilElapsed() {
-          return book?.nextChange ?? Number.POSITIVE_INFINITY;
-        },
-      };
+      yield* advanceAndRender(view, kept, now, elapsed);
+      // Known only now: the counters have been brought up to date.
+      return { until, untilElapsed: book?.nextChange ?? Number.POSITIVE_INFINITY };
     },
   };
 }

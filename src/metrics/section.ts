@@ -13,19 +13,24 @@ export interface Rendered {
 /** Yielded to give the event loop its turn. */
 export const pause: Rendered = { text: '', series: 0 };
 
-/** A section as of one instant. */
-export interface Prepared {
-  /** Rendered one after another, with pauses in between: what they are made of must not change meanwhile. */
-  readonly parts: Iterable<Rendered>;
-  /** When time alone changes it, in UTC and in monotonic milliseconds; Infinity for never. To be asked after the parts. */
+/** When time alone changes a section: at whichever comes first. Infinity for never. */
+export interface Expiry {
+  /** UTC milliseconds. */
   readonly until: number;
+  /** Monotonic milliseconds. */
   readonly untilElapsed: number;
 }
 
 export interface Section {
   readonly name: string;
-  /** @param now UTC in milliseconds @param elapsed monotonic milliseconds */
-  prepare(now: number, elapsed: number): Prepared;
+  /**
+   * Its parts as of one instant, one after another with pauses in between: what it takes with the first step must not
+   * change meanwhile.
+   * @param now UTC in milliseconds
+   * @param elapsed monotonic milliseconds
+   * @returns undefined if time alone never changes it
+   */
+  prepare(now: number, elapsed: number): Generator<Rendered, Expiry | undefined>;
   /** Whether what it was made of has changed since, as only it can tell: asked once those before it are rendered. */
   stale?(): boolean;
 }

@@ -5,22 +5,17 @@ import type { Section } from '../../src/metrics/section.ts';
 import { GroupTable } from '../../src/usage/groups.ts';
 import { createVirtualClock } from '../helpers/virtual-clock.ts';
 
-const never = { until: Number.POSITIVE_INFINITY, untilElapsed: Number.POSITIVE_INFINITY };
 const dimensions = ['project_id', 'model'];
 
 /** Shows the project of every group of a table that can be exchanged. */
 function shows(name: string, table: () => GroupTable, during?: () => void): Section {
   return {
     name,
-    prepare() {
+    *prepare() {
       const groups = table();
-      return {
-        parts: (function* () {
-          during?.();
-          for (let id = 0; id < groups.size; id++) yield { text: `${name}{${groups.text(id)}} 1\n`, series: 1 };
-        })(),
-        ...never,
-      };
+      during?.();
+      for (let id = 0; id < groups.size; id++) yield { text: `${name}{${groups.text(id)}} 1\n`, series: 1 };
+      return undefined;
     },
   };
 }
@@ -37,7 +32,7 @@ test('ids are those of the tables that the page was rendered from, what came sin
   );
   expect([...onPage.values('project_id')]).toEqual(['always']);
   const before = onPage.version;
-  section.prepare(0, 0);
+  section.prepare(0, 0).next();
   expect(onPage.version).not.toBe(before);
 
   tables[0]?.intern(['p', 'm']);
@@ -52,7 +47,7 @@ test('ids are those of the tables that the page was rendered from, what came sin
   // Still on show: nothing was rendered since.
   expect(onPage.values('project_id').has('p')).toBe(true);
   tables[0].intern(['new', 'm']);
-  section.prepare(0, 0);
+  section.prepare(0, 0).next();
   expect(onPage.version).not.toBe(known);
   expect([...onPage.values('project_id')].sort()).toEqual(['always', 'new']);
 });
@@ -67,10 +62,10 @@ test('a section that names what others show is on the same page with it, also wh
   const named: Section = {
     name: 'names',
     stale: () => onPage.version !== renderedFrom,
-    prepare() {
+    *prepare() {
       renderedFrom = onPage.version;
-      const ids = [...onPage.values('project_id')];
-      return { parts: ids.map((id) => ({ text: `info{project_id="${id}"} 1\n`, series: 1 })), ...never };
+      for (const id of onPage.values('project_id')) yield { text: `info{project_id="${id}"} 1\n`, series: 1 };
+      return undefined;
     },
   };
   const publisher = createPublisher({

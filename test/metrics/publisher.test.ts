@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { gzipHeader, gzipTrailer } from '../../src/metrics/gzip.ts';
 import type { Page } from '../../src/metrics/published.ts';
 import { createPublisher } from '../../src/metrics/publisher.ts';
-import type { Rendered, Section } from '../../src/metrics/section.ts';
+import type { Section } from '../../src/metrics/section.ts';
 import { createVirtualClock } from '../helpers/virtual-clock.ts';
 
 const never = Number.POSITIVE_INFINITY;
@@ -13,15 +13,13 @@ const start = Date.UTC(2026, 4, 15, 12);
 /** A section of so many lines, all of which say the same generation. */
 function section(name: string, lines = 3) {
   const it = { name, generation: 0, renderings: 0, until: never, untilElapsed: never };
-  const parts = function* (): Generator<Rendered> {
-    const { generation } = it;
-    for (let line = 0; line < lines; line++) yield { text: `${name} ${line} ${generation}\n`, series: 1 };
-  };
   const made: Section = {
     name,
-    prepare() {
+    *prepare() {
       it.renderings++;
-      return { parts: parts(), until: it.until, untilElapsed: it.untilElapsed };
+      const { generation } = it;
+      for (let line = 0; line < lines; line++) yield { text: `${name} ${line} ${generation}\n`, series: 1 };
+      return { until: it.until, untilElapsed: it.untilElapsed };
     },
   };
   return { it, made };

@@ -18,7 +18,6 @@ const endpoint = endpointNamed('embeddings');
 const anchor = seconds('2026-05-01T00:00Z');
 const start = seconds('2026-05-01T03:10Z') * 1_000;
 const settleDelay = 15 * minute;
-const never = Number.POSITIVE_INFINITY;
 
 /** Some bucket of the last hours, with rows of `count` groups from `first` on. */
 interface Put {
@@ -77,7 +76,7 @@ test('a page made in slices, while buckets come in, is that made at once, byte f
       const kept = new KeptParts();
       const section: Section = {
         name: 'embeddings',
-        prepare(now, elapsed) {
+        *prepare(now, elapsed) {
           const held = (width: Width, at: number) => ledger.buckets.get(width, at);
           const { shown } = recent({ endpoint, settleDelay, interval: () => minute }, held, now);
           const view = { ledger, series: ledger.seriesNow(), shown, book, settleDelayMinutes: 15 };
@@ -85,7 +84,8 @@ test('a page made in slices, while buckets come in, is that made at once, byte f
           atOnce(wholeBook.advance(now, elapsed));
           const parts = renderApi({ ...view, book: wholeBook }, new KeptParts());
           whole = [...parts].map(({ text }) => text).join('');
-          return { parts: advanceAndRender(view, kept, now, elapsed), until: never, untilElapsed: never };
+          yield* advanceAndRender(view, kept, now, elapsed);
+          return undefined;
         },
       };
       let pending: Put[] = [];

@@ -16,7 +16,6 @@ afterEach(async () => {
   await Promise.all(running.splice(0).map((server) => server.stop(0)));
 });
 
-const never = Number.POSITIVE_INFINITY;
 const own = `# HELP own_total Of itself.
 # TYPE own_total counter
 own_total 1
@@ -38,11 +37,16 @@ function family(name: string, ...values: readonly number[]): readonly Rendered[]
 
 const textOf = (parts: readonly Rendered[]) => parts.map(({ text }) => text).join('');
 
+function* rendering(parts: readonly Rendered[]): Generator<Rendered, undefined> {
+  yield* parts;
+  return undefined;
+}
+
 async function publish(...parts: readonly (readonly Rendered[])[]): Promise<PageSource> {
   const publisher = createPublisher({
     sections: [
-      { name: 'all', prepare: () => ({ parts: parts.flat(), until: never, untilElapsed: never }) },
-      { name: 'none', prepare: () => ({ parts: [], until: never, untilElapsed: never }) },
+      { name: 'all', prepare: () => rendering(parts.flat()) },
+      { name: 'none', prepare: () => rendering([]) },
     ],
     clock: systemClock,
     breathe: () => undefined,
