@@ -18,7 +18,7 @@ import { type ApiSamples, makeSamples } from '../history/samples.ts';
 import { writePart } from '../history/write.ts';
 import type { Logger } from '../log.ts';
 import { endpoints } from '../openai/catalogue.ts';
-import { ApiError } from '../openai/errors.ts';
+import { ApiError, inFull, sentence } from '../openai/errors.ts';
 import { createPageSizes } from '../openai/read.ts';
 import type { HistorySettings } from '../settings/history.ts';
 import { polledApis, type Settings } from '../settings/settings.ts';
@@ -73,7 +73,7 @@ export async function runBackfill(options: BackfillOptions): Promise<0 | 1 | 2> 
       : resumable
         ? ' --resume goes on from here.'
         : '';
-    log.error(`the backfill ended before its time: ${reasonOf(error)}${advice}`);
+    log.error(`the backfill ended before its time: ${reasonOf(error, hopeless)}${advice}`);
     return 1;
   }
 }
@@ -128,7 +128,7 @@ async function readAndWrite(options: BackfillOptions, place: Place): Promise<voi
           log.warn(`${api}: there are more than ${maxGroups} groups; further ones are added up as "other"`, { api });
         },
         waiting(error: ApiError, wait: number) {
-          log.warn(`${error.message} It is tried again in ${wait / 1_000} seconds.`, { api });
+          log.warn(`${inFull(error)} It is tried again in ${wait / 1_000} seconds.`, { api });
         },
         progress(_: string, step: number, to: number) {
           each.done = { step, to };
@@ -211,8 +211,8 @@ function isBeyondLookback(error: unknown): boolean {
   return error instanceof ApiError && error.code === 'reporting_lookback_exceeded';
 }
 
-/** A sentence. */
-function reasonOf(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return /[.!?…]$/.test(text) ? text : `${text}.`;
+/** In sentences; without what to do about an error of the API, where that is said otherwise. */
+function reasonOf(error: unknown, factsAlone: boolean): string {
+  if (error instanceof ApiError && !factsAlone) return inFull(error);
+  return sentence(error instanceof Error ? error.message : String(error));
 }

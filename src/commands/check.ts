@@ -46,7 +46,7 @@ export async function runCheck({
         ['API', 'STATUS', 'WHAT TO DO'],
         ...apis.map((api, index) => row(api, results[index])),
         ...skipped.map(({ api, why }) => [api, 'skipped', why]),
-        ['names and limits', ...managementCells(management)],
+        ['names and limits', ...warningCells(management)],
         ...(state === undefined ? [] : [['state file', ...warningCells(state)]]),
       ],
       lookOf(paint),
@@ -81,14 +81,6 @@ async function settled(probe: () => Promise<ProbeResult>): Promise<ProbeResult> 
 function row(api: string, result: ProbeResult | undefined): readonly string[] {
   if (result === undefined || result.ok) return [api, 'ok', ''];
   return [api, `failed (${result.reason})`, advice(result)];
-}
-
-function managementCells(result: ProbeResult): readonly string[] {
-  if (result.ok) return ['ok', ''];
-  // The general advice for a missing permission names the first scope.
-  const lacksScope = result.reason === 'permission' || result.reason === 'auth';
-  const whatToDo = lacksScope ? 'For names and limits, give the key the scope api.management.read.' : result.whatToDo;
-  return warningCells({ ...result, ...(whatToDo === undefined ? {} : { whatToDo }) });
 }
 
 function warningCells(result: ProbeResult): readonly string[] {

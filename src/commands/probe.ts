@@ -1,6 +1,5 @@
 /** What `check` asks: of each api the bucket in progress, the first project for the second scope, and the state file's folder. */
 import type { Clock } from '../clock.ts';
-import { adviceFor } from '../exporter/advice.ts';
 import { type Endpoint, endpointOf } from '../openai/catalogue.ts';
 import type { Client } from '../openai/client.ts';
 import { decodePage } from '../openai/decode.ts';
@@ -84,7 +83,8 @@ async function outcome(ask: () => Promise<void>): Promise<ProbeResult> {
     return { ok: true };
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
+    const { reason, detail, whatToDo } = error;
     const status = error.status === undefined ? '' : `status ${error.status}: `;
-    return { ok: false, reason: error.reason, message: `${status}${error.detail}`, whatToDo: adviceFor(error.reason) };
+    return { ok: false, reason, message: `${status}${detail}`, whatToDo };
   }
 }

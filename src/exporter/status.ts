@@ -1,7 +1,6 @@
 /** What the exporter knows as data, for the status page and `/api/status`. */
 import type { Account } from '../usage/account.ts';
 import type { ApiStatus, CountersStatus, Health, Status } from '../web/status.ts';
-import { adviceFor } from './advice.ts';
 import { dataThrough, type Exporter, type ExporterApi } from './exporter.ts';
 
 export interface StatusOptions {
@@ -41,7 +40,7 @@ function apiStatus({ endpoint, account, status }: ExporterApi, series: number): 
     nextPoll: isoOrNull(status.nextPoll),
     reason: failure?.reason ?? null,
     message: failure?.message ?? null,
-    whatToDo: failure === undefined ? null : adviceFor(failure.reason),
+    whatToDo: failure?.whatToDo ?? null,
     dataThrough: Object.fromEntries([...dataThrough(account)].map(([width, end]) => [width, iso(end * 1_000)])),
     series,
   };

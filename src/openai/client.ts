@@ -14,6 +14,7 @@ import {
   describe,
   presentable,
   reasonOfStatus,
+  sentence,
 } from './errors.ts';
 import type { KeySource } from './key.ts';
 import { backoff, isRetryable, parseRetryAfter } from './retry.ts';
@@ -125,6 +126,15 @@ export function createClient(options: ClientOptions): Client {
     });
   }
 
+  /** A refusal that will go on until the file of the key can be read says so. */
+  function withKeyTrouble(error: ApiError): ApiError {
+    const trouble = key.trouble();
+    if (trouble === undefined) return error;
+    const { reason, api, path, status, code, requestId } = error;
+    const detail = `${sentence(error.detail)} ${presentable(trouble, secrets)}`;
+    return new ApiError({ reason, kind: 'key_file', api, path, status, code, requestId, detail });
+  }
+
   /** Waits for the budget, until the deadline at the longest. */
   async function permission(request: GetRequest, before: ApiError | undefined): Promise<() => void> {
     const { priority, deadline, signal } = request;
@@ -142,6 +152,7 @@ export function createClient(options: ClientOptions): Client {
       if (before !== undefined) return before;
       return failed(request, {
         reason: 'timeout',
+        kind: 'request_limit',
         detail: 'the deadline passed before the request limit let it be sent',
       });
     };
@@ -289,10 +300,12 @@ export function createClient(options: ClientOptions): Client {
         release();
         const { failure } = error;
         before = failure.error;
-        if (failure.error.reason === 'auth' && !keyWasRefused) {
+        if (failure.error.reason === 'auth') {
+          const first = !keyWasRefused;
           keyWasRefused = true;
           // Another request may have found the new key already.
-          if (key.current() !== secret || (await key.refused())) continue;
+          if (first && (key.current() !== secret || (await key.refused()))) continue;
+          throw withKeyTrouble(failure.error);
         }
         const wait = failure.notBefore === undefined ? 0 : failure.notBefore - clock.monotonic();
         const pause = wait > 0 ? wait : backoff(failures, random);

@@ -1,6 +1,6 @@
 /**
- * The one error that asking the API can end with: its reason is the value of the `reason` label, and its message
- * says what was asked, what came back and what to do. Nothing that it says or holds can contain the key.
+ * The one error that asking the API can end with: its reason is the value of the `reason` label, its message says what
+ * was asked and what came back, and apart from it stands what to do. Nothing that it says or holds can contain the key.
  */
 
 export const reasons = [
@@ -37,6 +37,8 @@ export interface ApiErrorDetails {
   readonly path: string;
   /** What went wrong, in a few words: the API's own, where it has some. */
   readonly detail: string;
+  /** What it is more precisely, where that asks for other advice than the reason. */
+  readonly kind?: 'key_file' | 'refused_rows' | 'request_limit' | undefined;
   readonly status?: number | undefined;
   /** The API's `error.code`, such as `reporting_lookback_exceeded`. */
   readonly code?: string | undefined;
@@ -53,6 +55,8 @@ export class ApiError extends Error {
   readonly method = 'GET';
   readonly path: string;
   readonly detail: string;
+  /** What a person can do about it, in a sentence that does not repeat the message. */
+  readonly whatToDo: string;
   readonly status: number | undefined;
   readonly code: string | undefined;
   readonly requestId: string | undefined;
@@ -66,6 +70,7 @@ export class ApiError extends Error {
     this.api = details.api;
     this.path = details.path;
     this.detail = details.detail;
+    this.whatToDo = adviceOn(details);
     this.status = details.status;
     this.code = details.code;
     this.requestId = details.requestId;
@@ -77,35 +82,52 @@ function messageOf(details: ApiErrorDetails): string {
   const facts = [`GET ${details.path}`];
   if (details.status !== undefined) facts.push(`status ${details.status}`);
   if (details.requestId !== undefined) facts.push(`request ${details.requestId}`);
-  const advice = adviceOn(details);
-  return `${facts.join(', ')}: ${sentence(details.detail)}${advice === '' ? '' : ` ${advice}`}`;
+  return `${facts.join(', ')}: ${sentence(details.detail)}`;
 }
 
-function sentence(text: string): string {
+/** With a full stop, where it has none. */
+export function sentence(text: string): string {
   return /[.!?…]$/u.test(text) ? text : `${text}.`;
 }
 
-function adviceOn({ reason, path, status, detail }: ApiErrorDetails): string {
-  switch (reason) {
+/** What a person can do about an error that ended a poll. Any that is not the API's is a fault of this program. */
+export function whatToDoAbout(error: Error): string {
+  return error instanceof ApiError ? error.whatToDo : 'This is a defect of the exporter: please report it.';
+}
+
+/** What happened and what to do: all that a line of the log has to say of it. */
+export function inFull(error: Error): string {
+  return `${sentence(error.message)} ${whatToDoAbout(error)}`;
+}
+
+/** The advice that the log, the status page and `check` give. */
+function adviceOn({ reason, kind, path, status, detail }: ApiErrorDetails): string {
+  switch (kind ?? reason) {
     case 'auth':
-      return `The key was refused: check that it is a current admin key with the scope ${scopeOf(path)}, or create one at ${adminKeysUrl}.`;
+      return `Check that OPENAI_ADMIN_KEY, or the file of OPENAI_ADMIN_KEY_FILE, holds a current admin key with the scope ${scopeOf(path)}, or create one at ${adminKeysUrl}.`;
+    case 'key_file':
+      return `Let this user read the key file, with a current admin key in it; it is read again at the next refusal. Admin keys are made at ${adminKeysUrl}.`;
     case 'permission':
-      return `The key lacks the scope ${missingScope(detail) ?? scopeOf(path)}: create an admin key that has it at ${adminKeysUrl}.`;
+      return `Give the key the scope ${missingScope(detail) ?? scopeOf(path)}, or create an admin key that has it at ${adminKeysUrl}.`;
     case 'rate_limited':
-      return 'If this stays, send less: --openai.max-requests-per-minute, --poll.interval.';
+      return 'If it lasts, send less: lower --openai.max-requests-per-minute or raise --poll.interval.';
     case 'timeout':
-      return 'If this stays, raise --openai.timeout.';
+      return 'If it lasts, look at the network to OpenAI, or raise --openai.timeout.';
+    case 'request_limit':
+      return 'If it lasts, raise --openai.max-requests-per-minute or --poll.interval.';
     case 'server':
-      return 'See https://status.openai.com if this stays.';
+      return 'If it lasts, see https://status.openai.com.';
     case 'network':
-      return 'Check name resolution, firewall, certificates and HTTPS_PROXY.';
+      return 'Check DNS, firewall, certificates and HTTPS_PROXY between here and OpenAI.';
     case 'malformed':
-      return 'Check that --openai.base-url leads to the API.';
+      return 'Check that --openai.base-url leads to the API and not to a page of a gateway; if it does, report it.';
+    case 'refused_rows':
+      return 'Some rows were refused, and the numbers of their groups are left out; report it if it stays.';
     case 'too_large':
-      return 'Group by less: --poll.group-by.';
+      return isOfBuckets(path) ? 'Group by less with --poll.group-by, or use the filters.' : 'Report it if it stays.';
     case 'rejected':
       if (status === 404 || (status !== undefined && status < 400)) return 'Check --openai.base-url.';
-      return '';
+      return 'Check --openai.base-url and the filters; if they are right, report it.';
   }
 }
 
@@ -115,7 +137,12 @@ function missingScope(detail: string): string | undefined {
 }
 
 function scopeOf(path: string): string {
-  return /\/organization\/(?:usage\/|costs\b)/.test(path) ? 'api.usage.read' : 'api.management.read';
+  return isOfBuckets(path) ? 'api.usage.read' : 'api.management.read';
+}
+
+/** Usage and costs; the others are lists. */
+function isOfBuckets(path: string): boolean {
+  return /\/organization\/(?:usage\/|costs\b)/.test(path);
 }
 
 /** A cursor was refused. Costs hand out such cursors now and then. */

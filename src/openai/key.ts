@@ -9,6 +9,8 @@ export interface KeySource {
   current(): string;
   /** The key was refused: read its file again. True if it is another one now. */
   refused(): Promise<boolean>;
+  /** Why the file could not be read again the last time, in a sentence that does not hold it; undefined if it could. */
+  trouble(): string | undefined;
 }
 
 const longestKey = 4_096;
@@ -32,34 +34,38 @@ export function keyIn(text: string, from: string): string {
 /** A key that does not change. @throws as `keyIn` */
 export function fixedKey(key: string): KeySource {
   const current = keyIn(key, 'The key');
-  return { current: () => current, refused: async () => false };
+  return { current: () => current, refused: async () => false, trouble: () => undefined };
 }
 
 /** The key in the file at `path`, which is read at once. @throws if there is no readable file with a key in it */
 export async function keyFile(path: string): Promise<KeySource> {
-  const read = async () => {
+  const read = async (cannot: string) => {
     let text: string;
     try {
       text = await readFile(path, 'utf8');
     } catch (error) {
-      throw new Error(`The key file ${path} cannot be read: ${whyUnreadable(codeOf(error))}`, { cause: error });
+      throw new Error(`The key file ${path} ${cannot}: ${whyUnreadable(codeOf(error))}`, { cause: error });
     }
     return keyIn(text, `The key file ${path}`);
   };
 
-  let current = await read();
+  let current = await read('cannot be read');
+  let trouble: string | undefined;
   return {
     current: () => current,
+    trouble: () => trouble,
     async refused() {
       // Not the one that is current after the reading: another request may have read the file meanwhile.
       const before = current;
       let key: string;
       try {
-        key = await read();
-      } catch {
-        // Half written or gone for a moment: the refusal itself is what gets reported.
+        key = await read('cannot be read again');
+      } catch (error) {
+        // Half written or gone for a moment, perhaps: the next refusal tries again.
+        trouble = error instanceof Error ? error.message : `The key file ${path} cannot be read again`;
         return false;
       }
+      trouble = undefined;
       current = key;
       return key !== before;
     },

@@ -3,7 +3,7 @@
  * every api alike, so it is said once for all of them.
  */
 import type { Logger } from '../log.ts';
-import type { Reason } from '../openai/errors.ts';
+import { inFull, type Reason } from '../openai/errors.ts';
 
 export interface FailureLog {
   failed(api: string, what: string, failure: { readonly reason: Reason; readonly error: Error }, next: number): void;
@@ -25,7 +25,7 @@ export function createFailureLog(log: Logger): FailureLog {
     failed(api, what, { reason, error }, next) {
       const key = `${api} ${what}`;
       const fields = { api, reason, next: new Date(next).toISOString() };
-      const message = `${api}: ${what} failed (${reason}), will be tried again: ${error.message}`;
+      const message = `${api}: ${what} failed (${reason}), will be tried again: ${inFull(error)}`;
       const last = failing.get(key);
       const same = last?.reason === reason;
       const aloud = !same && !isSaidOfAnother(key, reason);

@@ -4,7 +4,8 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import { ApiError } from '../openai/errors.ts';
+import type { Endpoint } from '../openai/catalogue.ts';
+import { ApiError, whatToDoAbout } from '../openai/errors.ts';
 import type { Account } from '../usage/account.ts';
 import type { Span } from '../usage/plan.ts';
 import { attempt, type Outcome } from './attempt.ts';
@@ -47,7 +48,7 @@ export interface Poller {
 
 export function createPoller(options: PollerOptions): Poller {
   const { account, status, context, cadence, clock, report, log, failureLog } = options;
-  const { api, path } = account.endpoint;
+  const { api } = account.endpoint;
   const isCosts = account.endpoint.limits['1m'] === undefined;
 
   async function readRecent(signal: AbortSignal): Promise<void> {
@@ -75,7 +76,7 @@ export function createPoller(options: PollerOptions): Poller {
     if (failure !== undefined) throw failure;
     // Where a row of usage is refused, a count is unknown, and that must be seen. A cost line that is refused is only
     // counted: the API has been seen to send amounts that are none.
-    if (refused > 0 && !isCosts) throw new ApiError({ reason: 'malformed', api, path, detail: refusedRows(refused) });
+    if (refused > 0 && !isCosts) throw refusedRows(account.endpoint, refused);
   }
 
   async function poll(signal: AbortSignal): Promise<Outcome> {
@@ -94,7 +95,8 @@ export function createPoller(options: PollerOptions): Poller {
       log.debug(`${api}: polled`, { api, seconds: outcome.duration });
     } else {
       status.failures++;
-      status.failure = { reason: failure.reason, message: failure.error.message, at: now };
+      const { reason, error } = failure;
+      status.failure = { reason, message: error.message, whatToDo: whatToDoAbout(error), at: now };
     }
     status.nextPoll = nextPollAt(cadence, now, isCosts || account.isIdle(now), status.failures);
     if (failure === undefined) failureLog.succeeded(api, 'poll');
@@ -180,8 +182,9 @@ function isBeyondLookback(error: Error): boolean {
   return error instanceof ApiError && error.code === 'reporting_lookback_exceeded';
 }
 
-function refusedRows(count: number): string {
-  return `${count} rows have values that no count or label can have; what they belong to is left out, the rest stands`;
+function refusedRows({ api, path }: Endpoint, count: number): ApiError {
+  const detail = `${count === 1 ? '1 row has' : `${count} rows have`} values that no count or label can have`;
+  return new ApiError({ reason: 'malformed', kind: 'refused_rows', api, path, detail });
 }
 
 /** Failures that the next request would share. */

@@ -5,6 +5,7 @@ export interface PollFailure {
   readonly reason: Reason;
   /** What happened, in one sentence, without any secret. */
   readonly message: string;
+  readonly whatToDo: string;
   /** UTC milliseconds. */
   readonly at: number;
 }

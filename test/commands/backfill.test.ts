@@ -176,7 +176,7 @@ describe('backfill', () => {
 
   test.each([
     ['a lasting one', { kind: 'status', status: 503 }, /status 503.* --resume goes on/],
-    ['a refused key', { kind: 'status', status: 401 }, /The key was refused.* --resume goes on/],
+    ['a refused key', { kind: 'status', status: 401 }, /status 401.*OPENAI_ADMIN_KEY.* --resume goes on/],
     ['a missing scope', { kind: 'status', status: 403 }, /api\.usage\.read.* --resume goes on/],
     [
       'a span that is too old',

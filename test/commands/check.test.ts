@@ -59,12 +59,10 @@ names and limits  ok
 
 test('the second scope is a warning', async () => {
   const { code, out } = await check({
-    probeManagement: async () => ({ ok: false, reason: 'permission', message: '403' }),
+    probeManagement: async () => ({ ...refused, message: '403', whatToDo: 'Give it api.management.read.' }),
   });
   expect(code).toBe(0);
-  expect(out).toContain(
-    'names and limits  warning (permission)  For names and limits, give the key the scope api.management.read. (403)\n',
-  );
+  expect(out).toContain('names and limits  warning (permission)  Give it api.management.read. (403)\n');
   expect(out).toContain('only a warning');
 });
 

@@ -80,7 +80,7 @@ describe('a key that is', () => {
       what: 'without the scope',
       reason: 'permission',
       fault: (response) => refuse(response, 403, 'You have insufficient permissions. Missing scopes: api.usage.read.'),
-      says: /lacks the scope api\.usage\.read.*https:\/\/platform\.openai\.com\/settings\/organization\/admin-keys/,
+      says: /Give the key the scope api\.usage\.read.*https:\/\/platform\.openai\.com\/settings\/organization\/admin-keys/,
     },
   ];
 

@@ -250,6 +250,15 @@ describe('the key', () => {
     api.keys = new Set([second]);
     await up(0);
     rmSync(file);
+    await vi.waitFor(
+      async () => {
+        const message = expect.stringContaining('cannot be read again: there is no such file');
+        expect(await (await exporter.get('/api/status')).json()).toMatchObject({
+          apis: apiNames.map(() => ({ message })),
+        });
+      },
+      { timeout: 30_000, interval: 100 },
+    );
     writeFileSync(file, second);
     await up(1);
     const { err } = await exporter.stop();

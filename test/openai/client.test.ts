@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { type Dispatcher, Pool } from 'undici';
@@ -6,7 +9,7 @@ import { type Clock, systemClock } from '../../src/clock.ts';
 import { type Budget, createBudget } from '../../src/openai/budget.ts';
 import { createClient, type GetRequest } from '../../src/openai/client.ts';
 import { ApiError } from '../../src/openai/errors.ts';
-import { fixedKey, type KeySource } from '../../src/openai/key.ts';
+import { fixedKey, type KeySource, keyFile } from '../../src/openai/key.ts';
 import recordedErrors from '../fixtures/openai/errors.json' with { type: 'json' };
 import { type Handler, reply, startHttpServer, until } from '../helpers/http-server.ts';
 import { createVirtualClock } from '../helpers/virtual-clock.ts';
@@ -282,7 +285,8 @@ describe('the deadline', () => {
     await get();
     const late = failure({ deadline: clock.monotonic() + 30_000 });
     await clock.advance(30_000);
-    expect(await late).toMatchObject({ reason: 'timeout', status: undefined });
+    const whatToDo = expect.stringContaining('raise --openai.max-requests-per-minute');
+    expect(await late).toMatchObject({ reason: 'timeout', status: undefined, whatToDo });
     expect(await failure({ deadline: clock.monotonic() })).toMatchObject({ reason: 'timeout' });
     expect(server.requests).toHaveLength(1);
     await clock.drain();
@@ -362,6 +366,7 @@ describe('a refused key', () => {
         index += 1;
         return true;
       },
+      trouble: () => undefined,
     };
   }
   const onlyNew: Handler = ({ headers }, response) =>
@@ -378,6 +383,36 @@ describe('a refused key', () => {
     expect((await get()).value).toBe('ok');
     expect(attempts).toEqual(['401', '200']);
     expect(retries()).toBe(1);
+  });
+
+  it('whose file cannot be read again is an error that says so, until it can be read', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'client-key-'));
+    cleanUps.push(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'key');
+    await writeFile(file, secret);
+    const { get, failure } = await setUp(
+      ({ headers }, response) =>
+        headers.authorization === 'Bearer key-2'
+          ? reply(response, 200, 'ok')
+          : reply(response, 401, { error: { message: `Incorrect API key provided: ${secret}.` } }),
+      { key: await keyFile(file) },
+    );
+    expect((await failure()).message).toMatch(/status 401: Incorrect API key provided: \[key\]\.$/);
+    await rm(file);
+    const error = await failure();
+    expect(error).toMatchObject({ reason: 'auth', status: 401 });
+    expect(error.message).toMatch(
+      /: Incorrect API key provided: \[key\]\. The key file \S+\/key cannot be read again: there is no such file\.$/,
+    );
+    expect(error.whatToDo).toMatch(/^Let this user read the key file/);
+    await writeFile(file, `${secret} key-2`);
+    expect((await failure()).message).toMatch(
+      /\. The key file \S+\/key holds no key: there is white space inside it\.$/,
+    );
+    await writeFile(file, secret);
+    expect((await failure()).message).not.toContain('key file');
+    await writeFile(file, 'key-2');
+    expect((await get()).value).toBe('ok');
   });
 
   it('is found by two requests at once', async () => {

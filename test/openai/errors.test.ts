@@ -2,11 +2,14 @@ import { inspect } from 'node:util';
 import { describe, expect, it, test } from 'vitest';
 import {
   ApiError,
+  type ApiErrorDetails,
   causeWithout,
+  inFull,
   isInvalidPageToken,
   presentable,
   reasonOfStatus,
   reasons,
+  whatToDoAbout,
 } from '../../src/openai/errors.ts';
 
 const secret = 'sk-admin-Zy9_x-w8vUt';
@@ -28,40 +31,80 @@ test.each([
   expect(reasons).toContain(reason);
 });
 
+const detailed = {
+  api: 'completions',
+  path: usagePath,
+  status: 403,
+  requestId: 'req_1',
+  detail: 'You have insufficient permissions for this operation. Missing scopes: api.usage.read.',
+} as const;
+
 describe('the message', () => {
-  it('says method, path, status, request, what the API said and what to do', () => {
-    const error = new ApiError({
-      reason: 'permission',
-      api: 'completions',
-      path: usagePath,
-      status: 403,
-      requestId: 'req_1',
-      detail: 'You have insufficient permissions for this operation. Missing scopes: api.usage.read.',
-    });
+  it('says method, path, status, request and what the API said, and leaves what to do to itself', () => {
+    const error = new ApiError({ ...detailed, reason: 'permission' });
     expect(error.message).toBe(
       'GET /organization/usage/completions, status 403, request req_1: You have insufficient permissions for this operation. ' +
-        'Missing scopes: api.usage.read. The key lacks the scope api.usage.read: create an admin key that has it at ' +
+        'Missing scopes: api.usage.read.',
+    );
+    expect(error.whatToDo).toBe(
+      'Give the key the scope api.usage.read, or create an admin key that has it at ' +
         'https://platform.openai.com/settings/organization/admin-keys.',
     );
+    expect(inFull(error)).toBe(`${error.message} ${error.whatToDo}`);
   });
+
+  it('of a fault of the program has what to do, too', () => {
+    const error = new TypeError('x is not a function');
+    expect(inFull(error)).toBe('x is not a function. This is a defect of the exporter: please report it.');
+    expect(whatToDoAbout(error)).toBe('This is a defect of the exporter: please report it.');
+  });
+});
+
+describe('what to do', () => {
+  const adviceOn = (details: Partial<ApiErrorDetails> & Pick<ApiErrorDetails, 'reason'>) =>
+    new ApiError({ api: 'x', path: usagePath, detail: 'it broke', ...details }).whatToDo;
 
   test.each([
     [usagePath, 'api.usage.read'],
     ['/organization/costs', 'api.usage.read'],
     ['/organization/projects/p/rate_limits', 'api.management.read'],
   ])('names the scope that %s needs, if the API does not', (path, scope) => {
-    const message = new ApiError({ reason: 'permission', api: 'x', path, status: 403, detail: 'No' }).message;
-    expect(message).toContain(`the scope ${scope}:`);
-    expect(new ApiError({ reason: 'auth', api: 'x', path, status: 401, detail: 'No' }).message).toContain(
-      `${scope}, or create one at https://platform.openai.com/settings/organization/admin-keys.`,
+    expect(adviceOn({ reason: 'permission', path, status: 403 })).toContain(`the scope ${scope}, or`);
+    expect(adviceOn({ reason: 'auth', path, status: 401 })).toMatch(
+      new RegExp(`${scope}, or create one at https://platform\\.openai\\.com/settings/organization/admin-keys\\.$`),
     );
   });
 
-  it('is a whole sentence for every reason', () => {
+  it('is a whole sentence for every reason, and the message one without it', () => {
     for (const reason of reasons) {
-      const { message } = new ApiError({ reason, api: 'x', path: '/x', detail: 'it broke' });
-      expect(message).toMatch(/^GET \/x: it broke\.( [A-Z].*\.)?$/);
+      const error = new ApiError({ reason, api: 'x', path: '/x', detail: 'it broke' });
+      expect(error.message).toBe('GET /x: it broke.');
+      expect(error.whatToDo).toMatch(/^[A-Z].*\.$/);
     }
+  });
+
+  it('about rows that are refused does not doubt the address', () => {
+    expect(adviceOn({ reason: 'malformed' })).toContain('--openai.base-url');
+    expect(adviceOn({ reason: 'malformed', kind: 'refused_rows' })).toBe(
+      'Some rows were refused, and the numbers of their groups are left out; report it if it stays.',
+    );
+  });
+
+  it('about a request that could not be sent in time is to send more or ask less, not to wait longer', () => {
+    expect(adviceOn({ reason: 'timeout' })).toContain('--openai.timeout');
+    expect(adviceOn({ reason: 'timeout', kind: 'request_limit' })).toBe(
+      'If it lasts, raise --openai.max-requests-per-minute or --poll.interval.',
+    );
+  });
+
+  it('about an address that leads elsewhere is to look at it', () => {
+    for (const status of [302, 404]) expect(adviceOn({ reason: 'rejected', status })).toBe('Check --openai.base-url.');
+    expect(adviceOn({ reason: 'rejected', status: 400 })).toContain('the filters');
+  });
+
+  it('about what is too large is to group by less, but for a list', () => {
+    expect(adviceOn({ reason: 'too_large' })).toContain('--poll.group-by');
+    expect(adviceOn({ reason: 'too_large', path: '/organization/users' })).not.toContain('--poll.group-by');
   });
 });
 

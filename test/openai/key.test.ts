@@ -17,6 +17,7 @@ describe('a fixed key', () => {
     const key = fixedKey(' sk-admin-1\n');
     expect(key.current()).toBe('sk-admin-1');
     expect(await key.refused()).toBe(false);
+    expect(key.trouble()).toBeUndefined();
   });
 
   test.each([
@@ -61,6 +62,21 @@ describe('a key file', () => {
     await rm(path);
     expect(await key.refused()).toBe(false);
     expect(key.current()).toBe('sk-admin-1');
+  });
+
+  it('says why it could not be read again, until it can be', async () => {
+    await writeFile(path, 'sk-admin-1');
+    const key = await keyFile(path);
+    expect(key.trouble()).toBeUndefined();
+    await writeFile(path, 'sk-admin-2 sk-admin-3');
+    await key.refused();
+    expect(key.trouble()).toBe(`The key file ${path} holds no key: there is white space inside it`);
+    await rm(path);
+    await key.refused();
+    expect(key.trouble()).toBe(`The key file ${path} cannot be read again: there is no such file`);
+    await writeFile(path, 'sk-admin-2');
+    expect(await key.refused()).toBe(true);
+    expect(key.trouble()).toBeUndefined();
   });
 
   it('says which file it is and what is wrong with it, and not what is in it', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { ApiError } from '../../src/openai/errors.ts';
 import { createFailureLog } from '../../src/poll/failure-log.ts';
 import { recordingLog } from '../helpers/recording-log.ts';
 
@@ -15,12 +16,26 @@ describe('failures are said', () => {
     const { log, failures, fail } = failing();
     for (let poll = 0; poll < 5; poll++) fail('images', 'server');
     expect(log.of('warn')).toHaveLength(1);
-    expect(log.of('warn')[0]).toContain('server of images');
+    expect(log.of('warn')[0]).toContain('server of images. ');
     failures.succeeded('images', 'poll');
     failures.succeeded('images', 'poll');
     expect(log.of('info')).toEqual(['images: poll succeeds again']);
     fail('images', 'server');
     expect(log.of('warn')).toHaveLength(2);
+  });
+
+  test('with what to do, once', () => {
+    const { log, failures } = failing();
+    const error = new ApiError({
+      reason: 'network',
+      api: 'costs',
+      path: '/organization/costs',
+      detail: 'ECONNREFUSED',
+    });
+    failures.failed('costs', 'poll', { reason: 'network', error }, 0);
+    expect(log.of('warn')).toEqual([
+      'costs: poll failed (network), will be tried again: GET /organization/costs: ECONNREFUSED. Check DNS, firewall, certificates and HTTPS_PROXY between here and OpenAI.',
+    ]);
   });
 
   test('and what was said once for all of them is over once for all of them', () => {

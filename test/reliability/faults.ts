@@ -67,7 +67,7 @@ export const matrix: readonly MatrixRow[] = [
   {
     fault: 'Wrong types in rows',
     reason: 'malformed',
-    says: /row/,
+    says: /[0-9]+ rows have values.* Some rows were refused/,
     gaugesGo: true,
     rules: fault({ kind: 'wrong-types', where: 'rows' }),
   },
@@ -81,7 +81,7 @@ export const matrix: readonly MatrixRow[] = [
   {
     fault: '401 now and then',
     reason: 'auth',
-    says: /was refused/,
+    says: /status 401.*OPENAI_ADMIN_KEY/,
     nowAndThen: true,
     rules: (when) => status(401)({ ...when, every: 3 }),
   },
@@ -89,7 +89,7 @@ export const matrix: readonly MatrixRow[] = [
   {
     fault: '403 with a missing scope',
     reason: 'permission',
-    says: /lacks the scope api\.usage\.read/,
+    says: /Give the key the scope api\.usage\.read/,
     rules: status(403),
   },
   { fault: '404', reason: 'rejected', says: /Check --openai\.base-url/, rules: status(404) },
@@ -142,6 +142,10 @@ export const elsewhereTested: Readonly<Record<string, { readonly file: string; r
   'A key file rotated while running': {
     file: 'test/e2e/start.test.ts',
     test: 'exchanged before the old one ends, no poll fails',
+  },
+  'A key file that cannot be read again': {
+    file: 'test/openai/client.test.ts',
+    test: 'whose file cannot be read again is an error that says so, until it can be read',
   },
   'Clock stepped forward or back': { file: 'test/reliability/matrix.test.ts', test: 'clock steps' },
   'Event loop stalled': { file: 'test/e2e/stalled.test.ts', test: 'an event loop that stood still' },
