@@ -27,7 +27,7 @@ import { Account } from '../usage/account.ts';
 import type { GroupTable } from '../usage/groups.ts';
 import { TuplePool } from '../usage/tuples.ts';
 import { anchorAt, bucketEnd } from '../usage/windows.ts';
-import { createNames } from './names.ts';
+import { createNames, type NamesList } from './names.ts';
 
 export interface ExporterOptions {
   readonly settings: Pick<Settings, 'poll' | 'counters' | 'series' | 'names' | 'budget'>;
@@ -59,6 +59,8 @@ export interface Exporter {
   readonly page: PageSource;
   readonly self: SelfMetrics;
   readonly apis: readonly ExporterApi[];
+  /** Lists of names and limits; empty where these are turned off. */
+  readonly lists: readonly NamesList[];
   series(api?: string): number;
   /** What is used and spent, and who is near a limit. */
   overview(): Promise<Overview>;
@@ -201,6 +203,7 @@ export function createExporter(options: ExporterOptions): Exporter {
     page: publisher,
     self,
     apis,
+    lists: names.lists,
     series: publisher.series,
     overview: createOverview({
       accounts: parts.map(({ account }) => account),

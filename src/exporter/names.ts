@@ -12,7 +12,7 @@ import type { Endpoint } from '../openai/catalogue.ts';
 import type { Client } from '../openai/client.ts';
 import { listApis } from '../openai/lists.ts';
 import type { FailureLog } from '../poll/failure-log.ts';
-import { createNamesPoller, type NamesPoller } from '../poll/names.ts';
+import { createNamesPoller, type ListStatus, type NamesPoller } from '../poll/names.ts';
 import type { Settings } from '../settings/settings.ts';
 
 export interface NamesOptions {
@@ -26,6 +26,9 @@ export interface NamesOptions {
   changed(section: string): void;
 }
 
+/** How the reading of one kind of list goes, before it has begun, too. */
+export type NamesList = SelfSourcePolls & Pick<ListStatus, 'failure'>;
+
 export interface NamesParts {
   /** The same section; the ids that it shows are given names. */
   watch(section: Section, shown: () => readonly Groups[]): Section;
@@ -34,7 +37,7 @@ export interface NamesParts {
   /** To be rendered after all that are watched. */
   readonly sections: readonly Section[];
   /** Empty where names and limits are turned off. */
-  readonly lists: readonly SelfSourcePolls[];
+  readonly lists: readonly NamesList[];
   /** Reads names and limits until the signal is aborted; then rejects with its reason. */
   run(client: Client, self: Pick<SelfMetrics, 'polled' | 'malformed'>, signal: AbortSignal): Promise<void>;
 }
@@ -74,6 +77,7 @@ export function createNames({ settings, apis, clock, log, failureLog, changed }:
               up: () => status()?.up(),
               lastSuccess: () => status()?.lastSuccess(),
               pollDuration: () => status()?.duration(),
+              failure: () => status()?.failure(),
             };
           }),
     async run(client, self, signal) {

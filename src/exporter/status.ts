@@ -1,7 +1,9 @@
 /** What the exporter knows as data, for the status page and `/api/status`. */
+import { whatToDoAbout } from '../openai/errors.ts';
 import type { Account } from '../usage/account.ts';
-import type { ApiStatus, CountersStatus, Health, Status } from '../web/status.ts';
+import type { ApiStatus, CountersStatus, Health, ListStatus, Status } from '../web/status.ts';
 import { dataThrough, type Exporter, type ExporterApi } from './exporter.ts';
+import type { NamesList } from './names.ts';
 
 export interface StatusOptions {
   readonly exporter: Exporter;
@@ -26,6 +28,7 @@ function healthOf({ exporter, version, revision, simulated, startedAt, now }: St
     startedAt: iso(startedAt),
     now: iso(now),
     apis: exporter.apis.map((api) => apiStatus(api, exporter.series(api.endpoint.api))),
+    lists: exporter.lists.map(listStatus),
     counters: countersStatus(exporter.apis.map(({ account }) => account)),
   };
 }
@@ -43,6 +46,18 @@ function apiStatus({ endpoint, account, status }: ExporterApi, series: number): 
     whatToDo: failure?.whatToDo ?? null,
     dataThrough: Object.fromEntries([...dataThrough(account)].map(([width, end]) => [width, iso(end * 1_000)])),
     series,
+  };
+}
+
+function listStatus({ api, up, lastSuccess, failure }: NamesList): ListStatus {
+  const failed = failure();
+  return {
+    api,
+    up: up() ?? null,
+    lastSuccess: isoOrNull(lastSuccess()),
+    reason: failed?.reason ?? null,
+    message: failed?.error.message ?? null,
+    whatToDo: failed === undefined ? null : whatToDoAbout(failed.error),
   };
 }
 

@@ -45,6 +45,8 @@ export interface ListStatus {
   readonly api: ListApi;
   /** Whether every list of the kind was read the last time; undefined before the first, and without the scope. */
   up(): boolean | undefined;
+  /** Why one of them was not read the last time, the scope's lack included. */
+  failure(): Outcome['failure'];
   /** UTC milliseconds. */
   lastSuccess(): number | undefined;
   /** Seconds that the last read took. */
@@ -63,10 +65,12 @@ interface Task extends Turn {
   readonly what: string;
   readonly projectId: string | null;
   tried: number | undefined;
+  /** Whether a try has come to its end, so that there is something to say. */
+  ended: boolean;
   failures: number;
   hopeless: boolean;
   /** Why the last read failed. */
-  reason: Reason | undefined;
+  failure: Outcome['failure'];
   rank: number;
   read(signal: AbortSignal): Promise<void>;
 }
@@ -108,7 +112,14 @@ export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
 
   function add(task: Pick<Task, 'key' | 'api' | 'what' | 'projectId' | 'period' | 'rank' | 'read'>): void {
     if (!tasks.has(task.key)) {
-      tasks.set(task.key, { ...task, tried: undefined, failures: 0, hopeless: false, reason: undefined });
+      tasks.set(task.key, {
+        ...task,
+        tried: undefined,
+        ended: false,
+        failures: 0,
+        hopeless: false,
+        failure: undefined,
+      });
     }
   }
 
@@ -219,7 +230,7 @@ export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
   /** Tasks worth a try: without the scope, or the key, those of the projects would all fail alike. */
   function* candidates(): Generator<Task> {
     for (const task of tasks.values()) {
-      if (task.projectId === null || !isKeyFault(projectsTask()?.reason)) yield task;
+      if (task.projectId === null || !isKeyFault(projectsTask()?.failure?.reason)) yield task;
     }
   }
 
@@ -234,7 +245,8 @@ export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
     if (task.rank === ranks.inUseAtFirst) task.rank = ranks.inUse;
     const outcome = await attempt({ api, clock, log, signal }, () => task.read(signal));
     const reason = outcome.failure?.reason;
-    task.reason = reason;
+    task.ended = true;
+    task.failure = outcome.failure;
     task.failures = reason === undefined ? 0 : task.failures + 1;
     // A scope is not added within a minute; asking for it again and again would only fill the API's logs.
     task.hopeless = reason === 'permission';
@@ -270,17 +282,28 @@ export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
   }
 
   function statusOf(api: ListApi): ListStatus {
-    const tried = () => [...tasks.values()].filter((task) => task.api === api && task.tried !== undefined);
+    /** Of each list of the kind that was tried: why it failed, if it did. */
+    const failures = () => {
+      const own = [...tasks.values()].filter((task) => task.api === api);
+      const projects = projectsTask()?.failure;
+      const withoutScope = projects?.reason === 'permission' ? projects : undefined;
+      // Nothing of this kind can be asked for before the projects are known.
+      if (own.length === 0 && withoutScope !== undefined) return [withoutScope];
+      return own
+        .filter(({ ended }) => ended)
+        .map(({ projectId, failure }) =>
+          // What is not asked any more, because the scope is gone, says nothing of how things are.
+          projectId === null ? failure : (withoutScope ?? failure),
+        );
+    };
     return {
       api,
       up() {
-        const reasons = tried().map((task) =>
-          // What is not asked any more, because the scope is gone, says nothing of how things are.
-          task.projectId !== null && projectsTask()?.reason === 'permission' ? 'permission' : task.reason,
-        );
-        if (reasons.every((reason) => reason === 'permission')) return undefined;
-        return reasons.every((reason) => reason === undefined);
+        const all = failures();
+        if (all.every((failure) => failure?.reason === 'permission')) return undefined;
+        return all.every((failure) => failure === undefined);
       },
+      failure: () => failures().find((failure) => failure !== undefined),
       lastSuccess: () => lastSuccess.get(api),
       duration: () => durations.get(api),
     };

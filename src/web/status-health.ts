@@ -1,21 +1,25 @@
-/** Health on the status page: the verdict, the figures, what fails and what to do, every api. */
+/** Health on the status page: the verdict, the figures, what fails and what to do, every api and every list. */
 import { type Html, html } from './html.ts';
-import type { ApiStatus, CountersStatus, Status } from './status.ts';
+import type { ApiStatus, CountersStatus, ListStatus, Status } from './status.ts';
 import { ago, money, reasonWords, share, shortly, span, until } from './words.ts';
 
 export function healthSection(status: Status): Html {
-  const { apis, counters, now } = status;
-  const failing = apis.filter(({ up }) => up === false);
+  const { apis, lists, counters, now } = status;
+  const failing = apis.filter(isDown);
   return html`${verdict(apis)}
 ${failing.length === 0 ? html`` : html`<ul class="failures">${failing.map((api) => failure(api, now))}</ul>`}
 <dl class="tiles">${tiles(status)}</dl>
 <ul class="apis" aria-label="Apis and their last success">${apis.map((api) => chip(api, now))}</ul>
-<details id="apis"${failing.length > 0 ? html` open` : html``}><summary>Every api in full, and the counters</summary>
+<details id="apis"${failing.length > 0 || lists.some(isDown) ? html` open` : html``}><summary>Every api in full, and the counters</summary>
 <div class="scroll" tabindex="0" role="region" aria-label="Every api"><table>
 <thead><tr><th scope="col">Api</th><th scope="col">State</th><th scope="col">Last success</th><th scope="col">Settled data until</th><th scope="col">Next poll</th><th scope="col" class="number">Series</th></tr></thead>
 <tbody>${apis.map((api) => row(api, now))}</tbody>
 </table></div>
-<p class="soft">${counterWords(counters)}</p></details>`;
+<p class="soft">${counterWords(counters)}</p>${listsTable(lists, now)}</details>`;
+}
+
+function isDown({ up }: ApiStatus | ListStatus): boolean {
+  return up === false;
 }
 
 function chip({ api, up, lastSuccess }: ApiStatus, now: string): Html {
@@ -111,6 +115,49 @@ function row(api: ApiStatus, now: string): Html {
   const through = Object.entries(api.dataThrough);
   const newest = through.sort(([, a], [, b]) => (a < b ? 1 : -1))[0];
   return html`<tr><th scope="row">${api.api}</th><td class="${look}">${word}${api.reason === null ? '' : `: ${reasonWords(api.reason)}`}</td><td>${ago(api.lastSuccess, now, 'never')}</td><td>${newest === undefined ? 'not known' : ago(newest[1], now, '')}</td><td>${until(api.nextPoll, now, 'not known')}</td><td class="number">${api.series}</td></tr>\n`;
+}
+
+/** Names and limits: usage and spend are whole without them, so they have no say in the verdict. */
+function listsTable(lists: readonly ListStatus[], now: string): Html {
+  if (lists.length === 0) return html``;
+  return html`
+<h3>Names and limits</h3>
+<div class="scroll" tabindex="0" role="region" aria-label="Lists of names and limits"><table>
+<thead><tr><th scope="col">List</th><th scope="col">State</th><th scope="col">Last success</th></tr></thead>
+<tbody>${lists.map((list) => listRow(list, now))}</tbody>
+</table></div>
+${listFailures(lists)}`;
+}
+
+function listRow(list: ListStatus, now: string): Html {
+  const [look, word] = isUnreadable(list) ? ['warn', unreadable] : lookOf(list.up);
+  const why = isDown(list) && list.reason !== null ? `: ${reasonWords(list.reason)}` : '';
+  return html`<tr><th scope="row">${list.api}</th><td class="${look}">${word}${why}</td><td>${ago(list.lastSuccess, now, 'never')}</td></tr>\n`;
+}
+
+/** What to do, once for all lists that lack the same: mostly it is the scope, and then they all do. */
+function listFailures(lists: readonly ListStatus[]): Html {
+  const alike = new Map<string, { readonly words: string; readonly first: ListStatus; readonly names: string[] }>();
+  for (const list of lists) {
+    if (list.reason === null) continue;
+    const words = isUnreadable(list) ? unreadable : `${reasonWords(list.reason)} (${list.reason})`;
+    const key = `${words} ${list.whatToDo}`;
+    const group = alike.get(key) ?? { words, first: list, names: [] };
+    group.names.push(list.api);
+    alike.set(key, group);
+  }
+  if (alike.size === 0) return html``;
+  return html`<ul class="failures">${[...alike.values()].map(
+    ({ words, first, names }) =>
+      html`<li${isUnreadable(first) ? html` class="note"` : html``}><strong>${names.join(', ')}: ${words}.</strong> ${first.whatToDo ?? ''}<br><span class="soft">${first.message ?? ''}</span></li>`,
+  )}</ul>`;
+}
+
+const unreadable = 'not readable with this key';
+
+/** Without the scope a list is neither up nor down: it was left out on purpose, maybe. */
+function isUnreadable({ up, reason }: ListStatus): boolean {
+  return up === null && reason === 'permission';
 }
 
 function counterWords({ state, anchor, message }: CountersStatus): string {

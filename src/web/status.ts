@@ -18,23 +18,36 @@ export interface Health {
   readonly startedAt: string;
   readonly now: string;
   readonly apis: readonly ApiStatus[];
+  /** Lists of names and limits; empty where these are turned off. */
+  readonly lists: readonly ListStatus[];
   readonly counters: CountersStatus;
 }
 
-export interface ApiStatus {
+/** Why something failed: the word of the metrics, what happened, and what to do. Null while it does not. */
+export interface WhyFailed {
+  readonly reason: string | null;
+  readonly message: string | null;
+  readonly whatToDo: string | null;
+}
+
+export interface ApiStatus extends WhyFailed {
   readonly api: string;
   /** Did the last poll succeed; null until it was tried. */
   readonly up: boolean | null;
   readonly lastSuccess: string | null;
   readonly lastPoll: string | null;
   readonly nextPoll: string | null;
-  /** Why the last poll failed: the word of the metrics, the message, and what to do. Null while up. */
-  readonly reason: string | null;
-  readonly message: string | null;
-  readonly whatToDo: string | null;
   /** By bucket width: the end of the newest settled bucket that was read. */
   readonly dataThrough: Readonly<Record<string, string>>;
   readonly series: number;
+}
+
+/** One kind of list, of the organization and of its projects together. */
+export interface ListStatus extends WhyFailed {
+  readonly api: string;
+  /** Was every list of the kind read the last time; null until one was tried, and where the key lacks the scope. */
+  readonly up: boolean | null;
+  readonly lastSuccess: string | null;
 }
 
 export interface CountersStatus {

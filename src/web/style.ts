@@ -37,6 +37,7 @@ section { background: var(--card); border: 1px solid var(--line); border-radius:
 .apis { list-style: none; display: flex; flex-wrap: wrap; gap: .1rem 1.2rem; margin: .9rem 0 0; padding: 0; font-size: .9rem; }
 .failures { list-style: none; margin: 1rem 0 0; padding: 0; }
 .failures li { background: var(--bad-card); border-left: 4px solid var(--bad); border-radius: 6px; padding: .5rem .9rem; margin: .5rem 0; overflow-wrap: anywhere; }
+.failures .note { background: var(--note); border-left-color: var(--note-line); }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--soft); padding-bottom: .3rem; }

@@ -101,9 +101,13 @@ describe.skipIf(chromium === undefined)('the status page', () => {
 
     const failing = await open('failing');
     expect(await failing.locator('.verdict').innerText()).toBe('Partly failing: 3 of 11 apis fail.');
-    const failures = await failing.locator('.failures').innerText();
+    const failures = await failing.locator('.failures').first().innerText();
     expect(failures).toContain('embeddings: OpenAI cannot be reached (network). Check DNS');
     expect(failures).toContain('next try');
+    expect(failures.match(/Check DNS/g)).toHaveLength(1);
+    const lists = await failing.locator('.failures').last().innerText();
+    expect(lists).toContain('users: not readable with this key. Give the key the scope api.management.read');
+    expect(lists).toContain('admin_api_keys: OpenAI cannot be reached (network). Check DNS');
 
     const huge = await open('huge');
     expect(await huge.locator('main').innerText()).toContain('1,990 others');

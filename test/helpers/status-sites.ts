@@ -52,11 +52,14 @@ export async function emptySite(): Promise<Site> {
 /** The same organization, but a part of the API fails in one way and another since a few minutes ago. */
 export async function failingSite(): Promise<Site> {
   const from = Date.parse(evening) + 12 * minute;
+  const unreadable = { error: { message: 'You have insufficient permissions. Missing scopes: api.management.read.' } };
   return await simulatedSite(
     [
       { when: { api: 'costs', from }, fault: { kind: 'status', status: 403 } },
       { when: { api: 'embeddings', from }, fault: { kind: 'reset' } },
       { when: { api: 'completions', from }, fault: { kind: 'status', status: 503 } },
+      { when: { api: 'users', from }, fault: { kind: 'status', status: 403, body: unreadable } },
+      { when: { api: 'admin_api_keys', from }, fault: { kind: 'reset' } },
     ],
     25,
   );

@@ -41,6 +41,7 @@ const status: Status = {
       series: 12,
     },
   ],
+  lists: [],
   counters: { anchor: '2026-01-01T00:00:00.000Z', state: 'replaying', message: null },
   usage: { apis: [], hours: [], models: null, projects: null },
   spend: { month: '2026-01', polled: false, filtered: false, missing: [], currencies: [] },

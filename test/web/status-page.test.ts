@@ -1,7 +1,7 @@
 /** The status page as text: what it says of what is known, of what is not, and of what others wrote. */
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { scaleTop } from '../../src/web/charts.ts';
-import type { ApiStatus, Status } from '../../src/web/status.ts';
+import type { ApiStatus, ListStatus, Status } from '../../src/web/status.ts';
 import { statusPage } from '../../src/web/status-page.ts';
 
 const api: ApiStatus = {
@@ -17,6 +17,15 @@ const api: ApiStatus = {
   series: 12,
 };
 
+const list: ListStatus = {
+  api: 'projects',
+  up: true,
+  lastSuccess: '2026-01-15T12:28:00.000Z',
+  reason: null,
+  message: null,
+  whatToDo: null,
+};
+
 const empty: Status = {
   version: '1.2.3',
   revision: 'abc',
@@ -24,6 +33,7 @@ const empty: Status = {
   startedAt: '2026-01-15T12:00:00.000Z',
   now: '2026-01-15T12:30:00.000Z',
   apis: [api],
+  lists: [],
   counters: { anchor: '2026-01-01T00:00:00.000Z', state: 'shown', message: null },
   usage: { apis: ['completions'], hours: [], models: null, projects: null },
   spend: { month: '2026-01', polled: true, filtered: false, missing: [], currencies: [] },
@@ -51,6 +61,37 @@ test('a failure is told in words, with what to do and when it is tried again; th
   expect(page).toContain('<title>1 failing · openai-usage-exporter</title>');
 });
 
+describe('names and limits', () => {
+  test('are told of with their last success, and do not change the verdict', () => {
+    const page = text({ lists: [list, { ...list, api: 'users', up: null, lastSuccess: null }] });
+    expect(page).toContain('Healthy: the api answers.');
+    expect(page).toMatch(/projects<\/th><td class="good">up<\/td><td><time [^>]*>2 min ago/);
+    expect(page).toMatch(/users<\/th><td class="soft">not asked yet<\/td><td>never/);
+    expect(page).toContain('<details id="apis"><summary>');
+    expect(text({})).not.toContain('Names and limits');
+  });
+
+  test('that fail are told of with what to do, in the open', () => {
+    const page = text({
+      lists: [{ ...list, up: false, reason: 'server', message: 'GET x.', whatToDo: 'Wait.' }, list],
+    });
+    expect(page).toContain('<details id="apis" open>');
+    expect(page).toContain('<td class="bad">down: OpenAI has trouble</td>');
+    expect(page).toContain(
+      '<li><strong>projects: OpenAI has trouble (server).</strong> Wait.<br><span class="soft">GET x.',
+    );
+  });
+
+  test('without the scope are not down, and what to do is said once for all of them', () => {
+    const refused = { ...list, up: null, reason: 'permission', message: 'GET x.', whatToDo: 'Give the key a scope.' };
+    const page = text({ lists: [refused, { ...refused, api: 'users', message: 'GET y.' }] });
+    expect(page.match(/<td class="warn">not readable with this key<\/td>/g)).toHaveLength(2);
+    expect(page.match(/Give the key a scope/g)).toHaveLength(1);
+    expect(page).toContain('<li class="note"><strong>projects, users: not readable with this key.</strong>');
+    expect(page).toContain('<details id="apis"><summary>');
+  });
+});
+
 test('what is not known is not 0', () => {
   const page = text({});
   expect(page).toContain('no hour has been read');
@@ -73,6 +114,7 @@ test('what others wrote is only text', () => {
   const row = { id: evil, name: evil, tokens: 5, requests: 1, byHour: [{ tokens: 5, requests: 1 }] };
   const page = text({
     apis: [{ ...api, up: false, reason: evil, message: evil, whatToDo: evil }],
+    lists: [{ ...list, api: evil, up: false, reason: evil, message: evil, whatToDo: evil }],
     usage: {
       apis: [evil],
       hours: [{ start: '2026-01-15T12:00:00.000Z', state: 'open', missing: [], tokens: 5, requests: 1 }],
