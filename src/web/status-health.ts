@@ -10,7 +10,7 @@ export function healthSection(status: Status): Html {
 ${failing.length === 0 ? html`` : html`<ul class="failures">${failing.map((api) => failure(api, now))}</ul>`}
 <dl class="tiles">${tiles(status)}</dl>
 <ul class="apis" aria-label="Apis and their last success">${apis.map((api) => chip(api, now))}</ul>
-<details id="apis"${failing.length > 0 || lists.some(isDown) ? html` open` : html``}><summary>Every api in full, and the counters</summary>
+<details id="apis"${failing.length > 0 || lists.some(isDown) ? html` open` : html``}><summary>Every api and list in full, and the counters</summary>
 <div class="scroll" tabindex="0" role="region" aria-label="Every api"><table>
 <thead><tr><th scope="col">Api</th><th scope="col">State</th><th scope="col">Last success</th><th scope="col">Settled data until</th><th scope="col">Next poll</th><th scope="col" class="number">Series</th></tr></thead>
 <tbody>${apis.map((api) => row(api, now))}</tbody>
