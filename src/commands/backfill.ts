@@ -11,19 +11,21 @@ import type { Clock } from '../clock.ts';
 import type { ExporterOptions } from '../exporter/exporter.ts';
 import { Journal } from '../history/journal.ts';
 import { labelsText } from '../history/openmetrics.ts';
-import { clearPlace, type Place, preparePlace } from '../history/place.ts';
-import { type Bounds, boundsOf, isoOf, stepsOf, untouchable } from '../history/plan.ts';
-import { readHistory, requestsLeft } from '../history/read.ts';
+import { type Output, prepareOutput, removeWorkFolder } from '../history/output.ts';
+import { type Asked, type Bounds, boundsOf, headSpanText, isoOf, type Step, stepsOf } from '../history/plan.ts';
+import { createProgress, type Progress } from '../history/progress.ts';
+import { type HistoryReading, readHistory } from '../history/read.ts';
 import { type ApiSamples, makeSamples } from '../history/samples.ts';
-import { writePart } from '../history/write.ts';
+import { writeOutputFile } from '../history/write.ts';
 import type { Logger } from '../log.ts';
-import { endpoints } from '../openai/catalogue.ts';
+import { type Endpoint, endpoints } from '../openai/catalogue.ts';
+import type { Client } from '../openai/client.ts';
 import { ApiError, inFull, sentence } from '../openai/errors.ts';
-import { createPageSizes } from '../openai/read.ts';
+import { createPageSizes, type PageSizes } from '../openai/read.ts';
 import type { HistorySettings } from '../settings/history.ts';
 import { polledApis, type Settings } from '../settings/settings.ts';
 import { FieldTable } from '../usage/fields.ts';
-import { anchorAfter, anchorAt, day } from '../usage/windows.ts';
+import { type Anchor, anchorAfter, anchorAt, day } from '../usage/windows.ts';
 
 export interface BackfillOptions {
   readonly settings: Pick<Settings, 'openai' | 'poll' | 'counters' | 'series'>;
@@ -37,156 +39,165 @@ export interface BackfillOptions {
   readonly err: { write(text: string): unknown };
 }
 
+/** What is read of an api, and where that is kept. */
+interface ApiPlan {
+  readonly endpoint: Endpoint;
+  readonly dimensions: readonly string[];
+  readonly steps: readonly Step[];
+  /** Path of the journal. */
+  readonly journal: string;
+}
+
 /** Resolves with the exit code: 0 when all is written, 1 if it was stopped or failed, 2 if it was refused. */
 export async function runBackfill(options: BackfillOptions): Promise<0 | 1 | 2> {
   const { settings, history, clock, log, err } = options;
-  const { settleDelay } = settings.poll;
-  const asked = { ...history, settleDelay, anchor: settings.counters.anchor };
-  const bounds = boundsOf(asked, clock.now());
-  if ('mistake' in bounds) {
-    err.write(`${bounds.mistake}\n`);
+  const bounds = boundsOf(askedOf(options), clock.now());
+  const output = 'mistake' in bounds ? bounds : outputOf(options, bounds);
+  if ('mistake' in output) {
+    err.write(`${output.mistake}\n`);
     return 2;
   }
-  const place = preparePlace({
-    ...history,
-    bounds,
-    fingerprint: fingerprintOf(settings, history),
-    latest: Math.max(day, 2 * settleDelay),
-  });
-  if ('mistake' in place) {
-    err.write(`${place.mistake}\n`);
-    return 2;
-  }
-  tellBounds(log, history, place.bounds);
-  tellLabels(log, history);
+  logBounds(log, history, output.bounds);
+  warnOfLabels(log, history);
   try {
-    await readAndWrite(options, place);
-    clearPlace(place);
+    const plans = planApis(options, output);
+    await readApis(options, plans);
+    await writeOutput(options, output, plans);
+    removeWorkFolder(output);
     return 0;
   } catch (error) {
     const hopeless = isBeyondLookback(error);
     const resumable = history.output !== '-' && !hopeless;
-    if (!resumable) clearPlace(place);
-    const next = isoOf(anchorAfter(anchorAt(place.bounds.from * 1_000, asked.anchor), asked.anchor)).slice(0, 10);
+    if (!resumable) removeWorkFolder(output);
     const advice = hopeless
-      ? ` OpenAI keeps about a year, and counters need everything since their anchor: begin with --from=${next} or later.`
+      ? beginLater(output.bounds, settings.counters.anchor)
       : resumable
         ? ' --resume goes on from here.'
         : '';
-    log.error(`the backfill ended before its time: ${reasonOf(error, hopeless)}${advice}`);
+    log.error(`the backfill failed: ${reasonOf(error, hopeless)}${advice}`);
     return 1;
   }
 }
 
-async function readAndWrite(options: BackfillOptions, place: Place): Promise<void> {
-  const { settings, history, clock, log, signal } = options;
-  const { settleDelay, groupBy, filters } = settings.poll;
-  const { anchor, zeroHold } = settings.counters;
-  const { bounds, work } = place;
-  const polled = polledApis(settings.poll);
-  const all = endpoints
+function askedOf({ settings, history: { from, to, width } }: BackfillOptions): Asked {
+  return { from, to, width, settleDelay: settings.poll.settleDelay, anchor: settings.counters.anchor };
+}
+
+function outputOf({ settings, history }: BackfillOptions, bounds: Bounds): ReturnType<typeof prepareOutput> {
+  const fingerprint = jobFingerprint(settings, history);
+  const latest = Math.max(day, 2 * settings.poll.settleDelay);
+  return prepareOutput({ ...history, bounds, fingerprint, latest });
+}
+
+/** The apis of which anything is to be read. */
+function planApis(options: BackfillOptions, { bounds, work }: Output): readonly ApiPlan[] {
+  const { poll } = options.settings;
+  const polled = polledApis(poll);
+  return endpoints
     .filter(({ api }) => polled.includes(api))
     .map((endpoint) => {
-      const dimensions = endpoint.dimensions.filter((name) => groupBy.includes(name));
-      const steps = stepsOf(endpoint, { ...history, settleDelay, anchor }, bounds, dimensions);
-      return { endpoint, dimensions, steps, journal: join(work, `${endpoint.api}.journal`), done: { step: 0, to: 0 } };
+      const dimensions = endpoint.dimensions.filter((name) => poll.groupBy.includes(name));
+      const steps = stepsOf(endpoint, askedOf(options), bounds, dimensions);
+      return { endpoint, dimensions, steps, journal: join(work, `${endpoint.api}.journal`) };
     })
     .filter(({ steps }) => steps.length > 0);
+}
 
+async function readApis(options: BackfillOptions, plans: readonly ApiPlan[]): Promise<void> {
+  const { settings, clock, log } = options;
   let requests = 0;
   const client = options.client({ attempt: () => requests++, retry: () => {} });
   const sizes = createPageSizes();
+  const maxPerMinute = settings.openai.maxRequestsPerMinute;
+  const progress = createProgress({ plans, sizes, clock, log, requests: () => requests, maxPerMinute });
+  for (const plan of plans) {
+    await readApi(options, plan, { client, sizes, progress });
+    progress.finished(plan.endpoint.api);
+  }
+  log.info('all history has been read; writing it', { requests });
+}
+
+interface Reading {
+  readonly client: Client;
+  readonly sizes: PageSizes;
+  readonly progress: Progress;
+}
+
+/** Reads into the journal what it lacks. */
+async function readApi(options: BackfillOptions, plan: ApiPlan, { client, sizes, progress }: Reading): Promise<void> {
+  const { settings, clock, log, signal } = options;
+  const { endpoint, dimensions, steps } = plan;
+  const { api } = endpoint;
+  const { filters, settleDelay } = settings.poll;
+  const { maxGroups } = settings.series;
+  // Few requests, and groups that a journal does not give back.
+  if (endpoint.limits['1m'] === undefined) rmSync(plan.journal, { force: true });
+  const fields = new FieldTable(endpoint);
+  const anchorOf = (step: number) => steps[step]?.anchor;
+  const journal = new Journal({ path: plan.journal, endpoint, dimensions, maxGroups, fields, anchorOf });
+  let foldingLogged = false;
+  const reading: HistoryReading = {
+    client,
+    sizes,
+    clock,
+    filters,
+    settleDelay,
+    signal,
+    report(folded, malformed) {
+      if (malformed > 0) log.warn(`${api}: ${malformed} malformed rows were skipped`, { api });
+      if (folded === 0 || foldingLogged) return;
+      foldingLogged = true;
+      log.warn(`${api}: more than ${maxGroups} groups: the rest is summed as "other"`, { api });
+    },
+    waiting(error, wait) {
+      log.warn(`${inFull(error)} It is tried again in ${wait / 1_000} seconds.`, { api });
+    },
+    progress: (step, to) => progress.reached(api, step, to),
+  };
+  await readHistory(reading, endpoint, steps, journal, fields);
+}
+
+/** Makes samples of what was read, and writes them. */
+async function writeOutput(options: BackfillOptions, output: Output, plans: readonly ApiPlan[]): Promise<void> {
+  const { settings, history, clock, log, signal, stdout } = options;
+  const { work } = output;
+  const { from, to } = output.bounds;
+  const { settleDelay } = settings.poll;
   const breather = createBreather(clock);
   const breathe = async () => {
     await breather.breathe();
     signal.throwIfAborted();
   };
-  const tell = progress(log, clock, settings.openai.maxRequestsPerMinute);
-  const folding = new Set<string>();
   const samples: ApiSamples[] = [];
   try {
-    for (const each of all) {
-      const { endpoint, dimensions, steps } = each;
-      const { api } = endpoint;
-      // Few requests, and groups that a journal does not give back.
-      if (endpoint.limits['1m'] === undefined) rmSync(each.journal, { force: true });
-      const fields = new FieldTable(endpoint);
-      const { maxGroups } = settings.series;
-      const anchorOf = (step: number) => steps[step]?.anchor;
-      const journal = new Journal({ path: each.journal, endpoint, dimensions, maxGroups, fields, anchorOf });
-      const reading = {
-        client,
-        sizes,
-        clock,
-        filters,
-        settleDelay,
-        signal,
-        report(_: string, folded: number, malformed: number) {
-          if (malformed > 0) log.warn(`${api}: ${malformed} rows make no sense and are left out`, { api });
-          if (folded === 0 || folding.has(api)) return;
-          folding.add(api);
-          log.warn(`${api}: there are more than ${maxGroups} groups; further ones are added up as "other"`, { api });
-        },
-        waiting(error: ApiError, wait: number) {
-          log.warn(`${inFull(error)} It is tried again in ${wait / 1_000} seconds.`, { api });
-        },
-        progress(_: string, step: number, to: number) {
-          each.done = { step, to };
-          let remaining = 0;
-          for (const one of all) {
-            // What has not been begun is taken to be like this one.
-            const like = one.done.to === 0 ? api : one.endpoint.api;
-            remaining += requestsLeft(sizes, one.endpoint, like, one.steps, one.done);
-          }
-          tell(api, to, requests, remaining);
-        },
-      };
-      await readHistory(reading, endpoint, steps, journal, fields);
-      each.done = { step: steps.length, to: bounds.to };
-    }
-    log.info('everything is read and is being written', { requests });
-    for (const { endpoint, steps, journal } of all) {
+    for (const { endpoint, steps, journal } of plans) {
       const path = join(work, `${endpoint.api}.columns`);
-      const { from, to } = bounds;
-      samples.push(
-        await makeSamples({ endpoint, steps, journal, path, settleDelay, zeroHold, anchor, from, to, breathe }),
-      );
+      const how = { endpoint, steps, journal, path, settleDelay, ...settings.counters, from, to, breathe };
+      samples.push(await makeSamples(how));
     }
     const labels = labelsText(history.labels);
     const settleDelayMinutes = settleDelay / 60_000;
-    for (const part of place.parts) {
-      const how = { samples, labels, settleDelayMinutes, work, stdout: options.stdout, signal, breathe };
-      const series = await writePart(part, how);
-      if (series > 0) log.info(`written: ${part.path ?? 'stdout'}`, { series });
+    for (const file of output.files) {
+      const how = { samples, labels, settleDelayMinutes, work, stdout, signal, breathe };
+      const series = await writeOutputFile(file, how);
+      if (series > 0) log.info(`written: ${file.path ?? 'stdout'}`, { series });
     }
   } finally {
     for (const { columns } of samples) columns.close();
   }
 }
 
-/** Tells at most every few seconds how far it is. */
-function progress(log: Logger, clock: Clock, perMinute: number) {
-  const every = 5_000;
-  let told = Number.NEGATIVE_INFINITY;
-  return (api: string, to: number, requests: number, remaining: number) => {
-    if (clock.monotonic() < told + every) return;
-    told = clock.monotonic();
-    const minutes = Math.ceil(remaining / perMinute);
-    log.info(`${api}: read to ${isoOf(to)}`, { requests, remaining, minutes });
-  };
-}
-
-function tellBounds(log: Logger, { to, width }: HistorySettings, bounds: Bounds): void {
+function logBounds(log: Logger, { to, width }: HistorySettings, bounds: Bounds): void {
   const [from, end] = [bounds.from, bounds.to].map(isoOf);
   log.info(`buckets of ${width} from ${from} to ${end}`);
   if (to === bounds.to) return;
   log.warn(
-    `it ends with ${end}: nothing is written that is later than ${untouchable / 3_600_000} hours before now, for Prometheus itself still writes there`,
+    `the history ends at ${end}: samples of the last ${headSpanText} are left to Prometheus, which still writes there itself`,
   );
 }
 
 /** Samples join a scraped series only where they have all of its labels, and Prometheus gives these two to each. */
-function tellLabels(log: Logger, { labels }: HistorySettings): void {
+function warnOfLabels(log: Logger, { labels }: HistorySettings): void {
   const lacking = ['job', 'instance'].filter((label) => !labels.some(([name]) => name === label));
   if (lacking.length === 0) return;
   log.warn(
@@ -195,7 +206,7 @@ function tellLabels(log: Logger, { labels }: HistorySettings): void {
 }
 
 /** What decides which samples there are. */
-function fingerprintOf(settings: BackfillOptions['settings'], { from, to, width }: HistorySettings): string {
+function jobFingerprint(settings: BackfillOptions['settings'], { from, to, width }: HistorySettings): string {
   const { openai, poll, counters, series } = settings;
   const { settleDelay, apis, groupBy, filters } = poll;
   const { baseUrl, organization } = openai;
@@ -209,6 +220,12 @@ function fingerprintOf(settings: BackfillOptions['settings'], { from, to, width 
 
 function isBeyondLookback(error: unknown): boolean {
   return error instanceof ApiError && error.code === 'reporting_lookback_exceeded';
+}
+
+/** What to do when OpenAI does not go back to the anchor that the counters begin at. */
+function beginLater({ from }: Bounds, anchor: Anchor): string {
+  const next = isoOf(anchorAfter(anchorAt(from * 1_000, anchor), anchor)).slice(0, 10);
+  return ` OpenAI keeps about a year, and counters need everything since their anchor: begin with --from=${next} or later.`;
 }
 
 /** In sentences; without what to do about an error of the API, where that is said otherwise. */

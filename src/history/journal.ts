@@ -81,7 +81,7 @@ export class Journal {
   #groups: GroupTable;
   #anchor: number | undefined;
   /** Groups of the period that are in the journal. */
-  #told = 0;
+  #journaled = 0;
   #last: Position | undefined;
 
   /** Reads what there is already. Not of costs: their groups have units, which are not told from the labels. */
@@ -94,7 +94,7 @@ export class Journal {
       const { step, start, news } = line.parse(JSON.parse(text));
       this.#enter(step);
       for (const { values } of news) this.#groups.intern(values);
-      this.#told = this.#groups.size;
+      this.#journaled = this.#groups.size;
       this.#last = { step, start };
       whole = end;
     }
@@ -119,8 +119,12 @@ export class Journal {
     const groups = this.#groups;
     for (const bucket of buckets) {
       const news: Line['news'] = [];
-      for (const highest = Math.max(-1, ...bucket.groups); this.#told <= highest; this.#told++) {
-        const [text, values, base] = [groups.text(this.#told), groups.values(this.#told), groups.base(this.#told)];
+      for (const highest = Math.max(-1, ...bucket.groups); this.#journaled <= highest; this.#journaled++) {
+        const [text, values, base] = [
+          groups.text(this.#journaled),
+          groups.values(this.#journaled),
+          groups.base(this.#journaled),
+        ];
         news.push({ text, values: [...values], base });
       }
       this.#last = { step, start: bucket.start };
@@ -147,7 +151,7 @@ export class Journal {
     if (anchor === this.#anchor) return;
     this.#anchor = anchor;
     this.#groups = this.#newGroups();
-    this.#told = 0;
+    this.#journaled = 0;
   }
 
   #newGroups(): GroupTable {

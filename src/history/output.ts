@@ -19,8 +19,8 @@ import * as z from 'zod';
 import { anchorAfter, anchorAt } from '../usage/windows.ts';
 import type { Bounds } from './plan.ts';
 
-/** A piece of the output. */
-export interface Part {
+/** One file of the output, or stdout. */
+export interface OutputFile {
   /** Undefined for stdout. */
   readonly path: string | undefined;
   /** Its samples are those in [from, to), in milliseconds. */
@@ -28,14 +28,14 @@ export interface Part {
   readonly to: number;
 }
 
-export interface Place {
+export interface Output {
   /** Journals and columns; removed when all is written. */
   readonly work: string;
   readonly bounds: Bounds;
-  readonly parts: readonly Part[];
+  readonly files: readonly OutputFile[];
 }
 
-export interface PlaceOptions {
+export interface OutputOptions {
   /** `-` for stdout. A folder is one that exists, or ends with a slash. */
   readonly output: string;
   readonly resume: boolean;
@@ -52,12 +52,12 @@ const job = z.object({
 });
 
 /** Prepares the folder for work, which shows whether it can be written. */
-export function preparePlace(options: PlaceOptions): Place | { readonly mistake: string } {
+export function prepareOutput(options: OutputOptions): Output | { readonly mistake: string } {
   const { output, resume } = options;
   if (output === '-') {
     if (resume) return { mistake: '--resume: what goes to stdout cannot be resumed; give --output a file or a folder' };
     const work = mkdtempSync(join(tmpdir(), 'openai-usage-backfill-'));
-    return { work, bounds: options.bounds, parts: [whole(undefined)] };
+    return { work, bounds: options.bounds, files: [whole(undefined)] };
   }
   const path = resolve(output);
   const folder = output.endsWith('/') || (existsSync(path) && statSync(path).isDirectory());
@@ -78,41 +78,41 @@ export function preparePlace(options: PlaceOptions): Place | { readonly mistake:
       }
       bounds = earlier.bounds;
     }
-    const parts = folder ? months(path, bounds, options.latest) : [whole(path)];
-    const there = parts.find((part) => part.path !== undefined && existsSync(part.path));
+    const files = folder ? months(path, bounds, options.latest) : [whole(path)];
+    const there = files.find((file) => file.path !== undefined && existsSync(file.path));
     // A run that was broken off while it wrote has left whole files only.
     if (there !== undefined && !resume)
       return { mistake: `--output: ${there.path} exists; name another folder, or remove it` };
     mkdirSync(work, { recursive: folder || resume });
     accessSync(dirname(work), constants.W_OK);
     writeFileSync(join(work, 'job.json'), JSON.stringify({ fingerprint: options.fingerprint, bounds }));
-    return { work, bounds, parts };
+    return { work, bounds, files };
   } catch (error) {
     return { mistake: `--output: ${path} cannot be written: ${codeOf(error)}` };
   }
 }
 
 /** Leaves nothing but the output. */
-export function clearPlace({ work }: Place): void {
+export function removeWorkFolder({ work }: Output): void {
   rmSync(work, { recursive: true, force: true });
 }
 
-function whole(path: string | undefined): Part {
+function whole(path: string | undefined): OutputFile {
   return { path, from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY };
 }
 
 const monthly = { kind: 'month' } as const;
 
-function months(folder: string, { from, to, costsTo }: Bounds, latest: number): readonly Part[] {
-  const parts: Part[] = [];
+function months(folder: string, { from, to, costsTo }: Bounds, latest: number): readonly OutputFile[] {
+  const files: OutputFile[] = [];
   const end = Math.max(to, costsTo) * 1_000 + latest;
   for (let start = anchorAt(from * 1_000, monthly); start * 1_000 <= end; ) {
     const next = anchorAfter(start, monthly);
     const month = new Date(start * 1_000).toISOString().slice(0, 7);
-    parts.push({ path: join(folder, `openai-usage-${month}.om`), from: start * 1_000, to: next * 1_000 });
+    files.push({ path: join(folder, `openai-usage-${month}.om`), from: start * 1_000, to: next * 1_000 });
     start = next;
   }
-  return parts;
+  return files;
 }
 
 function codeOf(error: unknown): string {

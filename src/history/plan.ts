@@ -6,8 +6,10 @@ import { costsByKeySince, type Endpoint, type Width, widthSeconds } from '../ope
 import type { Span } from '../usage/plan.ts';
 import { type Anchor, anchorAfter, anchorAt, bucketAt, bucketEnd, day, hour, settleDelayOf } from '../usage/windows.ts';
 
-/** Samples younger than this are not to be put into a Prometheus that is running, in milliseconds. */
-export const untouchable = 3 * hour;
+/** What is left to a running Prometheus, which still writes there itself: its head block, in milliseconds before now. */
+const headSpan = 3 * hour;
+
+export const headSpanText = `${headSpan / hour} hours`;
 
 /** How far behind the end groups are looked for that begin there, in seconds: they get their 0 in time. */
 const outlook = day / 1_000;
@@ -37,7 +39,7 @@ export interface Bounds {
 export function boundsOf(asked: Asked, now: number): Bounds | { readonly mistake: string } {
   const { from, width, settleDelay } = asked;
   const seconds = widthSeconds[width];
-  const latest = now - untouchable;
+  const latest = now - headSpan;
   if (from * 1_000 >= now) return { mistake: '--from: is in the future' };
   if (asked.to !== undefined && asked.to * 1_000 > now) return { mistake: '--to: is in the future' };
   let to = Math.min(asked.to ?? Number.POSITIVE_INFINITY, bucketAt(latest - settleDelay, width));
@@ -45,7 +47,7 @@ export function boundsOf(asked: Asked, now: number): Bounds | { readonly mistake
   if (to === anchorAt(to * 1_000, asked.anchor) && to * 1_000 + 2 * settleDelay > latest) to -= seconds;
   if (to <= from) {
     return {
-      mistake: `--from: no bucket of ${width} from ${isoOf(from)} on has settled more than three hours ago; later samples are left to the scraping Prometheus`,
+      mistake: `--from: no bucket of ${width} from ${isoOf(from)} on has settled more than ${headSpanText} ago; later samples are left to the scraping Prometheus`,
     };
   }
   return {
@@ -61,10 +63,10 @@ export function boundsOf(asked: Asked, now: number): Bounds | { readonly mistake
  * - `span`: becomes samples.
  * - `after`: tells which groups begin right behind the span.
  */
-export type Part = 'before' | 'span' | 'after';
+export type Phase = 'before' | 'span' | 'after';
 
 export interface Step extends Span {
-  readonly part: Part;
+  readonly phase: Phase;
   /** Start of the period that its buckets count in, in seconds. */
   readonly anchor: number;
 }
@@ -85,14 +87,14 @@ export function stepsOf(
   let at = begin;
   for (const width of ['1d', '1h', '1m'] as const) {
     const end = bucketAt(from * 1_000, width);
-    if (end > at) steps.push({ part: 'before', anchor: begin, width, from: at, to: end });
+    if (end > at) steps.push({ phase: 'before', anchor: begin, width, from: at, to: end });
     at = Math.max(at, end);
   }
-  const periods = (part: Part, width: Width, first: number, last: number) => {
+  const periods = (phase: Phase, width: Width, first: number, last: number) => {
     for (let start = first; start < last; ) {
       const anchor = anchorAt(start * 1_000, asked.anchor);
       const end = Math.min(last, anchorAfter(anchor, asked.anchor));
-      steps.push({ part, anchor, width, from: start, to: end });
+      steps.push({ phase, anchor, width, from: start, to: end });
       start = end;
     }
   };
@@ -108,7 +110,7 @@ function costSteps({ from, costsTo }: Bounds, dimensions: readonly string[]): re
   const firstDay = Math.ceil(from / seconds) * seconds;
   const first = dimensions.includes('api_key_id') ? Math.max(firstDay, costsByKeySince) : firstDay;
   const last = Math.floor(costsTo / seconds) * seconds;
-  return first < last ? [{ part: 'span', anchor: first, width: '1d', from: first, to: last }] : [];
+  return first < last ? [{ phase: 'span', anchor: first, width: '1d', from: first, to: last }] : [];
 }
 
 /** When the numbers of a bucket that ends then are served, in milliseconds. */

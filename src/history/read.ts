@@ -1,4 +1,4 @@
-/** Reads the steps of a backfill into a journal, stretch by stretch, and says how far it is. */
+/** Reads the steps of a backfill into a journal, stretch by stretch. */
 import { createBreather } from '../breather.ts';
 import type { Clock } from '../clock.ts';
 import { type Endpoint, type Width, widthSeconds } from '../openai/catalogue.ts';
@@ -13,6 +13,7 @@ import { bucketEnd, settleDelayOf } from '../usage/windows.ts';
 import type { Journal } from './journal.ts';
 import { isoOf, type Step } from './plan.ts';
 
+/** How one api is read. */
 export interface HistoryReading {
   readonly client: Client;
   readonly sizes: PageSizes;
@@ -22,11 +23,11 @@ export interface HistoryReading {
   readonly settleDelay: number;
   readonly signal: AbortSignal;
   /** Rows that were folded into one group, and rows that were refused. */
-  readonly report: (api: string, folded: number, malformed: number) => void;
+  readonly report: (folded: number, malformed: number) => void;
   /** A request has failed in a way that passes; the next comes so many milliseconds later. */
   readonly waiting: (error: ApiError, wait: number) => void;
   /** Buckets up to here are in the journal; steps before this one are done. In seconds. */
-  readonly progress: (api: string, step: number, to: number) => void;
+  readonly progress: (step: number, to: number) => void;
 }
 
 /** Buckets asked for in one go: as many as fit a page where there is little usage. */
@@ -69,7 +70,7 @@ export async function readHistory(
         for await (const buckets of pagesOf(reading, endpoint, step, position, journal.groups(index), fields)) {
           journal.append(index, buckets);
           position = bucketEnd(buckets.at(-1)?.start ?? position, step.width);
-          reading.progress(endpoint.api, index, position);
+          reading.progress(index, position);
         }
         if (position === before) throw missing(endpoint, position);
         failures = 0;
@@ -119,12 +120,12 @@ async function* pagesOf(
     for (const raw of page.buckets) {
       if (raw.start !== expected) throw missing(endpoint, expected);
       const bucket = await inTurns(collectBucket(raw, width, page.readAt, settleDelay, groups, fields), breathe);
-      if (bucket === undefined || (step.part !== 'after' && !bucket.settled)) throw missing(endpoint, expected);
+      if (bucket === undefined || (step.phase !== 'after' && !bucket.settled)) throw missing(endpoint, expected);
       collected.push(bucket);
       expected = bucketEnd(bucket.start, width);
       await breathe();
     }
-    reading.report(endpoint.api, total(collected, 'foldedRows'), total(collected, 'malformedRows'));
+    reading.report(total(collected, 'foldedRows'), total(collected, 'malformedRows'));
     yield collected;
   }
 }
@@ -136,27 +137,4 @@ function total(buckets: readonly Bucket[], of: 'foldedRows' | 'malformedRows'): 
 function missing({ api, path }: Endpoint, start: number): ApiError {
   const detail = `the bucket at ${isoOf(start)} did not come whole`;
   return new ApiError({ reason: 'malformed', api, path, detail });
-}
-
-/**
- * Requests that are still to be made, about.
- * @param like the api whose pages tell how many buckets fit one
- * @param done what is in the journal already, in seconds, of its step
- */
-export function requestsLeft(
-  sizes: PageSizes,
-  endpoint: Endpoint,
-  like: string,
-  steps: readonly Step[],
-  done: { readonly step: number; readonly to: number },
-): number {
-  let requests = 0;
-  for (const [index, step] of steps.entries()) {
-    if (index < done.step) continue;
-    const from = index === done.step ? Math.max(step.from, done.to) : step.from;
-    const most = endpoint.limits[step.width]?.perPage ?? 1;
-    const buckets = (step.to - from) / widthSeconds[step.width];
-    requests += Math.ceil(buckets / sizes.limit(like, step.width, most));
-  }
-  return requests;
 }

@@ -43,7 +43,7 @@ class Rows {
 
   of(group: number): number {
     const row = this.#ofGroup[group];
-    if (row === undefined) throw new Error('the journal of the backfill does not fit together');
+    if (row === undefined) throw new Error('the backfill journal is inconsistent');
     return row;
   }
 }
@@ -77,7 +77,7 @@ async function counterSamples(options: SamplesOptions): Promise<ApiSamples> {
     const step = stepOf(steps, line);
     rows.read(line, step.anchor);
     timeline.add({
-      part: step.part,
+      phase: step.phase,
       anchor: step.anchor,
       end: bucketEnd(line.start, step.width),
       cells: cellsOf(line, fields, rows),
@@ -139,6 +139,6 @@ function* cellsOf(line: Line, fields: readonly number[], rows: Rows): Generator<
 
 function stepOf(steps: readonly Step[], { step }: Line): Step {
   const found = steps[step];
-  if (found === undefined) throw new Error('the journal of the backfill does not fit its plan');
+  if (found === undefined) throw new Error('the backfill journal does not match its plan');
   return found;
 }

@@ -5,7 +5,7 @@
  */
 import { Grid } from '../usage/grid.ts';
 import { type Anchor, anchorAfter, hour } from '../usage/windows.ts';
-import type { Part } from './plan.ts';
+import type { Phase } from './plan.ts';
 
 /** Values by field, then by row; NaN for a series that is not shown. */
 export type Columns = readonly Float64Array[];
@@ -28,7 +28,7 @@ export interface TimelineOptions {
 }
 
 export interface TimelineBucket {
-  readonly part: Part;
+  readonly phase: Phase;
   /** Start of its period, in seconds. */
   readonly anchor: number;
   /** In seconds. */
@@ -67,11 +67,11 @@ export class Timeline {
   }
 
   /** Takes the next bucket. */
-  add({ part, anchor, end, cells }: TimelineBucket): void {
+  add({ phase, anchor, end, cells }: TimelineBucket): void {
     const { settleDelay, zeroHold, from } = this.#options;
     if (this.#period?.anchor !== anchor) this.#turn(anchor);
     const period = this.#period ?? new Period(anchor);
-    if (part === 'span' && !this.#begun) {
+    if (phase === 'span' && !this.#begun) {
       this.#begun = true;
       const at = from * 1_000 + settleDelay;
       if (from > anchor && at >= openingOf(anchor, settleDelay)) {
@@ -83,8 +83,8 @@ export class Timeline {
       }
     }
     const newcomers = this.#sum(period, cells);
-    if (part === 'before') return;
-    if (part === 'after') {
+    if (phase === 'before') return;
+    if (phase === 'after') {
       if (this.#open) this.#zeroFirst(newcomers);
       return;
     }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { recentFamily, totalFamily } from '../metrics/families.ts';
 import { endOfFile, joinLabels, openMetricsHeader, timedLine } from './openmetrics.ts';
-import type { Part } from './place.ts';
+import type { OutputFile } from './output.ts';
 import type { ApiSamples } from './samples.ts';
 import { fileSink, type Sink, streamSink } from './sink.ts';
 
@@ -24,10 +24,10 @@ export interface WriteOptions {
 const stretch = 2 ** 17;
 
 /**
- * Writes one part of the output: to a file beside, which takes its place when it is whole.
- * @returns how many series of the part have samples; a file without any is not made
+ * Writes one file of the output: to a file beside, which takes its place when it is whole.
+ * @returns how many series have samples in it; a file without any is not made
  */
-export async function writePart({ path, from, to }: Part, options: WriteOptions): Promise<number> {
+export async function writeOutputFile({ path, from, to }: OutputFile, options: WriteOptions): Promise<number> {
   if (path === undefined) return await writeAll(from, to, options, streamSink(options.stdout, options.signal));
   // Made by the run that is gone on with.
   if (existsSync(path)) return 0;

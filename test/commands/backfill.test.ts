@@ -146,11 +146,19 @@ describe('backfill', () => {
     [5, ['--series.max-groups=2']],
   ])('goes on where it was stopped after %i requests %j', async (stopAfter, more) => {
     const path = join(folder, 'whole.om');
-    const all = (await run({ argv: [`--output=${path}`, ...more] })).requests.length;
+    const first = await run({ argv: [`--output=${path}`, ...more] });
+    const all = first.requests.length;
     expect(readFileSync(path, 'utf8').includes('="other"')).toBe(more.length > 0);
+    const folding = first.log
+      .of('warn')
+      .filter((line) => line.endsWith('more than 2 groups: the rest is summed as "other"'));
+    expect(folding.length > 0).toBe(more.length > 0);
     const other = join(folder, 'other.om');
     const stopped = await run({ argv: [`--output=${other}`, ...more], stopAfter });
-    expect([stopped.code, stopped.log.of('error')]).toEqual([1, [expect.stringMatching(/SIGTERM.*--resume/)]]);
+    expect([stopped.code, stopped.log.of('error')]).toEqual([
+      1,
+      [expect.stringMatching(/^the backfill failed: SIGTERM.*--resume/)],
+    ]);
     expect(existsSync(other)).toBe(false);
     // It could have been killed in the middle of a line.
     const journals = readdirSync(`${other}.partial`).filter((name) => name.endsWith('.journal'));
@@ -208,7 +216,7 @@ describe('backfill', () => {
     const path = join(folder, 'out.om');
     const { code, log } = await run({ argv: ['--to=2026-06-03T09:00', `--output=${path}`] });
     expect(code).toBe(0);
-    expect(log.of('warn')).toEqual([expect.stringMatching(/ends with 2026-06-03T06:00Z.*3 hours/)]);
+    expect(log.of('warn')).toEqual([expect.stringMatching(/the history ends at 2026-06-03T06:00Z: .*3 hours/)]);
     const latest = Math.max(
       ...[...read(readFileSync(path, 'utf8')).values()].flatMap((samples) => [...samples.keys()]),
     );
@@ -237,7 +245,7 @@ describe('backfill', () => {
       ['to resume stdout', () => ['--output=-', '--resume'], /^--resume: .*stdout/],
       ['the future', () => ['--from=2026-07-01', '--to=2026-07-02', '--output=-'], /^--from: is in the future/],
       ['an end in the future', () => ['--to=2026-06-04', '--output=-'], /^--to: is in the future/],
-      ['what is too new', () => ['--from=2026-06-03T07:00', '--to=2026-06-03T09:00', '--output=-'], /three hours/],
+      ['what is too new', () => ['--from=2026-06-03T07:00', '--to=2026-06-03T09:00', '--output=-'], /3 hours/],
     ];
     function written(name: string): string {
       const path = join(folder, name);

@@ -43,7 +43,7 @@ describe('what is read', () => {
     const bounds = boundsOf(all, at(now));
     if ('mistake' in bounds) throw new Error(bounds.mistake);
     return stepsOf(endpointNamed(api), all, bounds, dimensions).map(
-      ({ part, width, from, to, anchor }) => `${part} ${width} ${iso(from)} ${iso(to)} of ${iso(anchor)}`,
+      ({ phase, width, from, to, anchor }) => `${phase} ${width} ${iso(from)} ${iso(to)} of ${iso(anchor)}`,
     );
   }
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import type { Part } from '../../src/history/plan.ts';
+import type { Phase } from '../../src/history/plan.ts';
 import { Timeline } from '../../src/history/timeline.ts';
 import { anchorAt } from '../../src/usage/windows.ts';
 import { seconds } from '../helpers/rows.ts';
@@ -11,8 +11,8 @@ const minute = 60_000;
 interface Given {
   readonly from: string;
   readonly to: string;
-  /** Part, end of the bucket, and what each row has used. */
-  readonly buckets: readonly (readonly [part: Part, start: string, end: string, used: readonly number[]])[];
+  /** Phase, start and end of the bucket, and what each row has used. */
+  readonly buckets: readonly (readonly [phase: Phase, start: string, end: string, used: readonly number[]])[];
   readonly settleDelay?: number;
   readonly zeroHold?: number;
 }
@@ -32,9 +32,9 @@ function timeline({ from, to, buckets, settleDelay = 15 * minute, zeroHold = 2 *
       lines.push(`${new Date(at).toISOString().slice(5, 16)} ${values.join(',')}`);
     },
   });
-  for (const [part, start, end, used] of buckets) {
+  for (const [phase, start, end, used] of buckets) {
     const cells = used.map((value, row) => [0, row, value] as const);
-    made.add({ part, anchor: anchorAt(seconds(start) * 1_000, monthly), end: seconds(end), cells });
+    made.add({ phase, anchor: anchorAt(seconds(start) * 1_000, monthly), end: seconds(end), cells });
   }
   made.end();
   return lines;
@@ -153,10 +153,10 @@ describe('the counters of a span', () => {
               }
             },
           });
-          const add = (part: Part, index: number, row: readonly number[]) => {
+          const add = (phase: Phase, index: number, row: readonly number[]) => {
             const start = from + index * 3_600;
             const anchor = anchorAt(start * 1_000, monthly);
-            made.add({ part, anchor, end: start + 3_600, cells: row.map((value, at) => [0, at, value] as const) });
+            made.add({ phase, anchor, end: start + 3_600, cells: row.map((value, at) => [0, at, value] as const) });
           };
           for (const [index, row] of used.entries()) add('span', index, row);
           made.end();
