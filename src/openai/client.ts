@@ -2,10 +2,11 @@
  * One GET, to a decoded value or to a named error: keeps to the budget, tries again what is worth it, and bounds
  * time and bytes. It knows nothing of what is asked.
  */
-import { createGunzip, type Gunzip } from 'node:zlib';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../clock.ts';
+import { BodyRefused, headerOf, longestBody, longestErrorBody, readBody, readStart } from './body.ts';
 import type { Budget, Priority } from './budget.ts';
+import { apiErrorIn } from './error-body.ts';
 import {
   ApiError,
   type ApiErrorDetails,
@@ -72,11 +73,6 @@ export interface ClientOptions {
   readonly userAgent: string;
   readonly observer: ClientObserver;
 }
-
-/** Bound on a decompressed body. */
-export const longestBody = 64 * 1_024 * 1_024;
-/** Of an error's body, this much is looked at. */
-const longestErrorBody = 64 * 1_024;
 
 /** Why a timer ends that was not needed. Without a reason of ours each would make an error, with its stack. */
 const over = Symbol('over');
@@ -332,97 +328,4 @@ export function createClient(options: ClientOptions): Client {
 function queryString(query: GetRequest['query']): string {
   if (query.length === 0) return '';
   return `?${query.map((pair) => pair.map(encodeURIComponent).join('=')).join('&')}`;
-}
-
-/** A body that cannot be taken, whatever the connection does. */
-class BodyRefused extends Error {
-  readonly reason: 'too_large' | 'malformed';
-  constructor(reason: 'too_large' | 'malformed', message: string) {
-    super(message);
-    this.reason = reason;
-  }
-}
-
-/** The body, decompressed. @throws if it is longer than `longest`, cut short or no gzip */
-async function readBody(response: Dispatcher.ResponseData, longest: number, signal: AbortSignal): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of decompressed(response, signal)) {
-    length += chunk.length;
-    // Leaving the loop destroys the stream: the rest of a bomb is neither fetched nor unpacked.
-    if (length > longest) throw new BodyRefused('too_large', `the body is longer than ${longest / 1_024 / 1_024} MiB`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks, length);
-}
-
-/** The first `longest` bytes of a body, as far as they can be had; for errors, where the status says enough. */
-async function readStart(response: Dispatcher.ResponseData, longest: number, signal: AbortSignal): Promise<string> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  try {
-    for await (const chunk of decompressed(response, signal)) {
-      chunks.push(chunk);
-      length += chunk.length;
-      if (length >= longest) break;
-    }
-  } catch {
-    // A status with half a message is still that status.
-  }
-  return Buffer.concat(chunks).toString('utf8', 0, longest);
-}
-
-async function* decompressed(response: Dispatcher.ResponseData, signal: AbortSignal): AsyncGenerator<Buffer> {
-  const { body } = response;
-  // A body destroyed early reports that as an error, which nobody waits for any more.
-  body.on('error', () => {});
-  const encoding = headerOf(response.headers, 'content-encoding')?.trim().toLowerCase() ?? 'identity';
-  let unpack: Gunzip | undefined;
-  if (encoding === 'gzip' || encoding === 'x-gzip') unpack = createGunzip({ chunkSize: 65_536 });
-  else if (encoding !== 'identity' && encoding !== '') {
-    body.destroy();
-    throw new BodyRefused('malformed', `the body is encoded in a way that was not asked for: ${encoding.slice(0, 40)}`);
-  }
-  try {
-    if (unpack === undefined) {
-      yield* body;
-      return;
-    }
-    const gunzip = unpack;
-    body.on('error', (error) => gunzip.destroy(error));
-    signal.addEventListener('abort', () => gunzip.destroy(new Error('given up')), { once: true });
-    body.pipe(gunzip);
-    yield* gunzip;
-  } finally {
-    unpack?.destroy();
-    body.destroy();
-  }
-}
-
-function headerOf(headers: Dispatcher.ResponseData['headers'], name: string): string | undefined {
-  const value = headers[name];
-  return typeof value === 'string' ? value : value?.[0];
-}
-
-/** `{ "error": { "message", "code" } }`, as far as the body is that; a gateway may answer anything. */
-function apiErrorIn(body: string): { message?: string; code?: string } {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(body);
-  } catch {
-    return {};
-  }
-  const error = member(parsed, 'error');
-  if (typeof error === 'string') return { message: error };
-  const message = member(error, 'message');
-  const code = member(error, 'code');
-  return {
-    ...(typeof message === 'string' && message !== '' ? { message } : {}),
-    ...(typeof code === 'string' && code !== '' ? { code } : {}),
-  };
-}
-
-function member(value: unknown, name: string): unknown {
-  if (typeof value !== 'object' || value === null || !Object.hasOwn(value, name)) return undefined;
-  return Reflect.get(value, name);
 }
