@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 import type { Client } from './client.ts';
-import { decimalText } from './decode.ts';
+import { decimalText } from './decimal.ts';
 import { ApiError } from './errors.ts';
 
 /** Values of the `api` label. */
