@@ -12,7 +12,7 @@ export interface Turn {
   readonly tried: number | undefined;
   /** Reads that have failed in a row, and whether another is worth a try before the next turn. */
   readonly failures: number;
-  readonly hopeless: boolean;
+  readonly retryPointless: boolean;
   /** The lower, the sooner: before the first read, and where it is negative, always. */
   readonly rank: number;
 }
@@ -21,11 +21,11 @@ export interface Turn {
 const firstRetry = 60_000;
 
 /** When this one is to be read, in UTC milliseconds; anything up to `now` means that it is due. */
-export function dueAt({ key, period, tried, failures, hopeless }: Turn, now: number): number {
+export function dueAt({ key, period, tried, failures, retryPointless }: Turn, now: number): number {
   // One that was read in the future was read by a wrong clock.
   if (tried === undefined || tried > now) return now;
   const regular = nextDue(tried, period, phaseOf(key, period));
-  if (failures === 0 || hopeless) return regular;
+  if (failures === 0 || retryPointless) return regular;
   return Math.min(regular, tried + firstRetry * 2 ** Math.min(failures - 1, 20));
 }
 

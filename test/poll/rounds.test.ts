@@ -8,7 +8,7 @@ const turn = (more: Partial<Turn> = {}): Turn => ({
   period: 10 * minute,
   tried: undefined,
   failures: 0,
-  hopeless: false,
+  retryPointless: false,
   rank: 0,
   ...more,
 });
@@ -33,8 +33,8 @@ describe('a turn', () => {
   test('comes sooner after a failure, but not where there is no hope', () => {
     const tried = 1_000_000_000;
     const regular = dueAt(turn({ tried }), tried);
-    const dueAfter = (failures: number, hopeless = false) =>
-      dueAt(turn({ tried, failures, hopeless, period: 3_600_000, key: 'x' }), tried);
+    const dueAfter = (failures: number, retryPointless = false) =>
+      dueAt(turn({ tried, failures, retryPointless, period: 3_600_000, key: 'x' }), tried);
     expect(dueAfter(1)).toBe(tried + minute);
     expect(dueAfter(3)).toBe(tried + 4 * minute);
     expect(dueAfter(1, true)).toBe(dueAfter(0));
