@@ -1,7 +1,7 @@
 /** What the exporter knows as data, for the status page and `/api/status`. */
 import { whatToDoAbout } from '../openai/errors.ts';
+import type { ApiStatus, CountersStatus, Health, ListStatus, Status } from '../status.ts';
 import type { Account } from '../usage/account.ts';
-import type { ApiStatus, CountersStatus, Health, ListStatus, Status } from '../web/status.ts';
 import { dataThrough, type Exporter, type ExporterApi } from './exporter.ts';
 import type { NamesList } from './names.ts';
 

@@ -1,9 +1,9 @@
 /** Usage of the last 24 hours, from the hours that are held: what is not held is unknown. */
 import type { Width } from '../openai/catalogue.ts';
 import { widthSeconds } from '../openai/catalogue.ts';
+import type { Amounts, HourStatus, Ranked, Ranking, UsageStatus } from '../status.ts';
 import type { Account } from '../usage/account.ts';
 import { bucketAt } from '../usage/windows.ts';
-import type { Amounts, HourStatus, Ranked, Ranking, UsageStatus } from '../web/status.ts';
 import type { Ids } from './ids.ts';
 import { type BucketSums, type Columns, hasTokens, isCounted, type Sums } from './sums.ts';
 

@@ -4,10 +4,10 @@
  */
 import type { Directory } from '../names/directory.ts';
 import type { Limits } from '../names/limits.ts';
+import type { LimitsStatus, SpendStatus, UsageStatus } from '../status.ts';
 import type { Account } from '../usage/account.ts';
 import { foldedValue, noValue } from '../usage/labels.ts';
 import { inTurns, type Steps } from '../usage/steps.ts';
-import type { LimitsStatus, SpendStatus, UsageStatus } from '../web/status.ts';
 import { usageStatus } from './hours.ts';
 import { HoldingLimits, limitsStatus } from './limits.ts';
 import { MonthCostSums, type SpendOptions, spendStatus } from './spend.ts';

@@ -1,10 +1,10 @@
 /** What the running month has cost, by day and by project, from the days that are held. */
+import type { CurrencySpend, DaySpend, SpendRanking, SpendStatus } from '../status.ts';
 import type { Account } from '../usage/account.ts';
 import type { Bucket } from '../usage/bucket.ts';
 import type { Ledger } from '../usage/ledger.ts';
 import { monthsAt } from '../usage/months.ts';
 import { bucketAt } from '../usage/windows.ts';
-import type { CurrencySpend, DaySpend, SpendRanking, SpendStatus } from '../web/status.ts';
 import { mostRanked } from './hours.ts';
 
 export interface SpendOptions {

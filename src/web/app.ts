@@ -3,11 +3,11 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { PageSource } from '../metrics/published.ts';
+import type { Status } from '../status.ts';
 import type { Verdict } from './basic-auth.ts';
 import { sendExposition } from './exposition.ts';
 import { refreshScript } from './refresh.ts';
 import type { Refuse } from './refusals.ts';
-import type { Status } from './status.ts';
 import { assetPaths, statusPage, statusPolicy } from './status-page.ts';
 import { styleSheet } from './style.ts';
 

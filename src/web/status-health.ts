@@ -1,6 +1,6 @@
 /** Health on the status page: the verdict, the figures, what fails and what to do, every api and every list. */
+import type { ApiStatus, CountersStatus, ListStatus, Status } from '../status.ts';
 import { type Html, html } from './html.ts';
-import type { ApiStatus, CountersStatus, ListStatus, Status } from './status.ts';
 import { ago, money, reasonWords, share, shortly, span, until } from './words.ts';
 
 export function healthSection(status: Status): Html {

@@ -1,7 +1,7 @@
 /** Limits on the status page: those that what is used comes nearest to. */
+import type { LimitsStatus, NearLimit } from '../status.ts';
 import { label, numberCell, numberColumn, scrollTable, shareColumn, usedCell } from './cells.ts';
 import { type Html, html } from './html.ts';
-import type { LimitsStatus, NearLimit } from './status.ts';
 import { exactly, money } from './words.ts';
 
 const words: Readonly<Record<NearLimit['kind'], string>> = {

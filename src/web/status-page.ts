@@ -2,8 +2,8 @@
  * The page at /: what a person on call wants to see in five seconds. Whole without script; nothing on it comes from
  * elsewhere.
  */
+import type { Status } from '../status.ts';
 import { type Html, html } from './html.ts';
-import type { Status } from './status.ts';
 import { healthSection } from './status-health.ts';
 import { limitsSection } from './status-limits.ts';
 import { spendSection } from './status-spend.ts';

@@ -1,8 +1,8 @@
 /** Spend on the status page: the running month by day, against the budget, and by project. */
+import type { CurrencySpend, DaySpend, SpendRanking, SpendStatus } from '../status.ts';
 import { label, levelOf, numberCell, numberColumn, partCell, scrollTable, shareColumn } from './cells.ts';
 import { type Bar, type BarChart, barChart, meter } from './charts.ts';
 import { type Html, html } from './html.ts';
-import type { CurrencySpend, DaySpend, SpendRanking, SpendStatus } from './status.ts';
 import { dayOf, money, share, shortMoney } from './words.ts';
 
 export function spendSection(spend: SpendStatus): Html {

@@ -1,8 +1,8 @@
 /** Usage on the status page: tokens and requests by hour, and by model and project. */
+import type { Amounts, HourStatus, Ranking, UsageStatus } from '../status.ts';
 import { label, numberCell, numberColumn, partCell, scrollTable, shareColumn } from './cells.ts';
 import { type Bar, barChart, looks } from './charts.ts';
 import { type Html, html } from './html.ts';
-import type { Amounts, HourStatus, Ranking, UsageStatus } from './status.ts';
 import { clockTime, dayOf, exactly, shortly } from './words.ts';
 
 type Amount = keyof Amounts;

@@ -4,7 +4,7 @@ import { statusOf } from '../../src/exporter/status.ts';
 import { managementScope, simulatedKey, usageScope } from '../../src/simulation/api.ts';
 import type { FaultRule } from '../../src/simulation/faults.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
-import type { Status } from '../../src/web/status.ts';
+import type { Status } from '../../src/status.ts';
 import { type RunningExporter, runSimulated, type SimulationOptions } from '../helpers/running-exporter.ts';
 
 let running: RunningExporter | undefined;

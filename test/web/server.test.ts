@@ -7,8 +7,8 @@ import type { Clock } from '../../src/clock.ts';
 import { silentLogger } from '../../src/log.ts';
 import { compressPiece, joinPieces } from '../../src/metrics/gzip.ts';
 import { emptyPage, type Page } from '../../src/metrics/published.ts';
+import type { Status } from '../../src/status.ts';
 import { createServer, type WebOptions, type WebServer } from '../../src/web/server.ts';
-import type { Status } from '../../src/web/status.ts';
 
 interface Answer {
   readonly status: number | undefined;

@@ -1,7 +1,7 @@
 /** The status page as text: what it says of what is known, of what is not, and of what others wrote. */
 import { describe, expect, test } from 'vitest';
+import type { ApiStatus, ListStatus, Status } from '../../src/status.ts';
 import { scaleTop } from '../../src/web/charts.ts';
-import type { ApiStatus, ListStatus, Status } from '../../src/web/status.ts';
 import { statusPage } from '../../src/web/status-page.ts';
 
 const api: ApiStatus = {
