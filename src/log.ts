@@ -45,9 +45,6 @@ export function createLogger(options: LogOptions): Logger {
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
 }
 
-/** For tests and for parts that nobody listens to. */
-export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} };
-
 function timeOf(clock: Clock): string {
   const now = new Date(clock.now());
   return Number.isNaN(now.getTime()) ? '' : now.toISOString();

@@ -2,20 +2,20 @@
 import { connect } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
 import { statusOf } from '../../src/exporter/status.ts';
 import { createBasicAuth } from '../../src/web/basic-auth.ts';
-import { createServer, type WebServer } from '../../src/web/server.ts';
+import type { WebServer } from '../../src/web/server.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
 import { recordingLog } from '../helpers/recording-log.ts';
 import { rowsClient } from '../helpers/rows-client.ts';
-import { runExporter } from '../helpers/running-exporter.ts';
+import { type RunningExporter, runExporter } from '../helpers/running-exporter.ts';
+import { startWebServer } from '../helpers/web-server.ts';
 import { fuzzRuns, fuzzTimeout } from './runs.ts';
 
 const log = recordingLog();
 let server: WebServer;
 let port = 0;
-let running: ReturnType<typeof runExporter>;
+let running: RunningExporter;
 
 beforeAll(async () => {
   const client = rowsClient(() => [{ project_id: 'p', input_tokens: 7 }]);
@@ -27,20 +27,15 @@ beforeAll(async () => {
     waiting: () => 0,
     close: async () => {},
   });
-  server = createServer({
+  ({ server, port } = await startWebServer({
     page: exporter.page,
     self: () => exporter.self.text(),
     status: () => statusOf({ exporter, version: '1', revision: '2', simulated: false, startedAt: 0, now: clock.now() }),
     ready: exporter.ready,
-    maxRequests: 40,
-    telemetryPath: '/metrics',
-    onRejected: () => {},
     log,
-    clock: systemClock,
     // Both ways in: with a password where one is sent, and without.
     authorize: ({ headers }) => headers.authorization === undefined || check(headers.authorization),
-  });
-  ({ port } = await server.listen({ host: '127.0.0.1', port: 0 }));
+  }));
 });
 
 afterAll(async () => {

@@ -1,12 +1,10 @@
 /** Exporters of four organizations, by virtual clocks, whose status pages a browser can visit. */
-import { systemClock } from '../../src/clock.ts';
 import { statusOf } from '../../src/exporter/status.ts';
 import type { FaultRule } from '../../src/simulation/faults.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
-import { createServer } from '../../src/web/server.ts';
 import { type Asked, rowsClient } from './rows-client.ts';
 import { type RunningExporter, runExporter, runSimulated } from './running-exporter.ts';
-import { silentLogger } from './silent-logger.ts';
+import { startWebServer } from './web-server.ts';
 
 export interface Site {
   readonly url: string;
@@ -98,7 +96,7 @@ async function siteOf(running: RunningExporter, minutes = 12): Promise<Site> {
 }
 
 async function serve({ exporter, clock, minutes, end }: RunningExporter, simulated: boolean): Promise<Site> {
-  const server = createServer({
+  const { server, port } = await startWebServer({
     page: exporter.page,
     self: () => exporter.self.text(),
     status: () =>
@@ -111,13 +109,7 @@ async function serve({ exporter, clock, minutes, end }: RunningExporter, simulat
         now: clock.now(),
       }),
     ready: exporter.ready,
-    maxRequests: 40,
-    telemetryPath: '/metrics',
-    onRejected: () => {},
-    log: silentLogger,
-    clock: systemClock,
   });
-  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
   return {
     url: `http://127.0.0.1:${port}/`,
     minutes,

@@ -6,18 +6,18 @@ import { once, setMaxListeners } from 'node:events';
 import { getHeapCodeStatistics } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { type Dispatcher, Pool } from 'undici';
-import { type Clock, systemClock } from '../../src/clock.ts';
+import type { Clock } from '../../src/clock.ts';
 import { createExporter } from '../../src/exporter/exporter.ts';
 import { statusOf } from '../../src/exporter/status.ts';
 import { compressPiece } from '../../src/metrics/gzip.ts';
 import { parseSettings } from '../../src/settings/settings.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
-import { createServer } from '../../src/web/server.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
 import { createScraper } from '../helpers/scraper.ts';
 import { silentLogger } from '../helpers/silent-logger.ts';
 import { simulatedClient } from '../helpers/simulated-client.ts';
 import { createVirtualClock } from '../helpers/virtual-clock.ts';
+import { startWebServer } from '../helpers/web-server.ts';
 import { apis, day, organizationOf, type Plan } from './plan.ts';
 import { sharedTime } from './shared-time.ts';
 
@@ -143,19 +143,13 @@ export async function soak(options: SoakOptions): Promise<Soaked> {
         },
       }),
   });
-  const web = createServer({
+  const { server: web, port } = await startWebServer({
     page: exporter.page,
     self: () => exporter.self.text(),
     status: () =>
       statusOf({ exporter, version: '0', revision: '0', simulated: true, startedAt: start, now: clock.now() }),
     ready: exporter.ready,
-    maxRequests: 40,
-    telemetryPath: '/metrics',
-    onRejected: () => {},
-    log: silentLogger,
-    clock: systemClock,
   });
-  const { port } = await web.listen({ host: '127.0.0.1', port: 0 });
   const scrapes = new Pool(`http://127.0.0.1:${port}`, { connections: 1 });
   const stop = new AbortController();
   setMaxListeners(0, stop.signal);

@@ -4,12 +4,12 @@ import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { silentLogger } from '../../src/log.ts';
 import type { Page, PageSource } from '../../src/metrics/published.ts';
 import { createPublisher } from '../../src/metrics/publisher.ts';
 import type { Rendered } from '../../src/metrics/section.ts';
-import { createServer, type WebOptions, type WebServer } from '../../src/web/server.ts';
+import type { WebOptions, WebServer } from '../../src/web/server.ts';
 import { recordingLog } from '../helpers/recording-log.ts';
+import { startWebServer } from '../helpers/web-server.ts';
 
 const running: WebServer[] = [];
 afterEach(async () => {
@@ -56,22 +56,8 @@ async function publish(...parts: readonly (readonly Rendered[])[]): Promise<Page
 }
 
 async function serve(page: PageSource, options: Partial<WebOptions> = {}) {
-  const server = createServer({
-    page,
-    self: async () => own,
-    status: () => {
-      throw new Error('nobody asks');
-    },
-    ready: () => true,
-    maxRequests: 4,
-    telemetryPath: '/metrics',
-    onRejected: () => {},
-    log: silentLogger,
-    clock: systemClock,
-    ...options,
-  });
+  const { server, port } = await startWebServer({ page, self: async () => own, maxRequests: 4, ...options });
   running.push(server);
-  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
   const ask = (path: string, headers: Record<string, string> = {}) =>
     new Promise<{ readonly response: IncomingMessage; readonly body: Buffer }>((resolve, reject) => {
       httpRequest({ port, host: '127.0.0.1', path, headers }, (response) => {

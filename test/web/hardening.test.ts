@@ -3,35 +3,19 @@ import { createServer as createHttpServer } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { silentLogger } from '../../src/log.ts';
 import { emptyPage } from '../../src/metrics/published.ts';
-import { createServer, type MakeServer, type WebOptions, type WebServer } from '../../src/web/server.ts';
+import type { MakeServer, WebOptions } from '../../src/web/server.ts';
+import { startWebServer } from '../helpers/web-server.ts';
 
 const sockets: Socket[] = [];
 afterEach(() => {
   for (const socket of sockets.splice(0)) socket.destroy();
 });
 
-async function serve(
-  options: Partial<WebOptions> = {},
-): Promise<{ readonly server: WebServer; readonly port: number }> {
-  const server = createServer({
-    page: { current: () => emptyPage },
-    self: async () => 'own 1\n',
-    status: () => {
-      throw new Error('nobody asks');
-    },
-    ready: () => true,
-    maxRequests: 40,
-    telemetryPath: '/metrics',
-    onRejected: () => {},
-    log: silentLogger,
-    clock: systemClock,
-    ...options,
-  });
-  onTestFinished(() => server.stop(0));
-  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
-  return { server, port };
+async function serve(options: Partial<WebOptions> = {}): ReturnType<typeof startWebServer> {
+  const started = await startWebServer(options);
+  onTestFinished(() => started.server.stop(0));
+  return started;
 }
 
 async function open(port: number, text: string): Promise<Socket> {

@@ -4,11 +4,12 @@ import { gunzipSync } from 'node:zlib';
 import { register } from 'prom-client';
 import { afterEach, describe, expect, test } from 'vitest';
 import type { Clock } from '../../src/clock.ts';
-import { silentLogger } from '../../src/log.ts';
 import { compressPiece, joinPieces } from '../../src/metrics/gzip.ts';
 import { emptyPage, type Page } from '../../src/metrics/published.ts';
 import type { Status } from '../../src/status.ts';
 import { createServer, type WebOptions, type WebServer } from '../../src/web/server.ts';
+import { silentLogger } from '../helpers/silent-logger.ts';
+import { startWebServer, webDefaults } from '../helpers/web-server.ts';
 
 interface Answer {
   readonly status: number | undefined;
@@ -70,20 +71,8 @@ function handClock(): Clock & { readonly wake: () => void; readonly sleeping: ()
 }
 
 async function serve(options: Partial<WebOptions> = {}) {
-  const server = createServer({
-    page: { current: () => emptyPage },
-    self: async () => 'own 1\n',
-    status: () => status,
-    ready: () => true,
-    maxRequests: 40,
-    telemetryPath: '/metrics',
-    onRejected: () => {},
-    log: silentLogger,
-    clock: handClock(),
-    ...options,
-  });
+  const { server, port } = await startWebServer({ status: () => status, clock: handClock(), ...options });
   running.push(server);
-  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
   const begin = (path: string, method = 'GET', headers: Record<string, string> = {}): ClientRequest =>
     httpRequest({ host: '127.0.0.1', port, path, method, headers, agent: false });
   const ask = (path: string, method = 'GET', headers: Record<string, string> = {}) =>
@@ -425,17 +414,7 @@ test('headers that were asked for are on every answer, and beat ours', async () 
 describe('listening', () => {
   test('a port in use is told, with what to do', async () => {
     const { port } = await serve();
-    const second = createServer({
-      page: { current: () => emptyPage },
-      self: async () => '',
-      status: () => status,
-      ready: () => true,
-      maxRequests: 1,
-      telemetryPath: '/metrics',
-      onRejected: () => {},
-      log: silentLogger,
-      clock: handClock(),
-    });
+    const second = createServer({ ...webDefaults, clock: handClock() });
     await expect(second.listen({ host: '127.0.0.1', port })).rejects.toThrow(
       `cannot listen on 127.0.0.1:${port}: the port is in use; end what uses it, or take another with --web.listen-address`,
     );

@@ -1,5 +1,5 @@
 /** TLS as a client sees it: versions, certificates of clients, and certificates that are exchanged meanwhile. */
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { request } from 'node:https';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,16 +8,14 @@ import { type ConnectionOptions, connect as connectTls, type PeerCertificate, TL
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { runHealth } from '../../src/commands/health.ts';
-import { emptyPage } from '../../src/metrics/published.ts';
 import { createLiveConfig } from '../../src/web/live-config.ts';
 import type { Refuse } from '../../src/web/refusals.ts';
-import { createServer } from '../../src/web/server.ts';
 import { tlsServer } from '../../src/web/tls.ts';
 import { until } from '../helpers/http-server.ts';
 import { recordingLog } from '../helpers/recording-log.ts';
-import { certificate } from '../helpers/web-config.ts';
+import { certificate, readCertificate as pem } from '../helpers/web-config.ts';
+import { startWebServer } from '../helpers/web-server.ts';
 
-const pem = (name: string) => readFileSync(certificate(name));
 const client = { cert: pem('clients/client.pem'), key: pem('clients/client-key.pem') };
 /** With the same names in it, signed by itself. */
 const stranger = { cert: pem('clients/stranger.pem'), key: pem('clients/stranger-key.pem') };
@@ -45,21 +43,7 @@ async function serve(more: string = '') {
   const refused: string[] = [];
   const refuse: Refuse = (refusal, address) => refused.push(`${refusal} ${address}`);
   if (tls === undefined) throw new Error('no TLS');
-  const server = createServer({
-    page: { current: () => emptyPage },
-    self: async () => 'own 1\n',
-    status: () => {
-      throw new Error('nobody asks');
-    },
-    ready: () => true,
-    maxRequests: 40,
-    telemetryPath: '/metrics',
-    onRejected: () => {},
-    log,
-    clock: systemClock,
-    makeServer: tlsServer(live, tls, refuse),
-  });
-  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
+  const { server, port } = await startWebServer({ log, makeServer: tlsServer(live, tls, refuse) });
   onTestFinished(async () => {
     await server.stop(0);
     rmSync(directory, { recursive: true });
