@@ -26,7 +26,7 @@ import { createMemory, restoredOf } from '../state/memory.ts';
 import { Account } from '../usage/account.ts';
 import type { GroupTable } from '../usage/groups.ts';
 import { TuplePool } from '../usage/tuples.ts';
-import { anchorAt, bucketEnd } from '../usage/windows.ts';
+import { anchorAt, bucketAt, bucketEnd } from '../usage/windows.ts';
 import { createNames, type NamesList } from './names.ts';
 
 export interface ExporterOptions {
@@ -170,6 +170,8 @@ export function createExporter(options: ExporterOptions): Exporter {
   const client = options.client(self);
 
   const foldedSaid = new Set<string>();
+  /** By api: the day, in seconds, on which it was said the last time. */
+  const incompleteSaidOn = new Map<string, number>();
   const apis = parts.map(({ endpoint, account, status, cadence }): ExporterApi => {
     const { api } = endpoint;
     const poller = createPoller({
@@ -187,6 +189,12 @@ export function createExporter(options: ExporterOptions): Exporter {
           self.folded(api, rows);
         },
         malformed: (rows) => self.malformed(api, rows),
+        incomplete(buckets) {
+          const today = bucketAt(clock.now(), '1d');
+          if (buckets === 0 || incompleteSaidOn.get(api) === today) return;
+          incompleteSaidOn.set(api, today);
+          log.warn(incompleteIn(api), { api });
+        },
       },
       log,
       failureLog,
@@ -239,6 +247,10 @@ function shownGroups({ ledger, book }: Account): readonly GroupTable[] {
 
 function foldingIn(api: string, most: number): string {
   return `${api}: there are more than ${most} groups; the usage of further ones goes into one whose labels all read "other". Raise --series.max-groups, or group by less with --poll.group-by.`;
+}
+
+function incompleteIn(api: string): string {
+  return `${api}: rows have been refused for half an hour, for they have values that no count or label can have; their buckets count without them now. What is missing is added when OpenAI answers otherwise. openai_exporter_malformed_rows_total counts such rows.`;
 }
 
 const widths: readonly Width[] = ['1m', '1h', '1d'];

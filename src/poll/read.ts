@@ -18,6 +18,8 @@ export interface ReadReport {
   restated(up: number, down: number): void;
   folded(rows: number): void;
   malformed(rows: number): void;
+  /** Buckets that count from now on although rows of them are refused. */
+  incomplete(buckets: number): void;
 }
 
 export interface ReadContext {
@@ -56,12 +58,13 @@ export async function readSpan(
   let collected: Bucket[] = [];
   let refused = 0;
   const takeIn = () => {
-    const { up, down } = account.put(ledger, collected, context.clock.now());
+    const { up, down, incomplete } = account.put(ledger, collected, context.clock.now());
     report.buckets(collected.length);
     report.restated(up, down);
     report.folded(sum(collected, (bucket) => bucket.foldedRows));
     const malformed = sum(collected, (bucket) => bucket.malformedRows);
     report.malformed(malformed);
+    report.incomplete(incomplete);
     refused += malformed;
     collected = [];
   };

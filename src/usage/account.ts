@@ -6,12 +6,11 @@
 import { costsByKeySince, type Endpoint, widthSeconds } from '../openai/catalogue.ts';
 import type { Bucket } from './bucket.ts';
 import { CounterBook, type Opening } from './counters.ts';
-import { Ledger, type LedgerOptions } from './ledger.ts';
+import { type Changes, Ledger, type LedgerOptions, refusalHold } from './ledger.ts';
 import { monthsAt } from './months.ts';
-import { historySpans, isNeeded, type PlanOptions, pollSpans, type Span } from './plan.ts';
-import type { Restatements } from './restatements.ts';
+import { historySpans, isBehind, isNeeded, type PlanOptions, pollSpans, type Span } from './plan.ts';
 import type { TuplePool } from './tuples.ts';
-import { type Anchor, anchorAfter, anchorAt, bucketAt, bucketEnd, day, settleDelayOf } from './windows.ts';
+import { type Anchor, anchorAfter, anchorAt, bucketAt, bucketEnd, day } from './windows.ts';
 
 /** What an earlier process has shown. */
 export interface Restored {
@@ -122,17 +121,19 @@ export class Account {
   }
 
   /** Takes buckets in, all at once. */
-  put(ledger: Ledger, buckets: readonly Bucket[], now: number): Restatements {
+  put(ledger: Ledger, buckets: readonly Bucket[], now: number): Changes {
     let up = 0;
     let down = 0;
+    let incomplete = 0;
     for (const bucket of buckets) {
       const changes = ledger.put(bucket);
       up += changes.up;
       down += changes.down;
+      incomplete += changes.incomplete;
     }
     const from = this.#isCosts ? monthsAt(now).previous : this.#hasCounters ? ledger.anchor : undefined;
     ledger.buckets.keep((bucket) => isNeeded(this.#plan, bucket, from, now, (part) => stoodIn(ledger, part)));
-    return { up, down };
+    return { up, down, incomplete };
   }
 
   /** Costs: the API cannot be read back to this span, so only what comes after it will be. Returns whether that is news. */
@@ -212,9 +213,20 @@ export class Account {
 
   /** Whether a span of recent buckets has one that could have settled and is not there. */
   #lacks(span: Span, ledger: Ledger, now: number): boolean {
-    if (this.#isCosts && this.#isStaler(span, ledger)) return true;
-    const last = bucketAt(now - settleDelayOf(this.endpoint, this.#options.settleDelay), span.width);
-    return span.from < last || ledger.buckets.get(span.width, span.from) === undefined;
+    return (this.#isCosts && this.#isStaler(span, ledger)) || isBehind(this.#plan, held(ledger), span, now);
+  }
+
+  /**
+   * Whether everything since the anchor is final that another process can have counted. Refused rows keep the newest
+   * minutes from it: of those that nobody can have counted by now, there need be no end.
+   */
+  #isWhole(ledger: Ledger, now: number): boolean {
+    const { settleDelay } = this.#options;
+    const to = bucketAt(now - settleDelay, '1m');
+    const covered = ledger.coveredThrough(to);
+    if (covered >= to) return true;
+    const next = ledger.buckets.get('1m', covered);
+    return next?.refusedSince !== undefined && now < bucketEnd(covered, '1m') * 1_000 + settleDelay + refusalHold;
   }
 
   /** Whether a bucket on show was read later than the one that would take its place: the sum of a month would fall. */
@@ -226,6 +238,7 @@ export class Account {
 
   #takeOver(replay: Replay, now: number): boolean {
     if (this.history(now).spans.length > 0) return false;
+    if (this.#hasCounters && !this.#isWhole(replay.ledger, now)) return false;
     const restored = this.#restoredFor(replay.ledger);
     const previous = this.#book;
     this.#ledger = replay.ledger;

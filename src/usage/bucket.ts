@@ -20,6 +20,11 @@ export interface Bucket {
   readonly readAt: number;
   /** Read whole, and not before its end + settle delay: its numbers are final but for restatements. */
   readonly settled: boolean;
+  /**
+   * Rows of usage are refused, so counts are unknown: since the first read that found it so, and not before it could
+   * have settled. In milliseconds. A ledger puts off for a while that it is final. Undefined where all is known.
+   */
+  readonly refusedSince: number | undefined;
   /** The groups that have a row here, each once. Columns go by position in this; a column may be shorter. */
   readonly groups: Uint32Array;
   /** By field index; NaN, or nothing, where no row of the group has the field. */
@@ -67,6 +72,7 @@ export function* collectBucket(
   fields: FieldTable,
 ): Steps<Bucket | undefined> {
   const end = bucketEnd(raw.start, width);
+  const settles = end * 1_000 + settleDelay;
   const whole = raw.end === end;
   const open = readAt < end * 1_000 && raw.end < end;
   if (!whole && !open) return undefined;
@@ -153,8 +159,9 @@ export function* collectBucket(
     width,
     start: raw.start,
     readAt,
-    // With a count unknown it is not final: it is read again, and no total is made of it.
-    settled: whole && readAt >= end * 1_000 + settleDelay && (raw.malformedRows === 0 || raw.decimals.size > 0),
+    settled: whole && readAt >= settles,
+    // A cost line that is none has no amount, and takes nothing from the others.
+    refusedSince: raw.malformedRows > 0 && raw.decimals.size === 0 ? Math.max(readAt, settles) : undefined,
     groups: Uint32Array.from(slots.keys()),
     numbers,
     decimals,

@@ -11,7 +11,7 @@ import { Grid } from './grid.ts';
 import { GroupTable } from './groups.ts';
 import { type Restatements, restatements } from './restatements.ts';
 import type { TuplePool } from './tuples.ts';
-import { bucketEnd } from './windows.ts';
+import { bucketEnd, hour } from './windows.ts';
 
 export interface LedgerOptions {
   readonly endpoint: Endpoint;
@@ -29,7 +29,20 @@ export interface LedgerOptions {
 /** Buckets that `keep` can leave: a year of days, and hours and minutes of many failing days. */
 const mostBuckets = 4_000;
 
-const unchanged: Restatements = { up: 0, down: 0 };
+/** What putting buckets in has changed of what had settled. */
+export interface Changes extends Restatements {
+  /** Buckets that have become final although rows of them are refused. */
+  readonly incomplete: number;
+}
+
+const unchanged: Changes = { up: 0, down: 0, incomplete: 0 };
+
+/**
+ * A bucket in which rows are refused becomes final if that is still so this long after it was first seen and could
+ * have settled, in milliseconds. A fault that passes is over by then; and it is well within the hour for which minutes
+ * are polled, so that one bad group does not keep the minutes of all others from being known.
+ */
+export const refusalHold = hour / 2;
 
 const never = Number.NEGATIVE_INFINITY;
 
@@ -68,18 +81,20 @@ export class Ledger {
   }
 
   /** Takes a bucket in; it replaces what was there. Returns what it changed of what had settled. */
-  put(bucket: Bucket): Restatements {
-    const before = this.buckets.get(bucket.width, bucket.start);
-    if (before !== undefined && isOlder(bucket, before, this.#clock.now())) return unchanged;
+  put(read: Bucket): Changes {
+    const before = this.buckets.get(read.width, read.start);
+    if (before !== undefined && isOlder(read, before, this.#clock.now())) return unchanged;
+    const refused = read.refusedSince !== undefined;
     // The last good numbers stay where a later answer has some that are unknown.
-    if (before?.settled === true && !bucket.settled && bucket.malformedRows > 0) return unchanged;
+    if (refused && before?.settled === true && before.refusedSince === undefined) return unchanged;
+    const bucket = refused ? heldOff(read, before) : read;
     const changes = bucket.settled
       ? restatements(this.#settledParts(bucket, before), bucket, this.fields, this.groups.size)
       : unchanged;
     this.buckets.set(bucket);
     this.#note(bucket);
     this.version++;
-    return changes;
+    return { ...changes, incomplete: refused && bucket.settled && before?.settled !== true ? 1 : 0 };
   }
 
   /** The settled bucket of this width and start. */
@@ -160,6 +175,14 @@ export class Ledger {
 /** A late answer to an early question must not undo a later read; one from a clock that ran ahead can be undone. */
 function isOlder(bucket: Bucket, before: Bucket, now: number): boolean {
   return bucket.readAt < before.readAt && before.readAt <= now;
+}
+
+/** A bucket with refused rows, final only if they have been refused for long enough. */
+function heldOff(bucket: Bucket, before: Bucket | undefined): Bucket {
+  const since = (of: Bucket | undefined) => of?.refusedSince ?? Number.POSITIVE_INFINITY;
+  // The earlier of both, for a clock that was put back as well.
+  const refusedSince = Math.min(since(bucket), since(before));
+  return { ...bucket, refusedSince, settled: bucket.settled && bucket.readAt >= refusedSince + refusalHold };
 }
 
 function laterOrNarrower(a: Bucket, b: Bucket): boolean {

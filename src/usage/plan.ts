@@ -12,6 +12,7 @@ import {
   hour,
   lastDue,
   lookbackBuckets,
+  minute,
   polledWidths,
   settleDelayOf,
 } from './windows.ts';
@@ -39,9 +40,18 @@ export interface PlanOptions {
 /** Days of costs that are read again each hour. */
 const recentCostDays = 3;
 
+/** How often history asks again for a bucket with refused rows before it is final, in milliseconds. */
+const refusalRetry = 5 * minute;
+
 /** Whether a bucket's numbers can be relied on as final. One read in the future was read by a wrong clock. */
 function isFinal(bucket: Bucket | undefined, now: number): boolean {
   return bucket?.settled === true && bucket.readAt <= now;
+}
+
+/** Whether a bucket is to be asked for because it is not final; after refused rows, not at once again. */
+function isOutstanding({ offset }: PlanOptions, bucket: Bucket | undefined, now: number): boolean {
+  if (bucket === undefined || bucket.readAt > now) return true;
+  return !bucket.settled && (bucket.refusedSince === undefined || bucket.readAt < lastDue(now, refusalRetry, offset));
 }
 
 function notBefore({ earliest = Number.NEGATIVE_INFINITY }: PlanOptions, from: number): number {
@@ -86,8 +96,8 @@ export function historySpans(options: PlanOptions, held: Held, from: number | un
 
   const isDue = (width: Width, start: number): boolean => {
     const bucket = held(width, start);
-    if (bucket === undefined || !isFinal(bucket, now)) return true;
-    const hourly = width === '1h' || bucketEnd(start, width) * 1_000 > recent;
+    if (bucket === undefined || !isFinal(bucket, now)) return isOutstanding(options, bucket, now);
+    const hourly = width === '1h' || bucketEnd(start, width) * 1_000 > recent || bucket.refusedSince !== undefined;
     return bucket.readAt < (hourly ? hourlyDue : dailyDue);
   };
 
@@ -102,6 +112,15 @@ export function historySpans(options: PlanOptions, held: Held, from: number | un
   }
   if (!costs) spans.push(...runs('1h', Math.max(today, from ?? today), firstUnsettled('1h', now, settleDelay), isDue));
   return spans;
+}
+
+/** Whether a span of recent buckets has one that could have settled and is to be asked for, or lacks the newest. */
+export function isBehind(options: PlanOptions, held: Held, { width, from, to }: Span, now: number): boolean {
+  const settled = Math.min(firstUnsettled(width, now, settleDelayOf(options.endpoint, options.settleDelay)), to);
+  for (let start = from; start < settled; start += widthSeconds[width]) {
+    if (isOutstanding(options, held(width, start), now)) return true;
+  }
+  return held(width, Math.max(from, settled)) === undefined;
 }
 
 /** [from, to) cut at the given places. */
@@ -142,5 +161,6 @@ export function isNeeded(
   if (from === undefined || bucket.start < from) return false;
   // A day of costs counts as it was last known, be it final or not.
   if (options.endpoint.limits['1m'] === undefined) return true;
-  return bucket.settled && !isStoodIn(bucket);
+  // For how long rows have been refused must not be forgotten, or it would never be final.
+  return (bucket.settled || bucket.refusedSince !== undefined) && !isStoodIn(bucket);
 }

@@ -58,13 +58,18 @@ describe('a collected bucket', () => {
     expect(texts).toEqual(['model="a"', 'model="b"', 'model="c"']);
   });
 
-  test('with a refused row of usage is not final, however late it is read: no total is made of it', () => {
-    const both = tables('embeddings', ['model']);
-    const raw = rawBucket('1d', start, [{ labels: ['a'], fields: { input_tokens: 5 } }]);
-    const late = start * 1_000 + 10 * 86_400_000;
-    const settled = (malformedRows: number) =>
-      atOnce(collectBucket({ ...raw, malformedRows }, '1d', late, settleDelay, both.groups, both.fields))?.settled;
-    expect([settled(0), settled(1)]).toEqual([true, false]);
+  test('says since when rows of usage have been refused, and not before it could have settled; of costs nothing', () => {
+    const settles = (start + widthSeconds['1d']) * 1_000 + settleDelay;
+    const since = (api: string, readAt: number, malformedRows: number) => {
+      const both = tables(api, []);
+      const field = api === 'costs' ? { amount_value: '1' } : { input_tokens: 1 };
+      const raw = { ...rawBucket('1d', start, [{ labels: [], fields: field }]), malformedRows };
+      return atOnce(collectBucket(raw, '1d', readAt, settleDelay, both.groups, both.fields))?.refusedSince;
+    };
+    expect(since('embeddings', settles + 7, 0)).toBe(undefined);
+    expect(since('embeddings', settles - 7, 1)).toBe(settles);
+    expect(since('embeddings', settles + 7, 1)).toBe(settles + 7);
+    expect(since('costs', settles + 7, 1)).toBe(undefined);
   });
 
   test('sums rows whose labels differ only past what a label value keeps', () => {
