@@ -3,6 +3,7 @@ import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { connect } from 'node:tls';
 import type { Clock } from '../clock.ts';
+import { describe } from '../openai/errors.ts';
 import { formatAddress, type ListenAddress } from '../settings/listen-address.ts';
 import { requiresCertificate } from '../settings/tls-section.ts';
 import type { WebConfig } from '../settings/web-config.ts';
@@ -32,7 +33,7 @@ export async function runHealth({ listen, tls, clock, err, timeout = 3_000 }: He
     if (status === 200) return 0;
     err.write(`the exporter on ${formatAddress(listen)} answered ${status}\n`);
   } catch (error) {
-    err.write(`the exporter on ${formatAddress(listen)} cannot be reached: ${reasonOf(error)}\n`);
+    err.write(`the exporter on ${formatAddress(listen)} cannot be reached: ${describe(error)}\n`);
   } finally {
     over.abort();
   }
@@ -78,9 +79,4 @@ function ask(address: ListenAddress, tls: WebConfig['tls']): Question {
 function hostToAsk({ host }: ListenAddress): string {
   if (host === undefined || host === '0.0.0.0') return '127.0.0.1';
   return host === '::' ? '::1' : host;
-}
-
-function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.message || ('code' in error ? String(error.code) : error.name);
 }

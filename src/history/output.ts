@@ -16,6 +16,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import * as z from 'zod';
+import { reasonOf } from '../error-code.ts';
 import { anchorAfter, anchorAt } from '../usage/windows.ts';
 import type { Bounds } from './plan.ts';
 
@@ -88,7 +89,7 @@ export function prepareOutput(options: OutputOptions): Output | { readonly mista
     writeFileSync(join(work, 'job.json'), JSON.stringify({ fingerprint: options.fingerprint, bounds }));
     return { work, bounds, files };
   } catch (error) {
-    return { mistake: `--output: ${path} cannot be written: ${codeOf(error)}` };
+    return { mistake: `--output: ${path} cannot be written: ${reasonOf(error)}` };
   }
 }
 
@@ -113,9 +114,4 @@ function months(folder: string, { from, to, costsTo }: Bounds, latest: number): 
     start = next;
   }
   return files;
-}
-
-function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return 'code' in error ? String(error.code) : error.message;
 }

@@ -4,6 +4,7 @@
  */
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../clock.ts';
+import { codeOf } from '../error-code.ts';
 import { BodyRefused, headerOf, longestBody, longestErrorBody, readBody, readStart } from './body.ts';
 import type { Budget, Priority } from './budget.ts';
 import { apiErrorIn } from './error-body.ts';
@@ -11,7 +12,6 @@ import {
   ApiError,
   type ApiErrorDetails,
   causeWithout,
-  codeOf,
   describe,
   presentable,
   reasonOfStatus,

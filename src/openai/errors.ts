@@ -2,6 +2,7 @@
  * The one error that asking the API can end with: its reason is the value of the `reason` label, its message says what
  * was asked and what came back, and apart from it stands what to do. Nothing that it says or holds can contain the key.
  */
+import { codeOf } from '../error-code.ts';
 
 export const reasons = [
   'auth',
@@ -194,9 +195,4 @@ export function describe(error: unknown): string {
   const several = error instanceof AggregateError ? error.errors.slice(0, 3).map(describe).join('; ') : '';
   const message = error.message || several || error.name;
   return code === undefined || message.includes(code) ? message : `${message} (${code})`;
-}
-
-/** `code` of an error of Node or of a library, such as ECONNREFUSED. */
-export function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }

@@ -3,7 +3,7 @@
  * rotated under a running process. No error says what the key is.
  */
 import { readFile } from 'node:fs/promises';
-import { codeOf } from './errors.ts';
+import { codeOf } from '../error-code.ts';
 
 export interface KeySource {
   current(): string;

@@ -1,5 +1,6 @@
 /** Where the admin key comes from. It is kept apart from the settings, so that those can be shown to anybody. */
 import { readFileSync } from 'node:fs';
+import { codeOf } from '../error-code.ts';
 import { keyIn } from '../openai/key.ts';
 import { type Environment, textOf } from './variables.ts';
 
@@ -44,7 +45,8 @@ function textIn(path: string, readFile: ReadFile): string {
   } catch (error) {
     // Somebody's key in the place of the path must not end up in a message, nor the error, which repeats the path.
     const name = /sk-/i.test(path) ? 'the file' : path;
-    const reason = error instanceof Error && 'code' in error ? String(error.code) : 'unknown reason';
-    throw new Error(`${name} cannot be read (${reason}); give the path of a file that this user can read`);
+    throw new Error(
+      `${name} cannot be read (${codeOf(error) ?? 'unknown reason'}); give the path of a file that this user can read`,
+    );
   }
 }

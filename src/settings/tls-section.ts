@@ -7,6 +7,7 @@ import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import * as z from 'zod';
+import { codeOf } from '../error-code.ts';
 import { eitherOf } from './values.ts';
 
 /** When a client must show a certificate, and whether it must be of the client CA. */
@@ -142,7 +143,7 @@ export function loadTls(section: TlsSection, path: string, read: (path: string) 
     try {
       return read(found);
     } catch (error) {
-      mistake(`${key}_file`, `${found} cannot be read: ${codeOf(error)}`);
+      mistake(`${key}_file`, `${found} cannot be read: ${codeOf(error) ?? 'unknown reason'}`);
       return undefined;
     }
   }
@@ -180,7 +181,10 @@ export function loadTls(section: TlsSection, path: string, read: (path: string) 
   try {
     createSecureContext(context);
   } catch (error) {
-    return { mistakes: [`tls_server_config: certificate and key cannot be used: ${codeOf(error)}`] };
+    // Without the message, which could repeat what is secret.
+    return {
+      mistakes: [`tls_server_config: certificate and key cannot be used: ${codeOf(error) ?? 'unknown reason'}`],
+    };
   }
   return { tls: { context, clientAuth, clientNames }, files };
 }
@@ -191,10 +195,4 @@ function holdsCertificate(pem: string | Buffer): boolean {
   } catch {
     return false;
   }
-}
-
-/** Of an error whose message could repeat what is secret. */
-export function codeOf(error: unknown): string {
-  if (!(error instanceof Error)) return 'unknown reason';
-  return 'code' in error ? String(error.code) : 'unknown reason';
 }

@@ -4,6 +4,7 @@
  */
 import { access, constants, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { codeOf, reasonOf } from '../error-code.ts';
 import type { Logger } from '../log.ts';
 import { decodeState, encodeState, type State } from './codec.ts';
 
@@ -24,7 +25,7 @@ export async function folderTrouble(
     await access(`${directory}/`, constants.W_OK | constants.X_OK);
     return undefined;
   } catch (error) {
-    return { code: codeOf(error), message: `${directory} is not a directory that can be written to` };
+    return { code: reasonOf(error), message: `${directory} is not a directory that can be written to` };
   }
 }
 
@@ -36,7 +37,7 @@ export function stateFile(path: string, fingerprint: string, log: Logger): State
     const aside = `${path}.${suffix}`;
     const moved = await rename(path, aside).then(
       () => `it was renamed to ${aside}`,
-      (error: unknown) => `it could not be renamed (${codeOf(error)})`,
+      (error: unknown) => `it could not be renamed (${reasonOf(error)})`,
     );
     log.warn(`state file ${path} is not used: ${why}; ${moved}. Counters start from the history of the API.`, { path });
     return undefined;
@@ -64,9 +65,12 @@ export function stateFile(path: string, fingerprint: string, log: Logger): State
       } catch (error) {
         if (codeOf(error) === 'ENOENT') await sayNew();
         else
-          log.warn(`state file ${path} cannot be read (${codeOf(error)}); counters start from the history of the API`, {
-            path,
-          });
+          log.warn(
+            `state file ${path} cannot be read (${reasonOf(error)}); counters start from the history of the API`,
+            {
+              path,
+            },
+          );
         return undefined;
       }
       let state: State;
@@ -98,7 +102,7 @@ export function stateFile(path: string, fingerprint: string, log: Logger): State
       } catch (error) {
         if (!failing) {
           log.warn(
-            `state file ${path} cannot be written (${codeOf(error)}); going on without it: a restart may look like a counter reset`,
+            `state file ${path} cannot be written (${reasonOf(error)}); going on without it: a restart may look like a counter reset`,
             { path },
           );
         }
@@ -106,9 +110,4 @@ export function stateFile(path: string, fingerprint: string, log: Logger): State
       }
     },
   };
-}
-
-function codeOf(error: unknown): string {
-  if (error instanceof Error && 'code' in error) return String(error.code);
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,12 +1,13 @@
 /** The server could not begin to listen. Its message says where, why, and what to do. */
+import { reasonOf } from '../error-code.ts';
 import { formatAddress, type ListenAddress } from '../settings/listen-address.ts';
 
 export class ListenError extends Error {
   override readonly name = 'ListenError';
 
   constructor(address: ListenAddress, cause: unknown) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown reason';
-    super(`cannot listen on ${formatAddress(address)}: ${reasons[code] ?? code}`, { cause });
+    const reason = reasonOf(cause);
+    super(`cannot listen on ${formatAddress(address)}: ${reasons[reason] ?? reason}`, { cause });
   }
 }
 

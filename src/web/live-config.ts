@@ -4,6 +4,7 @@
  */
 import { statSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
+import { codeOf } from '../error-code.ts';
 import type { Logger } from '../log.ts';
 import { type LoadedWebConfig, loadWebConfig, type WebConfig } from '../settings/web-config.ts';
 
@@ -93,6 +94,6 @@ function versionOf(file: string): string {
     const { mtimeMs, size, ino } = statSync(file);
     return `${mtimeMs} ${size} ${ino}`;
   } catch (error) {
-    return error instanceof Error && 'code' in error ? String(error.code) : 'unreadable';
+    return codeOf(error) ?? 'unreadable';
   }
 }
