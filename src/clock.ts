@@ -40,6 +40,25 @@ export const systemClock: Clock = {
   },
 };
 
+/** Why a sleep ends whose alarm was turned off. Without a reason each would make an error, with its stack. */
+const turnedOff = Symbol('turned off');
+
+/**
+ * Calls `ring` once `ms` of monotonic time have passed.
+ * @returns what turns it off: after that it never rings
+ */
+export function alarm(clock: Pick<Clock, 'sleep'>, ms: number, ring: () => void): () => void {
+  const off = new AbortController();
+  clock.sleep(ms, off.signal).then(
+    () => {
+      // Turned off between the end of the sleep and this turn.
+      if (!off.signal.aborted) ring();
+    },
+    () => {},
+  );
+  return () => off.abort(turnedOff);
+}
+
 /** A clock that shows `start` now and from here on runs `speed` times as fast as `base`. */
 export function scaledClock(base: Clock, speed: number, start: number = base.now()): Clock {
   const origin = base.monotonic();

@@ -2,7 +2,7 @@
 import { request as requestHttp } from 'node:http';
 import { request as requestHttps } from 'node:https';
 import { connect } from 'node:tls';
-import type { Clock } from '../clock.ts';
+import { alarm, type Clock } from '../clock.ts';
 import { describe } from '../openai/errors.ts';
 import { formatAddress, type ListenAddress } from '../settings/listen-address.ts';
 import { requiresCertificate } from '../settings/tls-section.ts';
@@ -22,12 +22,8 @@ export interface HealthOptions {
 
 /** Resolves with the exit code: 0 if it answered 200, 1 otherwise. */
 export async function runHealth({ listen, tls, clock, err, timeout = 3_000 }: HealthOptions): Promise<0 | 1> {
-  const over = new AbortController();
   const { asked, answer } = ask(listen, tls);
-  clock.sleep(timeout, over.signal).then(
-    () => asked.destroy(new Error(`no answer within ${timeout} ms`)),
-    () => {},
-  );
+  const disarm = alarm(clock, timeout, () => asked.destroy(new Error(`no answer within ${timeout} ms`)));
   try {
     const status = await answer;
     if (status === 200) return 0;
@@ -35,7 +31,7 @@ export async function runHealth({ listen, tls, clock, err, timeout = 3_000 }: He
   } catch (error) {
     err.write(`the exporter on ${formatAddress(listen)} cannot be reached: ${describe(error)}\n`);
   } finally {
-    over.abort();
+    disarm();
   }
   return 1;
 }

@@ -2,7 +2,7 @@
  * Who may send, and when. OpenAI publishes no quota for the organization API, so the exporter keeps one of its own:
  * so many requests in any span of a minute, two at once, polls before replay before names.
  */
-import type { Clock } from '../clock.ts';
+import { alarm, type Clock } from '../clock.ts';
 
 /** In order: the first has precedence. */
 export const priorities = ['poll', 'replay', 'names'] as const;
@@ -29,9 +29,6 @@ export interface BudgetOptions {
   /** Of them for names and limits. Default: 20. */
   readonly maxNamesPerMinute?: number;
 }
-
-/** Why an alarm ends that is set anew. */
-const reset = Symbol('reset');
 
 /** A minute, and a margin for clocks that do not run at quite the same rate. */
 const spanMs = 60_250;
@@ -64,7 +61,7 @@ export function createBudget({ clock, maxPerMinute, maxInFlight = 2, maxNamesPer
   let sent: Sent[] = [];
   let inFlight = 0;
   let held = Number.NEGATIVE_INFINITY;
-  let alarm: { readonly at: number; readonly off: AbortController } | undefined;
+  let wakeUp: { readonly at: number; readonly off: () => void } | undefined;
 
   /** When a request of this class may be sent, if no other is sent until then; Infinity: not before one has ended. */
   function freeAt(priority: Priority): number {
@@ -95,7 +92,7 @@ export function createBudget({ clock, maxPerMinute, maxInFlight = 2, maxNamesPer
     serve();
   }
 
-  /** Grants what can be granted now, and sets the alarm for the next time that something can. */
+  /** Grants what can be granted now, and sets an alarm for the next time that something can. */
   function serve(): void {
     const now = clock.monotonic();
     sent = sent.filter((one) => one.until > now);
@@ -119,20 +116,15 @@ export function createBudget({ clock, maxPerMinute, maxInFlight = 2, maxNamesPer
   }
 
   function setAlarm(at: number): void {
-    if (alarm?.at === at) return;
-    alarm?.off.abort(reset);
-    alarm = undefined;
+    if (wakeUp?.at === at) return;
+    wakeUp?.off();
+    wakeUp = undefined;
     if (at === Number.POSITIVE_INFINITY) return;
-    const off = new AbortController();
-    const set = { at, off };
-    alarm = set;
-    clock.sleep(Math.ceil(at - clock.monotonic()), off.signal).then(
-      () => {
-        if (alarm === set) alarm = undefined;
-        serve();
-      },
-      () => {},
-    );
+    const off = alarm(clock, Math.ceil(at - clock.monotonic()), () => {
+      wakeUp = undefined;
+      serve();
+    });
+    wakeUp = { at, off };
   }
 
   return {

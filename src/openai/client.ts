@@ -3,7 +3,7 @@
  * time and bytes. It knows nothing of what is asked.
  */
 import type { Dispatcher } from 'undici';
-import type { Clock } from '../clock.ts';
+import { alarm, type Clock } from '../clock.ts';
 import { codeOf } from '../error-code.ts';
 import { BodyRefused, headerOf, longestBody, longestErrorBody, readBody, readStart } from './body.ts';
 import type { Budget, Priority } from './budget.ts';
@@ -73,9 +73,6 @@ export interface ClientOptions {
   readonly userAgent: string;
   readonly observer: ClientObserver;
 }
-
-/** Why a timer ends that was not needed. Without a reason of ours each would make an error, with its stack. */
-const over = Symbol('over');
 
 type Target = Pick<GetRequest, 'api' | 'path'>;
 
@@ -158,18 +155,14 @@ export function createClient(options: ClientOptions): Client {
     const waiting = new AbortController();
     const onAbort = () => waiting.abort(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });
-    const timer = new AbortController();
-    clock.sleep(deadline - clock.monotonic(), timer.signal).then(
-      () => waiting.abort(tooLate),
-      () => {},
-    );
+    const disarm = alarm(clock, deadline - clock.monotonic(), () => waiting.abort(tooLate));
     try {
       signal?.throwIfAborted();
       return await budget.acquire(priority, waiting.signal);
     } catch (error) {
       throw error === tooLate ? refuse() : error;
     } finally {
-      timer.abort(over);
+      disarm();
       signal?.removeEventListener('abort', onAbort);
     }
   }
@@ -185,15 +178,11 @@ export function createClient(options: ClientOptions): Client {
     const cancel = new AbortController();
     const onAbort = () => cancel.abort(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });
-    const timer = new AbortController();
     let timedOut = false;
-    clock.sleep(allowed, timer.signal).then(
-      () => {
-        timedOut = true;
-        cancel.abort();
-      },
-      () => {},
-    );
+    const disarm = alarm(clock, allowed, () => {
+      timedOut = true;
+      cancel.abort();
+    });
 
     try {
       signal?.throwIfAborted();
@@ -226,7 +215,7 @@ export function createClient(options: ClientOptions): Client {
       }
       throw new AttemptFailed(broken(request, error, code));
     } finally {
-      timer.abort(over);
+      disarm();
       signal?.removeEventListener('abort', onAbort);
       observer.attempt(api, code, (clock.monotonic() - begin) / 1_000);
     }

@@ -1,6 +1,6 @@
 /** The routes: who may ask what, by which method, and what is answered. */
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
-import type { Clock } from '../clock.ts';
+import { alarm, type Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { PageSource } from '../metrics/published.ts';
 import type { Status } from '../status.ts';
@@ -41,8 +41,6 @@ export interface AppOptions {
   /** The wall's clock: a demonstration's clock would make its limits of time too short. */
   readonly clock: Clock;
 }
-
-const answered = Symbol('answered');
 
 /** The longest that one answer to a scrape may take, so that a slow reader holds an old page only for a while. */
 const longestScrape = 60_000;
@@ -166,16 +164,11 @@ function scrapeHandler({ page, self, maxRequests, onRejected, clock, log }: AppO
     // Gone while it was being authorized: its `close` has passed, and nothing would count it out again.
     if (response.destroyed) return;
     inFlight.set(response, clock.monotonic());
-    const over = new AbortController();
+    const disarm = alarm(clock, longestScrape, () => cutOff(response, longestScrape));
     response.once('close', () => {
       inFlight.delete(response);
-      // With a reason of its own, for making an error takes longer than anything else here.
-      over.abort(answered);
+      disarm();
     });
-    clock.sleep(longestScrape, over.signal).then(
-      () => cutOff(response, longestScrape),
-      () => {},
-    );
     await sendExposition(request, response, { page, self });
   };
 }

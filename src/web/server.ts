@@ -2,6 +2,7 @@
 import { createServer as createHttpServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
 import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
+import { alarm } from '../clock.ts';
 import type { ListenAddress } from '../settings/listen-address.ts';
 import { type AppOptions, createApp } from './app.ts';
 import { ListenError } from './listen-error.ts';
@@ -94,23 +95,18 @@ export function createServer(options: WebOptions): WebServer {
     async stop(within = 4_000) {
       if (!server.listening) return;
       stopping = true;
-      const done = new AbortController();
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve());
       });
       for (const [socket, answers] of underWay) {
         if (answers === 0) socket.destroySoon();
       }
-      const late = clock.sleep(within, done.signal).then(
-        () => {
-          for (const socket of underWay.keys()) socket.destroy();
-          server.closeAllConnections();
-        },
-        () => {},
-      );
+      const disarm = alarm(clock, within, () => {
+        for (const socket of underWay.keys()) socket.destroy();
+        server.closeAllConnections();
+      });
       await closed;
-      done.abort();
-      await late;
+      disarm();
     },
   };
 }
