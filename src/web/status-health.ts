@@ -1,5 +1,15 @@
 /** Health on the status page: the verdict, the figures, what fails and what to do, every api and every list. */
-import type { ApiStatus, CountersStatus, ListStatus, Status } from '../status.ts';
+import type {
+  Amounts,
+  ApiStatus,
+  CountersStatus,
+  LimitsStatus,
+  ListStatus,
+  SpendStatus,
+  Status,
+  UsageStatus,
+} from '../status.ts';
+import { numberCell, numberColumn, scrollTable } from './cells.ts';
 import { type Html, html } from './html.ts';
 import { ago, money, reasonWords, share, shortly, span, until } from './words.ts';
 
@@ -11,10 +21,7 @@ ${failing.length === 0 ? html`` : html`<ul class="failures">${failing.map((api) 
 <dl class="tiles">${tiles(status)}</dl>
 <ul class="apis" aria-label="Apis and their last success">${apis.map((api) => chip(api, now))}</ul>
 <details id="apis"${failing.length > 0 || lists.some(isDown) ? html` open` : html``}><summary>Every api and list in full, and the counters</summary>
-<div class="scroll" tabindex="0" role="region" aria-label="Every api"><table>
-<thead><tr><th scope="col">Api</th><th scope="col">State</th><th scope="col">Last success</th><th scope="col">Settled data until</th><th scope="col">Next poll</th><th scope="col" class="number">Series</th></tr></thead>
-<tbody>${apis.map((api) => row(api, now))}</tbody>
-</table></div>
+${apisTable(apis, now)}
 <p class="soft">${counterWords(counters)}</p>${listsTable(lists, now)}</details>`;
 }
 
@@ -47,56 +54,60 @@ function verdict(apis: readonly ApiStatus[]): Html {
 
 function failure(api: ApiStatus, now: string): Html {
   const { reason, message, whatToDo } = api;
+  const why = reason === null ? 'the last poll failed' : `${reasonWords(reason)} (${reason})`;
   const since =
     api.lastSuccess === null ? 'It has not succeeded yet' : html`Last success ${ago(api.lastSuccess, now, '')}`;
-  return html`<li><strong>${api.api}: ${reason === null ? 'the last poll failed' : `${reasonWords(reason)} (${reason})`}.</strong> ${whatToDo ?? ''}<br><span class="soft">${since}; next try ${until(api.nextPoll, now, 'not known')}.${message === null ? '' : ` ${message}`}</span></li>`;
+  const next = html`${since}; next try ${until(api.nextPoll, now, 'not known')}.${message === null ? '' : ` ${message}`}`;
+  return html`<li><strong>${api.api}: ${why}.</strong> ${whatToDo ?? ''}<br><span class="soft">${next}</span></li>`;
 }
 
 function tiles({ apis, usage, spend, limits, now }: Status): readonly Html[] {
-  const known = usage.hours.filter(({ state }) => state !== 'unknown');
-  const partial =
-    usage.hours.length - usage.hours.filter(({ state }) => state !== 'unknown' && state !== 'partial').length;
-  const sumOf = (amount: 'tokens' | 'requests') =>
-    known.some((hour) => hour[amount] !== null)
-      ? shortly(known.reduce((sum, hour) => sum + (hour[amount] ?? 0), 0))
-      : 'not known';
-  const note =
-    usage.apis.length === 0
-      ? 'none of these apis is polled'
-      : partial === 0
-        ? 'last 24 hours'
-        : `last 24 hours, ${partial} of them not wholly known`;
-  const nearest = limits.nearest[0];
-  const settled = newestSettled(apis);
+  const note = usageNote(usage);
   return [
-    tile('Tokens', sumOf('tokens'), note),
-    tile('Requests', sumOf('requests'), note),
-    ...(spend.currencies.length === 0
-      ? [tile('Spend this month', 'not known', spend.polled ? 'no day has been read yet' : 'costs are not polled')]
-      : spend.currencies
-          .slice(0, 2)
-          .map(({ currency, total, budget }) =>
-            tile(
-              'Spend this month',
-              money(total, currency),
-              `${budget === null ? 'no budget is set' : `${share(total / budget)} of ${money(budget, currency)}`}${spend.missing.length === 0 ? '' : `; ${spend.missing.length} days not known`}`,
-            ),
-          )),
-    tile(
-      'Nearest limit',
-      nearest === undefined ? 'not known' : share(nearest.share),
-      nearest === undefined
-        ? 'nothing to compare'
-        : [nearest.projectName ?? nearest.projectId ?? 'the organization', nearest.model]
-            .filter((text) => text !== null)
-            .join(', '),
-    ),
-    tile(
-      'Age of usage',
-      settled === undefined ? 'not known' : span(Date.parse(now) - settled),
-      'settled, of the slowest api',
-    ),
+    tile('Tokens', usedIn(usage, 'tokens'), note),
+    tile('Requests', usedIn(usage, 'requests'), note),
+    ...spendTiles(spend),
+    limitTile(limits),
+    ageTile(apis, now),
   ];
+}
+
+function usedIn({ hours }: UsageStatus, amount: keyof Amounts): string {
+  const known = hours.filter(({ state }) => state !== 'unknown');
+  if (known.every((hour) => hour[amount] === null)) return 'not known';
+  return shortly(known.reduce((sum, hour) => sum + (hour[amount] ?? 0), 0));
+}
+
+function usageNote({ apis, hours }: UsageStatus): string {
+  if (apis.length === 0) return 'none of these apis is polled';
+  const partial = hours.filter(({ state }) => state === 'unknown' || state === 'partial').length;
+  return partial === 0 ? 'last 24 hours' : `last 24 hours, ${partial} of them not wholly known`;
+}
+
+function spendTiles({ polled, missing, currencies }: SpendStatus): readonly Html[] {
+  const name = 'Spend this month';
+  if (currencies.length === 0) {
+    return [tile(name, 'not known', polled ? 'no day has been read yet' : 'costs are not polled')];
+  }
+  const unknown = missing.length === 0 ? '' : `; ${missing.length} days not known`;
+  return currencies.slice(0, 2).map(({ currency, total, budget }) => {
+    const used = budget === null ? 'no budget is set' : `${share(total / budget)} of ${money(budget, currency)}`;
+    return tile(name, money(total, currency), `${used}${unknown}`);
+  });
+}
+
+function limitTile({ nearest: [nearest] }: LimitsStatus): Html {
+  const name = 'Nearest limit';
+  if (nearest === undefined) return tile(name, 'not known', 'nothing to compare');
+  const owner = nearest.projectName ?? nearest.projectId ?? 'the organization';
+  const { model } = nearest;
+  return tile(name, share(nearest.share), model === null ? owner : `${owner}, ${model}`);
+}
+
+function ageTile(apis: readonly ApiStatus[], now: string): Html {
+  const settled = newestSettled(apis);
+  const age = settled === undefined ? 'not known' : span(Date.parse(now) - settled);
+  return tile('Age of usage', age, 'settled, of the slowest api');
 }
 
 function tile(name: string, figure: string, note: string): Html {
@@ -110,11 +121,26 @@ function newestSettled(apis: readonly ApiStatus[]): number | undefined {
   return known.length === 0 || known.length < ends.length ? undefined : Math.min(...known);
 }
 
-function row(api: ApiStatus, now: string): Html {
+function apisTable(apis: readonly ApiStatus[], now: string): Html {
+  return scrollTable({
+    label: 'Every api',
+    head: ['Api', 'State', 'Last success', 'Settled data until', 'Next poll', numberColumn('Series')],
+    rows: apis.map((api) => apiRow(api, now)),
+  });
+}
+
+function apiRow(api: ApiStatus, now: string): Html {
   const [look, word] = lookOf(api.up);
-  const through = Object.entries(api.dataThrough);
-  const newest = through.sort(([, a], [, b]) => (a < b ? 1 : -1))[0];
-  return html`<tr><th scope="row">${api.api}</th><td class="${look}">${word}${api.reason === null ? '' : `: ${reasonWords(api.reason)}`}</td><td>${ago(api.lastSuccess, now, 'never')}</td><td>${newest === undefined ? 'not known' : ago(newest[1], now, '')}</td><td>${until(api.nextPoll, now, 'not known')}</td><td class="number">${api.series}</td></tr>\n`;
+  const why = api.reason === null ? '' : `: ${reasonWords(api.reason)}`;
+  const newest = Object.values(api.dataThrough).sort().at(-1);
+  const cells = [
+    html`<td class="${look}">${word}${why}</td>`,
+    html`<td>${ago(api.lastSuccess, now, 'never')}</td>`,
+    html`<td>${ago(newest ?? null, now, 'not known')}</td>`,
+    html`<td>${until(api.nextPoll, now, 'not known')}</td>`,
+    numberCell(String(api.series)),
+  ];
+  return html`<tr><th scope="row">${api.api}</th>${cells}</tr>\n`;
 }
 
 /** Names and limits: usage and spend are whole without them, so they have no say in the verdict. */
@@ -122,10 +148,11 @@ function listsTable(lists: readonly ListStatus[], now: string): Html {
   if (lists.length === 0) return html``;
   return html`
 <h3>Names and limits</h3>
-<div class="scroll" tabindex="0" role="region" aria-label="Lists of names and limits"><table>
-<thead><tr><th scope="col">List</th><th scope="col">State</th><th scope="col">Last success</th></tr></thead>
-<tbody>${lists.map((list) => listRow(list, now))}</tbody>
-</table></div>
+${scrollTable({
+  label: 'Lists of names and limits',
+  head: ['List', 'State', 'Last success'],
+  rows: lists.map((list) => listRow(list, now)),
+})}
 ${listFailures(lists)}`;
 }
 
@@ -135,9 +162,16 @@ function listRow(list: ListStatus, now: string): Html {
   return html`<tr><th scope="row">${list.api}</th><td class="${look}">${word}${why}</td><td>${ago(list.lastSuccess, now, 'never')}</td></tr>\n`;
 }
 
+/** Lists that lack the same. */
+interface Alike {
+  readonly words: string;
+  readonly first: ListStatus;
+  readonly names: string[];
+}
+
 /** What to do, once for all lists that lack the same: mostly it is the scope, and then they all do. */
 function listFailures(lists: readonly ListStatus[]): Html {
-  const alike = new Map<string, { readonly words: string; readonly first: ListStatus; readonly names: string[] }>();
+  const alike = new Map<string, Alike>();
   for (const list of lists) {
     if (list.reason === null) continue;
     const words = isUnreadable(list) ? unreadable : `${reasonWords(list.reason)} (${list.reason})`;
@@ -147,10 +181,13 @@ function listFailures(lists: readonly ListStatus[]): Html {
     alike.set(key, group);
   }
   if (alike.size === 0) return html``;
-  return html`<ul class="failures">${[...alike.values()].map(
-    ({ words, first, names }) =>
-      html`<li${isUnreadable(first) ? html` class="note"` : html``}><strong>${names.join(', ')}: ${words}.</strong> ${first.whatToDo ?? ''}<br><span class="soft">${first.message ?? ''}</span></li>`,
-  )}</ul>`;
+  return html`<ul class="failures">${[...alike.values()].map(alikeFailure)}</ul>`;
+}
+
+function alikeFailure({ words, first, names }: Alike): Html {
+  const look = isUnreadable(first) ? html` class="note"` : html``;
+  const message = html`<span class="soft">${first.message ?? ''}</span>`;
+  return html`<li${look}><strong>${names.join(', ')}: ${words}.</strong> ${first.whatToDo ?? ''}<br>${message}</li>`;
 }
 
 const unreadable = 'not readable with this key';
