@@ -8,7 +8,7 @@ import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { createExporter } from '../src/exporter/exporter.ts';
 import { compressPiece } from '../src/metrics/gzip.ts';
-import { listApis } from '../src/openai/lists.ts';
+import { listApis } from '../src/openai/catalogue.ts';
 import { parseSettings } from '../src/settings/settings.ts';
 import { createOrganization } from '../src/simulation/organization.ts';
 import { customProfile } from '../src/simulation/profile.ts';

@@ -40,6 +40,9 @@ export const systemClock: Clock = {
   },
 };
 
+/** Milliseconds: who waits for an instant of UTC looks at the clock this often, for it can step. */
+export const longestNap = 15_000;
+
 /** Why a sleep ends whose alarm was turned off. Without a reason each would make an error, with its stack. */
 const turnedOff = Symbol('turned off');
 

@@ -20,7 +20,7 @@ import { writeOutputFile } from '../history/write.ts';
 import type { Logger } from '../log.ts';
 import { type Endpoint, endpoints } from '../openai/catalogue.ts';
 import type { Client } from '../openai/client.ts';
-import { ApiError, inFull, sentence } from '../openai/errors.ts';
+import { ApiError, inFull, isBeyondLookback, sentence } from '../openai/errors.ts';
 import { createPageSizes, type PageSizes } from '../openai/read.ts';
 import type { HistorySettings } from '../settings/history.ts';
 import { polledApis, type Settings } from '../settings/settings.ts';
@@ -216,10 +216,6 @@ function jobFingerprint(settings: BackfillOptions['settings'], { from, to, width
     ...counters,
     ...series,
   });
-}
-
-function isBeyondLookback(error: unknown): boolean {
-  return error instanceof ApiError && error.code === 'reporting_lookback_exceeded';
 }
 
 /** What to do when OpenAI does not go back to the anchor that the counters begin at. */

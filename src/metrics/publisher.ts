@@ -2,7 +2,7 @@
  * Makes the page: one segment for each section, rendered and compressed again only when something of it changed, and
  * put on show whole. A scrape takes what is there and waits for nothing.
  */
-import type { Clock } from '../clock.ts';
+import { type Clock, longestNap } from '../clock.ts';
 import { compressPiece, joinPieces, type Piece } from './gzip.ts';
 import { emptyPage, type Page, type PageSource } from './published.ts';
 import type { Expiry, Rendered, Section } from './section.ts';
@@ -51,9 +51,6 @@ const mostCompressing = 4;
 
 /** A clock that was set back by more than this makes a section be rendered again, in milliseconds. */
 const largestSlip = 1_000;
-
-/** Milliseconds between two looks at the clock, which can step. */
-const longestNap = 15_000;
 
 export function createPublisher(options: PublisherOptions): Publisher {
   const { sections, clock, breathe, compress = compressPiece } = options;

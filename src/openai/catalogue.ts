@@ -239,6 +239,20 @@ export function endpointOf(api: string): Endpoint | undefined {
   return byApi.get(api);
 }
 
+/** The lists of names and limits, by their values of the `api` label. */
+export const listApis = [
+  'projects',
+  'api_keys',
+  'service_accounts',
+  'users',
+  'rate_limits',
+  'spend_limits',
+  'spend_alerts',
+  'admin_api_keys',
+] as const;
+
+export type ListApi = (typeof listApis)[number];
+
 /** Every dimension of any endpoint, in the order of first mention. */
 export const allDimensions: readonly string[] = [...new Set(endpoints.flatMap((endpoint) => endpoint.dimensions))];
 

@@ -151,6 +151,11 @@ export function isInvalidPageToken(error: unknown): boolean {
   return error instanceof ApiError && error.status === 400 && /page token is invalid/i.test(error.detail);
 }
 
+/** The range begins earlier than OpenAI lets be read. */
+export function isBeyondLookback(error: unknown): boolean {
+  return error instanceof ApiError && error.code === 'reporting_lookback_exceeded';
+}
+
 /**
  * Text of others, fit for a log line: one line, at most `longest` characters, without `secrets` and without
  * anything that looks like a key.

@@ -3,23 +3,10 @@
  * is malformed is refused alone and counted; keys that nobody asked for are passed over.
  */
 import * as z from 'zod';
+import type { ListApi } from './catalogue.ts';
 import type { Client } from './client.ts';
 import { decimalText } from './decimal.ts';
 import { ApiError } from './errors.ts';
-
-/** Values of the `api` label. */
-export const listApis = [
-  'projects',
-  'api_keys',
-  'service_accounts',
-  'users',
-  'rate_limits',
-  'spend_limits',
-  'spend_alerts',
-  'admin_api_keys',
-] as const;
-
-export type ListApi = (typeof listApis)[number];
 
 /** Goes into the path of further requests, and has to be on a label as it is on usage. */
 const id = z.string().regex(/^(?!\.{1,2}$)[\x21-\x7e]{1,256}$/);

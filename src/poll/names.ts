@@ -2,9 +2,10 @@
  * Keeps names and limits up to date: goes round the lists of the organization and of its projects, one request at a
  * time, as the budget's lowest class allows. A list that fails keeps what it had, and holds up no other.
  */
+import { longestNap } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import { type ListApi, listApis } from '../openai/catalogue.ts';
 import { adminKeysUrl, type Reason } from '../openai/errors.ts';
-import { type ListApi, listApis } from '../openai/lists.ts';
 import type { Filters } from '../openai/query.ts';
 import { day } from '../usage/windows.ts';
 import { attempt, type Outcome } from './attempt.ts';
@@ -44,9 +45,6 @@ export interface NamesPoller {
   /** Reads until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>;
 }
-
-/** A wait is cut into pieces this long, in milliseconds, so that a clock that steps is noticed. */
-const longestNap = 15_000;
 
 export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
   const { limits, client, clock, filters, log, failureLog, report } = options;

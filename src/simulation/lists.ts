@@ -1,29 +1,16 @@
 /** The organization's lists – projects, keys, users, limits – as the API serves them. */
+import type { ListApi } from '../openai/catalogue.ts';
 import type { Directory, SimulatedSpendAlert } from './directory.ts';
 import type { Organization } from './organization.ts';
 import { type Refusal, refuse } from './reply.ts';
 
-/** The lists, by the name that `api` labels use for them. */
-export const listNames = [
-  'projects',
-  'api_keys',
-  'service_accounts',
-  'users',
-  'rate_limits',
-  'spend_limits',
-  'spend_alerts',
-  'admin_api_keys',
-] as const;
-
-export type ListName = (typeof listNames)[number];
-
 export interface ListPath {
-  readonly name: ListName;
+  readonly name: ListApi;
   /** Null: of the organization itself. */
   readonly projectId: string | null;
 }
 
-const ofOrganization: ReadonlyMap<string, ListName> = new Map([
+const ofOrganization: ReadonlyMap<string, ListApi> = new Map([
   ['projects', 'projects'],
   ['users', 'users'],
   ['spend_limit', 'spend_limits'],
@@ -31,7 +18,7 @@ const ofOrganization: ReadonlyMap<string, ListName> = new Map([
   ['admin_api_keys', 'admin_api_keys'],
 ]);
 
-const ofProject: ReadonlyMap<string, ListName> = new Map([
+const ofProject: ReadonlyMap<string, ListApi> = new Map([
   ['api_keys', 'api_keys'],
   ['service_accounts', 'service_accounts'],
   ['rate_limits', 'rate_limits'],
@@ -173,7 +160,7 @@ export function listItems(
 }
 
 /** One page of a list: what comes after the item `after`, `limit` items at the most. */
-export function listPage(name: ListName, items: readonly Item[], query: URLSearchParams): string | Refusal {
+export function listPage(name: ListApi, items: readonly Item[], query: URLSearchParams): string | Refusal {
   const given = query.get('limit');
   const maximum = name === 'rate_limits' ? 1_000 : 100;
   const limit = given === null || given === '' ? (name === 'rate_limits' ? 100 : 20) : Number(given);

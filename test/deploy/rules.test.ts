@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { listApis } from '../../src/openai/lists.ts';
+import { listApis } from '../../src/openai/catalogue.ts';
 import { knownMetrics } from '../helpers/known-metrics.ts';
 import { metricsIn } from '../helpers/promql.ts';
 import { recorded, rules } from '../helpers/rules.ts';
