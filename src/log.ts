@@ -5,7 +5,9 @@
 import pino from 'pino';
 import { type Clock, systemClock } from './clock.ts';
 
-export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+/** The least important first. */
+export const logLevels = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof logLevels)[number];
 export type LogFields = Readonly<Record<string, unknown>>;
 
 export interface Logger {
@@ -106,7 +108,7 @@ function textLine(json: string, look: NonNullable<LogOptions['look']>): string {
 }
 
 function isLevel(level: unknown): level is LogLevel {
-  return level === 'debug' || level === 'info' || level === 'warn' || level === 'error';
+  return logLevels.some((name) => name === level);
 }
 
 function textOf(value: unknown): string {

@@ -3,7 +3,8 @@ import type { Clock } from '../clock.ts';
 import type { Exporter } from '../exporter/exporter.ts';
 import { statusOf } from '../exporter/status.ts';
 import type { Logger } from '../log.ts';
-import { formatAddress, isLoopback, type ListenAddress } from '../settings/listen-address.ts';
+import { formatAddress, type ListenAddress } from '../settings/listen-address.ts';
+import { isLoopback } from '../settings/loopback.ts';
 import type { Settings } from '../settings/settings.ts';
 import { noWebConfig, type WebConfig } from '../settings/web-config.ts';
 import { createBasicAuth } from '../web/basic-auth.ts';
@@ -41,7 +42,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const { configFile, listen } = settings.web;
   let address = formatAddress(listen);
   const warn = (config: WebConfig) => {
-    if (isLoopback(listen)) return;
+    if (listen.host !== undefined && isLoopback(listen.host)) return;
     for (const warning of warningsOf(config, { simulated })) log.warn(warning, { address });
   };
   const live: LiveConfig =

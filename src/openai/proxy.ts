@@ -1,6 +1,6 @@
 /** The proxy that the environment asks for, if it can be used. What is wrong with it is said without repeating it. */
 
-export type Environment = Readonly<Record<string, string | undefined>>;
+import { type Environment, textOf } from '../environment.ts';
 
 /**
  * The proxy that `HTTPS_PROXY` names, undefined if there is none or `baseUrl` is plain http; what `NO_PROXY` excepts
@@ -32,7 +32,11 @@ export function noProxyIn(environment: Environment): string {
 }
 
 function firstSet(environment: Environment, ...names: readonly string[]) {
-  return names.map((name) => ({ name, text: environment[name]?.trim() ?? '' })).find(({ text }) => text !== '');
+  for (const name of names) {
+    const text = textOf(environment, name);
+    if (text !== undefined) return { name, text };
+  }
+  return undefined;
 }
 
 function isDecodable(text: string): boolean {

@@ -1,6 +1,7 @@
 /** How the API is reached: two kept connections to its origin, through a proxy where the environment asks for one. */
 import { type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
-import { type Environment, noProxyIn, proxyFor } from './proxy.ts';
+import type { Environment } from '../environment.ts';
+import { noProxyIn, proxyFor } from './proxy.ts';
 
 export interface TransportOptions {
   /** Longest wait for a connection, for headers, and between two pieces of a body. */

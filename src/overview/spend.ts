@@ -1,4 +1,6 @@
 /** What the running month has cost, by day and by project, from the days that are held. */
+
+import type { Budgets } from '../settings/budget.ts';
 import type { CurrencySpend, DaySpend, SpendRanking, SpendStatus } from '../status.ts';
 import type { Account } from '../usage/account.ts';
 import type { Bucket } from '../usage/bucket.ts';
@@ -11,11 +13,8 @@ export interface SpendOptions {
   /** Of costs; undefined where they are not polled. */
   readonly account: Account | undefined;
   readonly filtered: boolean;
-  /** Decimal text, in usd. */
-  readonly budget: {
-    readonly monthly: string | undefined;
-    readonly monthlyByProject: readonly (readonly [project: string, amount: string])[];
-  };
+  /** In usd. */
+  readonly budget: Budgets;
   readonly nameOf: (project: string) => string | null;
 }
 

@@ -1,6 +1,6 @@
 /** The API's address. The admin key travels to it, so plain http needs a word of consent. */
-import { isIPv4 } from 'node:net';
 import * as z from 'zod';
+import { isLoopback } from './loopback.ts';
 import { type FromText, refuse } from './values.ts';
 
 /** A URL without trailing slashes. The text is never repeated in messages: it could hold a password. */
@@ -20,9 +20,4 @@ export const baseUrl: FromText<string> = z.string().transform((text, context) =>
 export function sendsInTheClear(baseUrl: string): boolean {
   const { protocol, hostname } = new URL(baseUrl);
   return protocol === 'http:' && !isLoopback(hostname);
-}
-
-function isLoopback(hostname: string): boolean {
-  if (hostname === 'localhost' || hostname.endsWith('.localhost') || hostname === '[::1]') return true;
-  return isIPv4(hostname) && hostname.startsWith('127.');
 }

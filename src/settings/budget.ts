@@ -2,10 +2,11 @@
 import * as z from 'zod';
 import { type FromText, refuse, shown } from './values.ts';
 
-export interface Budget {
-  /** Of the whole organization in a month, as decimal text; undefined where none is set. */
+/** Of a month. */
+export interface Budgets {
+  /** Of the whole organization, as decimal text; undefined where none is set. */
   readonly monthly: string | undefined;
-  /** Of projects in a month, by id. */
+  /** Of projects, by id. */
   readonly monthlyByProject: readonly (readonly [project: string, amount: string])[];
 }
 
@@ -21,7 +22,7 @@ const howToWrite = 'a decimal number above 0, like 1000 or 99.50 (usd, without s
 export const budgetAmount: FromText<string> = z.string().refine(isAmount, `must be ${howToWrite}`);
 
 /** `proj_a=200,proj_b=50`: every project once; its id is what the API calls it. */
-export const projectBudgets: FromText<Budget['monthlyByProject']> = z.string().transform((text, context) => {
+export const projectBudgets: FromText<Budgets['monthlyByProject']> = z.string().transform((text, context) => {
   const items = text
     .split(',')
     .map((item) => item.trim())

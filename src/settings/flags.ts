@@ -2,10 +2,11 @@
  * Every setting, in one table. Flags, environment variables, `--help` and docs/settings.md all follow from it, so
  * they cannot disagree; a new setting is one new entry, and one use of its value in settings.ts.
  */
+import { type LogLevel, logLevels } from '../log.ts';
 import { allDimensions, endpoints, type Width } from '../openai/catalogue.ts';
 import { type Anchor, anchor } from './anchor.ts';
 import { baseUrl } from './base-url.ts';
-import { type Budget, budgetAmount, projectBudgets } from './budget.ts';
+import { type Budgets, budgetAmount, projectBudgets } from './budget.ts';
 import { instant } from './instant.ts';
 import { type ListenAddress, listenAddress } from './listen-address.ts';
 import { type TargetLabels, targetLabels } from './target-labels.ts';
@@ -246,7 +247,7 @@ export const flags = {
     details:
       'The budget of a month for the whole organization, in usd: a decimal number above 0. Served as `openai_organization_budget_amount`, for alerts and dashboards; nothing is limited by it.',
   }),
-  budgetMonthlyProject: optional<Budget['monthlyByProject']>(projectBudgets, {
+  budgetMonthlyProject: optional<Budgets['monthlyByProject']>(projectBudgets, {
     name: 'budget.monthly-project',
     kind: 'list',
     placeholder: 'id=usd,…',
@@ -286,7 +287,7 @@ export const flags = {
     summary: 'scrapes at once; more get 503',
     details: 'The most scrapes served at once, from 1 to 10000; further ones are answered with 503 and counted.',
   }),
-  logLevel: flag<'debug' | 'info' | 'warn' | 'error'>(choice(['debug', 'info', 'warn', 'error']), 'info', {
+  logLevel: flag<LogLevel>(choice(logLevels), 'info', {
     name: 'log.level',
     kind: 'value',
     placeholder: 'level',

@@ -1,8 +1,9 @@
 /** Where the admin key comes from. It is kept apart from the settings, so that those can be shown to anybody. */
 import { readFileSync } from 'node:fs';
+import { type Environment, textOf } from '../environment.ts';
 import { codeOf } from '../error-code.ts';
+import { adminKeysUrl } from '../openai/errors.ts';
 import { keyIn } from '../openai/key.ts';
-import { type Environment, textOf } from './variables.ts';
 
 export type KeySetting =
   | { readonly from: 'variable'; readonly key: string }
@@ -11,8 +12,6 @@ export type KeySetting =
 
 /** Gives the text of a file. @throws when it cannot be read. */
 export type ReadFile = (path: string) => string;
-
-export const whereKeysAreMade = 'https://platform.openai.com/settings/organization/admin-keys';
 
 /** The key's source, or what is wrong with it, in words that do not hold it. */
 export function readKey(
@@ -35,7 +34,7 @@ export function readKey(
     return { mistake: `${variable}: ${error instanceof Error ? error.message : 'no key'}` };
   }
   return {
-    mistake: `OPENAI_ADMIN_KEY: not set; set it, or OPENAI_ADMIN_KEY_FILE to a file that holds it (admin keys are made at ${whereKeysAreMade})`,
+    mistake: `OPENAI_ADMIN_KEY: not set; set it, or OPENAI_ADMIN_KEY_FILE to a file that holds it (admin keys are made at ${adminKeysUrl})`,
   };
 }
 

@@ -30,9 +30,3 @@ export function formatAddress({ host, port }: ListenAddress): string {
   if (host === undefined) return `:${port}`;
   return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }
-
-/** Whether only this machine can reach it. */
-export function isLoopback({ host }: ListenAddress): boolean {
-  if (host === undefined) return false;
-  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
-}

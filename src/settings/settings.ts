@@ -1,21 +1,21 @@
 /** From the command line and the environment to one frozen object, or to all that is wrong with them at once. */
+import type { Environment } from '../environment.ts';
+import type { LogLevel } from '../log.ts';
 import { endpoints, type FilterName, widthSeconds } from '../openai/catalogue.ts';
 import { proxyFor } from '../openai/proxy.ts';
+import { type Filters, unsupportedFilters } from '../openai/query.ts';
 import type { Anchor } from './anchor.ts';
 import { readArguments } from './arguments.ts';
 import { sendsInTheClear } from './base-url.ts';
-import type { Budget } from './budget.ts';
+import type { Budgets } from './budget.ts';
 import { allFlags, type Command, type Flag, flags } from './flags.ts';
 import type { Given, GivenByFlag } from './given.ts';
 import type { HistorySettings } from './history.ts';
 import { type KeySetting, type ReadFile, readKey } from './key.ts';
 import type { ListenAddress } from './listen-address.ts';
 import { formatDuration, shown } from './values.ts';
-import { type Environment, readVariables } from './variables.ts';
+import { readVariables } from './variables.ts';
 import { loadWebConfig, type ReadBytes } from './web-config.ts';
-
-/** The API's filters by their names there; those not in use are absent. */
-export type Filters = Readonly<Partial<Record<FilterName, readonly string[]>>>;
 
 /** Durations in milliseconds. It holds no secret. */
 export interface Settings {
@@ -34,6 +34,7 @@ export interface Settings {
     readonly apis: readonly string[];
     /** Some of the catalogue's dimensions, in its order; not every api has each. Empty: no groups. */
     readonly groupBy: readonly string[];
+    /** Those not in use are absent. */
     readonly filters: Filters;
   };
   readonly counters: { readonly anchor: Anchor; readonly zeroHold: number };
@@ -41,14 +42,14 @@ export interface Settings {
   readonly series: { readonly maxGroups: number };
   /** `refresh` is 0 where names and limits are not read. */
   readonly names: { readonly refresh: number; readonly userEmail: boolean; readonly allRateLimits: boolean };
-  readonly budget: Budget;
+  readonly budget: Budgets;
   readonly web: {
     readonly listen: ListenAddress;
     readonly telemetryPath: string;
     readonly configFile: string | undefined;
     readonly maxRequests: number;
   };
-  readonly log: { readonly level: 'debug' | 'info' | 'warn' | 'error'; readonly format: 'json' | 'text' };
+  readonly log: { readonly level: LogLevel; readonly format: 'json' | 'text' };
   readonly demo: { readonly speed: number };
 }
 
@@ -112,10 +113,8 @@ export function parseSettings(
 
 /** The apis of `--poll.apis` that have every filter in use; any other would answer for everybody. */
 export function polledApis({ apis, filters }: Settings['poll']): readonly string[] {
-  const inUse = Object.keys(filters);
   return endpoints
-    .filter((endpoint) => apis.includes(endpoint.api))
-    .filter((endpoint) => inUse.every((name) => endpoint.filters.some((filter) => filter === name)))
+    .filter((endpoint) => apis.includes(endpoint.api) && unsupportedFilters(endpoint, filters).length === 0)
     .map((endpoint) => endpoint.api);
 }
 

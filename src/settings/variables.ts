@@ -1,10 +1,9 @@
-/** Reads the environment. A variable that is empty counts as not set, and one that nobody knows is a typing error. */
+/** Reads the environment. A variable that nobody knows is a typing error. */
+import { type Environment, textOf } from '../environment.ts';
 import { allFlags, type Flag, variableOf, variablePrefix } from './flags.ts';
 import type { Given, GivenByFlag } from './given.ts';
 import { suggestion } from './nearest.ts';
 import { shown } from './values.ts';
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 export interface Variables {
   readonly given: GivenByFlag;
@@ -26,12 +25,6 @@ export function readVariables(env: Environment): Variables {
     .filter((name) => textOf(env, name) !== undefined && !isServiceLink(name, env[name] ?? ''))
     .map((name) => `${/^\w+$/.test(name) ? name : shown(name)}: unknown variable${hintFor(name, known)}`);
   return { given, mistakes };
-}
-
-/** The trimmed value; undefined when it is not set or empty. */
-export function textOf(env: Environment, variable: string): string | undefined {
-  const text = env[variable]?.trim();
-  return text === '' ? undefined : text;
 }
 
 function sourceOf(variable: string, flag: Flag<unknown>): string {

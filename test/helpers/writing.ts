@@ -2,8 +2,8 @@
 import { Writable } from 'node:stream';
 import { expect } from 'vitest';
 import { runBackfill } from '../../src/commands/backfill.ts';
+import type { Environment } from '../../src/environment.ts';
 import { parseSettings } from '../../src/settings/settings.ts';
-import type { Environment } from '../../src/settings/variables.ts';
 import { simulatedKey } from '../../src/simulation/api.ts';
 import type { FaultRule } from '../../src/simulation/faults.ts';
 import type { Organization } from '../../src/simulation/organization.ts';

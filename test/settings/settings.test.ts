@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Environment } from '../../src/environment.ts';
 import { allDimensions, endpoints } from '../../src/openai/catalogue.ts';
 import { allFlags } from '../../src/settings/flags.ts';
 import { parseSettings, polledApis, type Settings } from '../../src/settings/settings.ts';
-import type { Environment } from '../../src/settings/variables.ts';
 
 const key = { OPENAI_ADMIN_KEY: 'sk-admin-test' };
 
