@@ -2,10 +2,10 @@
  * Keeps one api up to date: polls what is recent at its cadence, and beside that reads the history that its
  * counters need. Never two polls at once, never two reads of history at once; a failing api waits alone.
  */
-import type { Clock } from '../clock.ts';
+import { type Clock, longestNap } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { Endpoint } from '../openai/catalogue.ts';
-import { ApiError, whatToDoAbout } from '../openai/errors.ts';
+import { ApiError, isBeyondLookback, whatToDoAbout } from '../openai/errors.ts';
 import type { Account } from '../usage/account.ts';
 import type { Span } from '../usage/plan.ts';
 import { attempt, type Outcome } from './attempt.ts';
@@ -20,9 +20,6 @@ const historyDeadline = 1_800_000;
 
 /** Times that the history is gone through before it is left for the next turn. */
 const mostPasses = 4;
-
-/** A wait is cut into pieces this long, in milliseconds, so that a clock that steps is noticed. */
-const longestNap = 15_000;
 
 export interface PollerOptions {
   readonly account: Account;
@@ -123,7 +120,7 @@ export function createPoller(options: PollerOptions): Poller {
           try {
             await readSpan(context, account, ledger, span, how, report);
           } catch (error) {
-            if (error instanceof ApiError && isBeyondLookback(error) && account.leave(span)) continue;
+            if (isBeyondLookback(error) && account.leave(span)) continue;
             // Days of costs count one by one: a month that cannot be read must not keep the others away.
             if (!isCosts || !(error instanceof ApiError) || isOfEveryRequest(error)) throw error;
             if (!isBeyondLookback(error)) failure ??= error;
@@ -176,10 +173,6 @@ export function createPoller(options: PollerOptions): Poller {
       await Promise.all([pollLoop(signal), historyLoop(signal)]);
     },
   };
-}
-
-function isBeyondLookback(error: Error): boolean {
-  return error instanceof ApiError && error.code === 'reporting_lookback_exceeded';
 }
 
 function refusedRows({ api, path }: Endpoint, count: number): ApiError {
