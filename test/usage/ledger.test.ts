@@ -117,11 +117,11 @@ describe('a ledger', () => {
     const ledger = newLedger();
     const put = (width: Width, at: number, tokens: Record<string, number>) =>
       ledger.put(bucketOf(ledger, width, at, tokens));
-    expect(put('1h', start, { a: 5, b: 5 })).toEqual({ up: 0, down: 0 });
-    expect(put('1h', start, { a: 5, b: 5 })).toEqual({ up: 0, down: 0 });
-    expect(put('1h', start, { a: 7, b: 4 })).toEqual({ up: 1, down: 1 });
-    expect(put('1h', start, { a: 7, c: 1 })).toEqual({ up: 1, down: 1 });
-    expect(put('1h', start, {})).toEqual({ up: 0, down: 2 });
+    expect(put('1h', start, { a: 5, b: 5 })).toMatchObject({ up: 0, down: 0 });
+    expect(put('1h', start, { a: 5, b: 5 })).toMatchObject({ up: 0, down: 0 });
+    expect(put('1h', start, { a: 7, b: 4 })).toMatchObject({ up: 1, down: 1 });
+    expect(put('1h', start, { a: 7, c: 1 })).toMatchObject({ up: 1, down: 1 });
+    expect(put('1h', start, {})).toMatchObject({ up: 0, down: 2 });
   });
 
   test('counts nothing where it did not know better: a bucket that had not settled, or parts that are not all there', () => {
@@ -130,10 +130,10 @@ describe('a ledger', () => {
     const open = bucketOf(ledger, '1h', start, { a: 1 }, (start + 3_600 + 60) * 1_000);
     expect(open.settled).toBe(false);
     ledger.put(open);
-    expect(ledger.put(bucketOf(ledger, '1h', start, { a: 5 }))).toEqual({ up: 0, down: 0 });
+    expect(ledger.put(bucketOf(ledger, '1h', start, { a: 5 }))).toMatchObject({ up: 0, down: 0 });
     const next = start + 3_600;
     for (let minute = 0; minute < 59; minute++) ledger.put(bucketOf(ledger, '1m', next + minute * 60, { a: 1 }));
-    expect(ledger.put(bucketOf(ledger, '1h', next, { a: 500 }))).toEqual({ up: 0, down: 0 });
+    expect(ledger.put(bucketOf(ledger, '1h', next, { a: 500 }))).toMatchObject({ up: 0, down: 0 });
   });
 
   test('does not let a late answer to an early question undo a later one, but one that a wrong clock read', () => {
