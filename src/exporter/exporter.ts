@@ -26,7 +26,7 @@ import { createMemory, restoredOf } from '../state/memory.ts';
 import { Account } from '../usage/account.ts';
 import type { GroupTable } from '../usage/groups.ts';
 import { TuplePool } from '../usage/tuples.ts';
-import { anchorAt, bucketAt, bucketEnd } from '../usage/windows.ts';
+import { bucketAt, bucketEnd } from '../usage/windows.ts';
 import { createNames, type NamesList } from './names.ts';
 
 export interface ExporterOptions {
@@ -75,7 +75,6 @@ export function createExporter(options: ExporterOptions): Exporter {
   const { interval, idleInterval, settleDelay, groupBy, filters } = settings.poll;
   const failureLog = createFailureLog(log);
   const sizes = createPageSizes();
-  const startedAt = clock.now();
   const earlier = options.memory?.earlier;
   const polled = new Set(polledApis(settings.poll));
   const tuples = new TuplePool();
@@ -83,25 +82,18 @@ export function createExporter(options: ExporterOptions): Exporter {
   const parts = endpoints.flatMap((endpoint, index) => {
     if (!polled.has(endpoint.api)) return [];
     const offset = offsetOf(index, endpoints.length, interval);
-    const found = restoredOf(earlier, endpoint.api);
-    // A period that has not begun was written under a clock that ran ahead.
-    const restored = found !== undefined && found.anchor * 1_000 <= startedAt ? found : undefined;
-    const account = new Account(
-      {
-        endpoint,
-        dimensions: endpoint.dimensions.filter((name) => groupBy.includes(name)),
-        maxGroups: settings.series.maxGroups,
-        settleDelay,
-        zeroHold: settings.counters.zeroHold,
-        anchor: settings.counters.anchor,
-        clock,
-        offset,
-        restored,
-        tuples,
-      },
-      // Until the last buckets of a period have been shown, its counters go on; a restart must not cut them short.
-      restored?.anchor ?? anchorAt(startedAt - 2 * settleDelay, settings.counters.anchor),
-    );
+    const account = new Account({
+      endpoint,
+      dimensions: endpoint.dimensions.filter((name) => groupBy.includes(name)),
+      maxGroups: settings.series.maxGroups,
+      settleDelay,
+      zeroHold: settings.counters.zeroHold,
+      anchor: settings.counters.anchor,
+      clock,
+      offset,
+      restored: restoredOf(earlier, endpoint.api),
+      tuples,
+    });
     return [
       {
         endpoint,

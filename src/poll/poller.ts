@@ -7,6 +7,7 @@ import type { Logger } from '../log.ts';
 import type { Endpoint } from '../openai/catalogue.ts';
 import { ApiError, isBeyondLookback, whatToDoAbout } from '../openai/errors.ts';
 import type { Account } from '../usage/account.ts';
+import type { Ledger } from '../usage/ledger.ts';
 import type { Span } from '../usage/plan.ts';
 import { attempt, type Outcome } from './attempt.ts';
 import type { FailureLog } from './failure-log.ts';
@@ -41,6 +42,13 @@ export interface Poller {
   run(signal: AbortSignal): Promise<void>;
   /** One poll, at once. */
   poll(signal: AbortSignal): Promise<Outcome>;
+}
+
+interface HistoryOutcome extends Outcome {
+  /** Whether nothing was lacking in the end. */
+  readonly complete: boolean;
+  /** Read into last. */
+  readonly ledger: Ledger;
 }
 
 export function createPoller(options: PollerOptions): Poller {
@@ -104,13 +112,16 @@ export function createPoller(options: PollerOptions): Poller {
     return outcome;
   }
 
-  /** Reads what the history lacks. Returns whether it is all there. */
-  async function readHistory(signal: AbortSignal): Promise<Outcome & { readonly complete: boolean }> {
+  /** Reads what the history lacks. */
+  async function readHistory(signal: AbortSignal): Promise<HistoryOutcome> {
     let complete = false;
+    let ledger = account.ledger;
     const outcome = await attempt({ api, clock, log, signal }, async () => {
       // While a long replay runs, more comes due; but a bucket that the API does not return stays due for ever.
       for (let pass = 0; pass < mostPasses; pass++) {
-        const { ledger, spans } = account.history(clock.now());
+        const due = account.history(clock.now());
+        const { spans } = due;
+        ledger = due.ledger;
         complete = spans.length === 0;
         if (complete) return;
         let failure: unknown;
@@ -131,22 +142,22 @@ export function createPoller(options: PollerOptions): Poller {
         if (failure !== undefined) throw failure;
       }
     });
-    return { ...outcome, complete };
+    return { ...outcome, complete, ledger };
   }
 
   async function historyLoop(signal: AbortSignal): Promise<void> {
     let failures = 0;
     for (;;) {
-      const { failure, complete } = await readHistory(signal);
+      const { failure, complete, ledger } = await readHistory(signal);
       if (account.historyEnded()) options.changed();
       const now = clock.now();
       failures = complete ? 0 : failures + 1;
       const next = nextPollAt(cadence, now, false, failures);
       if (failure === undefined) failureLog.succeeded(api, 'reading of history');
       else if (!isBeyondLookback(failure.error)) failureLog.failed(api, 'reading of history', failure, next);
-      else if (account.abandon()) {
+      else if (account.abandon(ledger)) {
         log.warn(
-          `${api}: OpenAI does not let the history be read back to the anchor; the counters stay absent until the next period begins. ${failure.error.message}`,
+          `${api}: OpenAI no longer has the history back to the anchor; counters stay absent until the next period. ${failure.error.message}`,
           { api },
         );
       }
@@ -176,7 +187,9 @@ export function createPoller(options: PollerOptions): Poller {
 }
 
 function refusedRows({ api, path }: Endpoint, count: number): ApiError {
-  const detail = `${count === 1 ? '1 row has' : `${count} rows have`} values that no count or label can have`;
+  const rows = count === 1 ? '1 row contains' : `${count} rows contain`;
+  const groups = count === 1 ? 'its group is' : 'their groups are';
+  const detail = `${rows} impossible values; ${groups} left out, everything else is kept`;
   return new ApiError({ reason: 'malformed', kind: 'refused_rows', api, path, detail });
 }
 
@@ -187,7 +200,7 @@ function isOfEveryRequest({ reason }: ApiError): boolean {
 
 function costsBeyondLookback({ from, to }: Span, error: ApiError): string {
   const [first, last] = [from, to].map((start) => new Date(start * 1_000).toISOString().slice(0, 10));
-  return `costs: OpenAI does not let the days from ${first} to before ${last} be read; sums that need them stay absent or without them. ${error.message}`;
+  return `costs: OpenAI does not return the days from ${first} up to, not including, ${last}; sums that need them are absent or leave them out. ${error.message}`;
 }
 
 /** Failures that say nothing about the next request: its answer may be another. */

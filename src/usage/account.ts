@@ -8,7 +8,7 @@ import type { Bucket } from './bucket.ts';
 import { CounterBook, type Opening } from './counters.ts';
 import { type Changes, Ledger, type LedgerOptions, refusalHold } from './ledger.ts';
 import { monthsAt } from './months.ts';
-import { historySpans, isBehind, isNeeded, type PlanOptions, pollSpans, type Span } from './plan.ts';
+import { historySpans, isBehind, isNeeded, type PlanOptions, pollSpans, type Span, type Summed } from './plan.ts';
 import type { TuplePool } from './tuples.ts';
 import { type Anchor, anchorAfter, anchorAt, bucketAt, bucketEnd, day } from './windows.ts';
 
@@ -57,22 +57,25 @@ export class Account {
   #ledger: Ledger;
   #book: CounterBook | undefined;
   #replay: Replay | undefined;
-  #abandoned = false;
+  /** The API cannot be read back to an anchor at or before this one. In seconds. */
+  #unreachable = Number.NEGATIVE_INFINITY;
+  /** In monotonic milliseconds. */
+  #firstTurn: number | undefined;
   #replayed = false;
   #historyTried = false;
   /** Days before this are not asked for any more, the API does not go back so far. In seconds. */
   #reach = Number.NEGATIVE_INFINITY;
 
-  /** @param anchor where the counters start, in seconds */
-  constructor(options: AccountOptions, anchor: number) {
+  constructor(options: AccountOptions) {
     this.endpoint = options.endpoint;
     this.#options = options;
     const { endpoint, settleDelay, offset, dimensions } = options;
     const byKey = isCosts(endpoint) && dimensions.includes('api_key_id');
     this.#plan = { endpoint, settleDelay, offset, ...(byKey ? { earliest: costsByKeySince } : {}) };
     this.#hasCounters = options.endpoint.fields.some((field) => field.kind === 'flow');
-    this.#ledger = this.#newLedger(isCosts(endpoint) ? anchorAt(options.clock.now(), monthly) : anchor);
-    if (this.#hasCounters) this.#replay = { ledger: this.#newLedger(anchor), opening: 'history' };
+    const now = options.clock.now();
+    this.#ledger = this.#newLedger(isCosts(endpoint) ? anchorAt(now, monthly) : this.#firstAnchor(now));
+    if (this.#hasCounters) this.#aim(now, now);
   }
 
   /** The ledger on show: what polls read into, and gauges are read off. */
@@ -88,7 +91,7 @@ export class Account {
   get counters(): CountersState {
     if (!this.#hasCounters) return 'none';
     if (this.#book !== undefined) return 'shown';
-    return this.#abandoned ? 'abandoned' : 'replaying';
+    return this.#replay === undefined ? 'abandoned' : 'replaying';
   }
 
   /** What a poll is to read now. */
@@ -131,8 +134,8 @@ export class Account {
       down += changes.down;
       incomplete += changes.incomplete;
     }
-    const from = this.#isCosts ? monthsAt(now).previous : this.#hasCounters ? ledger.anchor : undefined;
-    ledger.buckets.keep((bucket) => isNeeded(this.#plan, bucket, from, now, (part) => stoodIn(ledger, part)));
+    const summed = this.#summedOf(ledger, now);
+    ledger.buckets.keep((bucket) => isNeeded(this.#plan, bucket, summed, now, (part) => stoodIn(ledger, part)));
     return { up, down, incomplete };
   }
 
@@ -153,12 +156,16 @@ export class Account {
     return true;
   }
 
-  /** The API cannot be read back to the anchor: no counters until the next period. Returns whether that is news. */
-  abandon(): boolean {
-    if (this.#replay === undefined || this.#abandoned) return false;
-    this.#abandoned = true;
+  /**
+   * The API cannot be read back to the anchor of this ledger: no counters that begin there. Returns whether that is
+   * news.
+   */
+  abandon(ledger: Ledger): boolean {
+    if (this.#replay?.ledger !== ledger) return false;
     this.#replay = undefined;
-    return true;
+    const isNews = ledger.anchor > this.#unreachable;
+    this.#unreachable = Math.max(this.#unreachable, ledger.anchor);
+    return isNews;
   }
 
   /**
@@ -166,8 +173,10 @@ export class Account {
    * been seen. Returns whether what is shown has changed.
    */
   turn(now: number, elapsed: number): boolean {
+    this.#firstTurn ??= elapsed;
+    if (this.#hasCounters && this.#book === undefined) this.#aim(now, now - (elapsed - this.#firstTurn));
     if (this.#replay !== undefined) return this.#takeOver(this.#replay, now);
-    if (this.#isOver(now, elapsed)) {
+    if ((this.#book !== undefined || !this.#hasCounters) && this.#isOver(now, elapsed)) {
       const anchor = this.#isCosts ? anchorAt(now, monthly) : anchorAfter(this.#ledger.anchor, this.#options.anchor);
       this.#replay = { ledger: this.#newLedger(anchor), opening: 'zero' };
     }
@@ -202,6 +211,40 @@ export class Account {
     const { endpoint, dimensions, maxGroups, clock, tuples } = this.#options;
     const options: LedgerOptions = { endpoint, dimensions, maxGroups, anchor, clock, tuples };
     return new Ledger(options);
+  }
+
+  /**
+   * While no counter has been shown, the clock may be put right, and a period end: the replay goes by the time.
+   * @param runningSince by the clock as it is now, in milliseconds
+   */
+  #aim(now: number, runningSince: number): void {
+    const anchor = this.#firstAnchor(now);
+    if (this.#replay?.ledger.anchor === anchor) return;
+    const { restored } = this.#options;
+    // This period has been shown by nobody: the last that was is an older one, or this process was there before it.
+    const isNew = (restored !== undefined && restored.anchor < anchor) || runningSince <= anchor * 1_000;
+    const opening = isNew ? 'zero' : 'history';
+    this.#replay = anchor > this.#unreachable ? { ledger: this.#newLedger(anchor), opening } : undefined;
+  }
+
+  /** Where the first counters begin that this process shows, in seconds. */
+  #firstAnchor(now: number): number {
+    const { restored, settleDelay } = this.#options;
+    // A period that has not begun was written under a clock that ran ahead.
+    const within = restored !== undefined && restored.anchor * 1_000 <= now && restored.anchor > this.#unreachable;
+    if (within) return restored.anchor;
+    // Until the last buckets of a period have been shown, its counters go on; a restart must not cut them short.
+    return anchorAt(now - 2 * settleDelay, this.#options.anchor);
+  }
+
+  /** What totals are made of a ledger's buckets, in seconds; undefined for none. */
+  #summedOf(ledger: Ledger, now: number): Summed | undefined {
+    const forever = Number.POSITIVE_INFINITY;
+    if (this.#isCosts) return { from: monthsAt(now).previous, to: forever };
+    if (!this.#hasCounters) return undefined;
+    if (ledger === this.#replay?.ledger) return { from: ledger.anchor, to: forever };
+    if (ledger !== this.#book?.ledger) return undefined;
+    return { from: ledger.anchor, to: this.#book.until };
   }
 
   #historyFrom(ledger: Ledger, now: number): number | undefined {
@@ -243,7 +286,6 @@ export class Account {
     const previous = this.#book;
     this.#ledger = replay.ledger;
     this.#replay = undefined;
-    this.#abandoned = false;
     this.#replayed = true;
     if (this.#hasCounters) {
       this.#book = new CounterBook({

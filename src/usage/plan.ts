@@ -24,6 +24,12 @@ export interface Span {
   readonly to: number;
 }
 
+/** A time whose buckets are added up: [from, to), in seconds. */
+export interface Summed {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** The bucket held of this width and start, settled or not. */
 export type Held = (width: Width, start: number) => Bucket | undefined;
 
@@ -152,13 +158,13 @@ function runs(width: Width, from: number, to: number, isDue: (width: Width, star
 export function isNeeded(
   options: PlanOptions,
   bucket: Bucket,
-  from: number | undefined,
+  summed: Summed | undefined,
   now: number,
   isStoodIn: (bucket: Bucket) => boolean,
 ): boolean {
   if (bucket.start >= oldestShown(options.endpoint, bucket.width, now, options.settleDelay)) return true;
   if (bucket.width === '1h' && bucket.start * 1_000 >= now - day - hour) return true;
-  if (from === undefined || bucket.start < from) return false;
+  if (summed === undefined || bucket.start < summed.from || bucket.start >= summed.to) return false;
   // A day of costs counts as it was last known, be it final or not.
   if (options.endpoint.limits['1m'] === undefined) return true;
   // For how long rows have been refused must not be forgotten, or it would never be final.

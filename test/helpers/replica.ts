@@ -9,7 +9,7 @@ import { Account } from '../../src/usage/account.ts';
 import { type Bucket, collectBucket } from '../../src/usage/bucket.ts';
 import type { Ledger } from '../../src/usage/ledger.ts';
 import type { Span } from '../../src/usage/plan.ts';
-import { type Anchor, anchorAt, minute } from '../../src/usage/windows.ts';
+import { type Anchor, minute } from '../../src/usage/windows.ts';
 import { endpointNamed } from './rows.ts';
 import type { SmallOrganization } from './small-organization.ts';
 import { atOnce } from './steps.ts';
@@ -56,21 +56,17 @@ export function createReplica(options: ReplicaOptions): Replica {
   const { organization, time, anchor = { kind: 'month' }, grouped = true } = options;
   const { maxGroups = 100, zeroHold = 2 * minute, settleDelay = 15 * minute } = options;
   const earlier: State | undefined = options.state && decodeState(options.state);
-  const restored = restoredOf(earlier, endpoint.api);
-  const account = new Account(
-    {
-      endpoint,
-      dimensions: grouped ? ['model'] : [],
-      maxGroups,
-      settleDelay,
-      zeroHold,
-      anchor,
-      clock: { now: () => time.now },
-      offset: 0,
-      restored,
-    },
-    restored?.anchor ?? anchorAt(time.now - 2 * settleDelay, anchor),
-  );
+  const account = new Account({
+    endpoint,
+    dimensions: grouped ? ['model'] : [],
+    maxGroups,
+    settleDelay,
+    zeroHold,
+    anchor,
+    clock: { now: () => time.now },
+    offset: 0,
+    restored: restoredOf(earlier, endpoint.api),
+  });
   const memory = createMemory(fingerprint, [account], earlier);
   const restated = { up: 0, down: 0 };
   let state = options.state;

@@ -29,19 +29,16 @@ interface Step {
 
 function live(begin: number, steps: readonly Step[]) {
   const time = { now: begin };
-  const account = new Account(
-    {
-      endpoint: costs,
-      dimensions: ['project_id'],
-      maxGroups: 10,
-      settleDelay: 900_000,
-      zeroHold: 120_000,
-      anchor: { kind: 'month' },
-      clock: { now: () => time.now },
-      offset: 0,
-    },
-    begin / 1_000,
-  );
+  const account = new Account({
+    endpoint: costs,
+    dimensions: ['project_id'],
+    maxGroups: 10,
+    settleDelay: 900_000,
+    zeroHold: 120_000,
+    anchor: { kind: 'month' },
+    clock: { now: () => time.now },
+    offset: 0,
+  });
   /** What was last read of each day, into each ledger. */
   const known = new Map<Ledger, Map<number, bigint>>();
 

@@ -393,7 +393,7 @@ describe('the history cannot be read back to the anchor', () => {
     const time = timeAt('2026-05-31T23:00:30Z');
     const replica = createReplica({ organization, time });
     replica.poll();
-    replica.account.abandon();
+    replica.account.abandon(replica.account.history(time.now).ledger);
     expect(replica.account.counters).toBe('abandoned');
     const shown: Record<string, number>[] = [];
     for (let each = 0; each < 110; each++) {
