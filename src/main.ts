@@ -74,7 +74,7 @@ async function check(settings: Settings, key: KeySetting): Promise<number> {
   const { file } = settings.state;
   return await runCheck({
     apis: polled,
-    skipped: notPolled(settings.poll).map((api) => ({ api, why: 'it lacks a filter in use' })),
+    skipped: notPolled(settings.poll).map((api) => ({ api, why: 'does not support a filter that is set' })),
     probe: (api) => probeApi(asked, api),
     probeManagement: () => probeManagement(asked),
     ...(file === undefined ? {} : { probeStateFile: () => probeStateFile(file) }),
@@ -114,11 +114,14 @@ function stopping(): AbortController {
 
 function tellNotPolled({ poll }: Settings, log: Logger): void {
   for (const api of notPolled(poll)) {
-    log.warn(`${api} is not polled: it lacks a filter in use and would answer for everybody`, { api });
+    log.warn(
+      `${api} is not polled: it does not support every filter that is set, so its numbers would cover too much`,
+      { api },
+    );
   }
 }
 
-/** Apis that were chosen but lack a filter in use. */
+/** Apis that were chosen but do not support every filter that is set. */
 function notPolled(poll: Settings['poll']): readonly string[] {
   const polled = polledApis(poll);
   return poll.apis.filter((api) => !polled.includes(api));

@@ -53,8 +53,8 @@ export async function runCheck({
     ),
   );
   const warnings = [
-    management.ok ? '' : ' Names and limits are not readable, which is only a warning.',
-    state === undefined || state.ok ? '' : ' The state file cannot be written, which is only a warning.',
+    management.ok ? '' : ' Names and limits cannot be read; that is only a warning.',
+    state === undefined || state.ok ? '' : ' The state file cannot be written; that is only a warning.',
   ];
   const sum = `${apis.length - failed} of ${apis.length} apis answered.`;
   out.write(`\n${failed === 0 ? paint.good(sum) : paint.bad(sum)}${warnings.join('')}\n`);

@@ -242,7 +242,7 @@ function foldingIn(api: string, most: number): string {
 }
 
 function incompleteIn(api: string): string {
-  return `${api}: rows have been refused for half an hour, for they have values that no count or label can have; their buckets count without them now. What is missing is added when OpenAI answers otherwise. openai_exporter_malformed_rows_total counts such rows.`;
+  return `${api}: rows have been refused for half an hour, for they contain impossible values; their buckets count without them now. What is missing is added when OpenAI answers otherwise. openai_exporter_malformed_rows_total counts such rows.`;
 }
 
 const widths: readonly Width[] = ['1m', '1h', '1d'];

@@ -239,7 +239,7 @@ export function createClient(options: ClientOptions): Client {
         message ??
         (status < 400
           ? 'redirected; redirects are not followed'
-          : `an answer in ${contentType ?? 'no known form'}, without a message of the API`),
+          : `answered with ${contentType ?? 'no content type'} and no API error message`),
       requestId: headerOf(response.headers, 'x-request-id'),
       retryAfterMs,
     });

@@ -123,7 +123,7 @@ function adviceOn({ reason, kind, path, status, detail }: ApiErrorDetails): stri
     case 'malformed':
       return 'Check that --openai.base-url leads to the API and not to a page of a gateway; if it does, report it.';
     case 'refused_rows':
-      return 'Some rows were refused, and the numbers of their groups are left out; report it if it stays.';
+      return 'Some rows were refused: report it if it stays.';
     case 'too_large':
       return isOfBuckets(path) ? 'Group by less with --poll.group-by, or use the filters.' : 'Report it if it stays.';
     case 'rejected':

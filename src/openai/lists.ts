@@ -208,8 +208,8 @@ export async function readList<T>(
     items.push(...value.items);
     malformed += value.malformed;
     if (!value.hasMore) return ended(undefined);
-    if (value.length === 0) return broken('malformed', 'a page is empty and has_more');
-    if (value.lastId === undefined) return broken('malformed', 'a page has_more and no last_id');
+    if (value.length === 0) return broken('malformed', 'an empty page says has_more');
+    if (value.lastId === undefined) return broken('malformed', 'has_more without last_id');
     if (seen.has(value.lastId)) return broken('malformed', 'a cursor was handed out twice');
     cursor = value.lastId;
     seen.add(cursor);
@@ -217,11 +217,14 @@ export async function readList<T>(
   return broken('too_large', `the list has more than ${mostPages} pages`);
 }
 
-const pageShape = z.object({
-  data: z.array(z.unknown()).max(mostItems),
-  has_more: z.unknown().optional(),
-  last_id: z.unknown().optional(),
-});
+const pageShape = z.object(
+  {
+    data: z.array(z.unknown(), 'data is not an array').max(mostItems, `more than ${mostItems} items in one page`),
+    has_more: z.unknown().optional(),
+    last_id: z.unknown().optional(),
+  },
+  'the page is not an object',
+);
 
 /** @throws if it is no list, or no object where one is meant */
 function decode<T>(body: Buffer, item: z.ZodType<T>, single: boolean): ListPage<T> {
@@ -230,7 +233,7 @@ function decode<T>(body: Buffer, item: z.ZodType<T>, single: boolean): ListPage<
     throw new Error('an object was expected');
   }
   const page = single ? undefined : pageShape.safeParse(parsed);
-  if (page?.success === false) throw new Error('data should be an array of a list');
+  if (page?.success === false) throw new Error(page.error.issues[0]?.message);
   const { data, has_more, last_id } = page?.data ?? { data: [parsed], has_more: false, last_id: undefined };
   const items: T[] = [];
   for (const one of data) {

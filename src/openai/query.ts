@@ -46,7 +46,7 @@ export function bucketQuery({ endpoint, width, from, to, groupBy, filters, limit
   const pageLimit = endpoint.limits[width];
   if (pageLimit === undefined) throw new RangeError(`${endpoint.api} has no buckets of ${width}`);
   if (from % seconds !== 0 || to % seconds !== 0 || from >= to) {
-    throw new RangeError(`${from} to ${to} is no range of whole buckets of ${width}`);
+    throw new RangeError(`${from} to ${to} is not a range of whole ${width} buckets`);
   }
   if (!Number.isInteger(limit) || limit < 1 || limit > pageLimit.maximum) {
     throw new RangeError(`limit ${limit} is not within 1 and ${pageLimit.maximum}`);

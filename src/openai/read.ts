@@ -186,8 +186,8 @@ function ascendingFrom(buckets: readonly RawBucket[], last: number): readonly Ra
 function reasonToStop(page: RawPage, ascending: number, seen: ReadonlySet<string>): string | undefined {
   if (ascending < page.buckets.length) return 'the buckets of a page do not ascend';
   if (!page.hasMore) return undefined;
-  if (page.buckets.length === 0) return 'a page is empty and has_more';
-  if (page.nextPage === null) return 'a page has_more and no cursor';
+  if (page.buckets.length === 0) return 'an empty page says has_more';
+  if (page.nextPage === null) return 'has_more without a cursor';
   if (seen.has(page.nextPage)) return 'a cursor was handed out twice';
   return undefined;
 }

@@ -39,7 +39,7 @@ export async function attempt(context: AttemptContext, task: () => Promise<void>
 /** An answer that the code was not prepared for must not end the other apis; it is said with all that is known. */
 function defect(thrown: unknown, api: string, log: Logger): Outcome['failure'] {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-  log.error(`${api}: an answer could not be taken in; this is a defect, please report it: ${error.message}`, {
+  log.error(`${api}: unexpected error while processing an answer; please report it: ${error.message}`, {
     api,
     stack: error.stack,
   });

@@ -19,6 +19,6 @@ export const anchor: FromText<Anchor> = z.string().transform((text, context): An
   if (month === 2 && day === 29) {
     return refuse(context, '02-29 does not exist in every year; take 02-28 or 03-01');
   }
-  if (day < 1 || day > (daysIn[month - 1] ?? 0)) return refuse(context, `${text} is no date (MM-DD, like 04-01)`);
+  if (day < 1 || day > (daysIn[month - 1] ?? 0)) return refuse(context, `${text} is not a date (MM-DD, like 04-01)`);
   return { kind: 'yearly', month, day };
 });

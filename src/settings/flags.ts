@@ -75,7 +75,7 @@ function filter(name: string, what: string): Flag<readonly string[] | undefined>
     kind: 'list',
     placeholder: 'a,b',
     summary: `only these ${what}`,
-    details: `Asks for the usage of these ${what} only. An api that lacks this filter is not polled, for it would answer for everybody; the log says so.`,
+    details: `Asks for the usage of these ${what} only. An api that does not support this filter is not polled, for its numbers would cover too much; the log says so.`,
     commands: numbers,
   });
 }

@@ -18,7 +18,7 @@ export const targetLabels: FromText<TargetLabels> = z.string().transform((text, 
     const name = item.slice(0, Math.max(0, at)).trim();
     const value = item.slice(at + 1).trim();
     if (at < 1 || value === '') mistakes.push(`${shown(item)} must be label=value, like job=openai`);
-    else if (!labelName.test(name) || name.startsWith('__')) mistakes.push(`${shown(name)} is no name of a label`);
+    else if (!labelName.test(name) || name.startsWith('__')) mistakes.push(`${shown(name)} is not a valid label name`);
     else if (ownLabels.has(name)) mistakes.push(`${shown(name)} is a label that the series have already`);
     else if (labels.has(name)) mistakes.push(`${shown(name)} has two values; give one`);
     else labels.set(name, value);

@@ -80,7 +80,7 @@ const version = z.enum(['TLS12', 'TLS13'], {
 
 /** A list of known names, as OpenSSL calls them. */
 function listed(names: ReadonlyMap<string, string>, what: string) {
-  const known = text.refine((name) => names.has(name), `no ${what} that can be chosen here`);
+  const known = text.refine((name) => names.has(name), `is not a supported ${what}`);
   return z
     .array(known, { error: 'must be a list' })
     .transform((given) => given.flatMap((name) => names.get(name) ?? []))

@@ -128,7 +128,7 @@ export function loadWebConfig(path: string, read: ReadBytes = (file) => readFile
     // Their messages would repeat lines of the file.
     return {
       mistakes: parsed.errors.map(
-        ({ code, linePos }) => `no YAML: ${code}${linePos === undefined ? '' : ` in line ${linePos[0].line}`}`,
+        ({ code, linePos }) => `not valid YAML: ${code}${linePos === undefined ? '' : ` in line ${linePos[0].line}`}`,
       ),
     };
   }
@@ -136,7 +136,7 @@ export function loadWebConfig(path: string, read: ReadBytes = (file) => readFile
   try {
     value = parsed.toJS({ mapAsMap: false }) ?? {};
   } catch {
-    return { mistakes: ['no YAML: too many aliases'] };
+    return { mistakes: ['not valid YAML: too many aliases'] };
   }
   const checked = document.safeParse(value);
   if (!checked.success) return { mistakes: checked.error.issues.flatMap(mistakesOf) };

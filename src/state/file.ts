@@ -80,7 +80,7 @@ export function stateFile(path: string, fingerprint: string, log: Logger): State
         return await setAside('damaged', error instanceof Error ? error.message : 'it cannot be understood');
       }
       if (state.fingerprint !== fingerprint) {
-        return await setAside('other-settings', 'it was written with other settings, so its series are others');
+        return await setAside('other-settings', 'it was written with other settings and describes different series');
       }
       return state;
     },

@@ -95,8 +95,8 @@ const reasons: Readonly<Record<string, string>> = {
   server: 'OpenAI has trouble',
   rejected: 'OpenAI refuses the request',
   network: 'OpenAI cannot be reached',
-  malformed: 'the answer makes no sense',
-  too_large: 'the answer is larger than is taken',
+  malformed: 'the answer could not be understood',
+  too_large: 'the answer exceeds the size limit',
 };
 
 /** Why a poll failed, in words; the word of the metrics where there are none. */

@@ -82,7 +82,7 @@ test('a state file is looked after where there is to be one, and is a warning', 
     expect(out).toContain(
       `state file        warning (${reason})  Make the directory, and let the user that serves write to it. (${join(folder, parent)} is not a directory that can be written to)\n`,
     );
-    expect(out).toContain('The state file cannot be written, which is only a warning.');
+    expect(out).toContain('The state file cannot be written; that is only a warning.');
   }
 });
 

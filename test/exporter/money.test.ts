@@ -194,7 +194,9 @@ describe('days that cannot be read', () => {
     expect(shown(monthToDate)).toEqual({ 'usd a': 31 });
     expect(shown(previousMonth)).toEqual({});
     expect(api.asked.filter(({ from }) => from < reach).length).toBe(1);
-    expect(log.of('warn', 'error')).toEqual([expect.stringContaining('the days from 2026-04-01 to before 2026-05-01')]);
+    expect(log.of('warn', 'error')).toEqual([
+      expect.stringContaining('the days from 2026-04-01 up to, not including, 2026-05-01'),
+    ]);
     await until('2026-06-01T02:00:00Z');
     expect(shown(previousMonth)).toEqual({ 'usd a': 31 });
   });

@@ -88,7 +88,7 @@ describe('the page', () => {
     ['"page"', 'not a string'],
     ['{}', 'data should be an array, not missing'],
     ['{"data":null}', 'data should be an array, not null'],
-    ['{"data":{}}', 'data should be an array, not a object'],
+    ['{"data":{}}', 'data should be an array, not an object'],
     ['{"data":[null]}', 'a bucket should be an object'],
     ['{"data":[[]]}', 'a bucket should be an object'],
     ['{"data":[{"end_time":1,"results":[]}]}', 'start_time should be an integer, not missing'],

@@ -86,7 +86,7 @@ describe('what to do', () => {
   it('about rows that are refused does not doubt the address', () => {
     expect(adviceOn({ reason: 'malformed' })).toContain('--openai.base-url');
     expect(adviceOn({ reason: 'malformed', kind: 'refused_rows' })).toBe(
-      'Some rows were refused, and the numbers of their groups are left out; report it if it stays.',
+      'Some rows were refused: report it if it stays.',
     );
   });
 

@@ -75,13 +75,13 @@ describe('pages', () => {
       'a cursor was handed out twice',
       ['a', 'b', 'a', 'b'],
     ],
-    ['there is no cursor', [page(['a'], { has_more: true, last_id: null })], 'a page has_more and no last_id', ['a']],
-    ['the cursor is empty', [page(['a'], { has_more: true, last_id: '' })], 'a page has_more and no last_id', ['a']],
-    ['the cursor is no text', [page(['a'], { has_more: true, last_id: 7 })], 'a page has_more and no last_id', ['a']],
+    ['there is no cursor', [page(['a'], { has_more: true, last_id: null })], 'has_more without last_id', ['a']],
+    ['the cursor is empty', [page(['a'], { has_more: true, last_id: '' })], 'has_more without last_id', ['a']],
+    ['the cursor is no text', [page(['a'], { has_more: true, last_id: 7 })], 'has_more without last_id', ['a']],
     [
       'a page is empty',
       [page(['a'], { has_more: true }), page([], { has_more: true, last_id: 'z' })],
-      'a page is empty and has_more',
+      'an empty page says has_more',
       ['a'],
     ],
   ])('end when %s, and what was read stands', async (_, answers, detail, ids) => {
@@ -123,9 +123,19 @@ describe('pages', () => {
     expect(failure).toBe(error);
   });
 
-  test.each(['<html>', 'null', '[]', '"x"', '{}', '{"data":null}', '{"data":{}}'])('%s is no page', async (body) => {
+  test.each([
+    ['<html>', /JSON/],
+    ['null', 'the page is not an object'],
+    ['[]', 'the page is not an object'],
+    ['"x"', 'the page is not an object'],
+    ['{}', 'data is not an array'],
+    ['{"data":null}', 'data is not an array'],
+    ['{"data":{}}', 'data is not an array'],
+    [`{"data":[${'0,'.repeat(10_000)}0]}`, 'more than 10000 items in one page'],
+  ])('%.20s is no page', async (body, detail) => {
     const { items, malformed, failure } = await read(answering(body).client, lists.users);
     expect(failure?.reason).toBe('malformed');
+    expect(failure?.detail).toMatch(detail);
     expect({ items, malformed }).toEqual({ items: [], malformed: 0 });
   });
 

@@ -46,9 +46,9 @@ describe('bucketQuery', () => {
   });
 
   test.each<[string, Partial<BucketQuery>, RegExp]>([
-    ['a start off the grid', { from: 3_660 }, /3660 to 7200 is no range/],
-    ['an end off the grid', { to: 7_260 }, /no range/],
-    ['an empty range', { to: 3_600 }, /no range/],
+    ['a start off the grid', { from: 3_660 }, /3660 to 7200 is not a range/],
+    ['an end off the grid', { to: 7_260 }, /not a range/],
+    ['an empty range', { to: 3_600 }, /not a range/],
     ['no buckets', { limit: 0 }, /limit 0/],
     ['more than the maximum', { limit: 169 }, /limit 169 is not within 1 and 168/],
     ['a dimension of others', { groupBy: ['size', 'model'] }, /completions does not have size$/],

@@ -194,11 +194,11 @@ describe('the cursor', () => {
   });
 
   const faults: [string, (one: Asked, index: number) => Partial<SentPage>, number, string][] = [
-    ['null', () => ({ next_page: null }), 4, 'a page has_more and no cursor'],
-    ['empty', () => ({ next_page: '' }), 4, 'no cursor'],
-    ['a number', () => ({ next_page: 7 }), 4, 'no cursor'],
+    ['null', () => ({ next_page: null }), 4, 'has_more without a cursor'],
+    ['empty', () => ({ next_page: '' }), 4, 'without a cursor'],
+    ['a number', () => ({ next_page: 7 }), 4, 'without a cursor'],
     ['one seen before', (_, index) => (index === 1 ? { next_page: String(noon + 240) } : {}), 8, 'handed out twice'],
-    ['on an empty page', (_, index) => (index === 1 ? { data: [] } : {}), 4, 'a page is empty and has_more'],
+    ['on an empty page', (_, index) => (index === 1 ? { data: [] } : {}), 4, 'an empty page says has_more'],
     [
       'leading back',
       (_, index) => (index === 1 ? { data: minutes(4).map((start) => bucket(start)) } : {}),

@@ -67,7 +67,7 @@ export const matrix: readonly MatrixRow[] = [
   {
     fault: 'Wrong types in rows',
     reason: 'malformed',
-    says: /[0-9]+ rows have values.* Some rows were refused/,
+    says: /[0-9]+ rows contain impossible values; .* Some rows were refused/,
     gaugesGo: true,
     rules: fault({ kind: 'wrong-types', where: 'rows' }),
   },

@@ -181,7 +181,7 @@ describe('backfill', () => {
     [[...needed, '--bucket-width=1w'], '--bucket-width: must be 1m, 1h or 1d'],
     [[...needed, '--labels=job'], '--labels: "job" must be label=value'],
     [[...needed, '--labels=model=a'], '--labels: "model" is a label that the series have already'],
-    [[...needed, '--labels=a-b=c'], '--labels: "a-b" is no name of a label'],
+    [[...needed, '--labels=a-b=c'], '--labels: "a-b" is not a valid label name'],
     [[...needed, '--labels=a=b,a=c'], '--labels: "a" has two values'],
     [[...needed, '--poll.interval=1m'], '--poll.interval: does nothing with `backfill`'],
     [['--from=2026-05-01'], '--from: does nothing with `serve`'],

@@ -44,11 +44,11 @@ test.each([
 
 test.each([
   ['02-29', /does not exist in every year/],
-  ['02-30', /no date/],
-  ['13-01', /no date/],
-  ['00-10', /no date/],
-  ['04-31', /no date/],
-  ['04-00', /no date/],
+  ['02-30', /not a date/],
+  ['13-01', /not a date/],
+  ['00-10', /not a date/],
+  ['04-31', /not a date/],
+  ['04-00', /not a date/],
   ['4-1', /MM-DD/],
   ['2026-04-01', /MM-DD/],
   ['Month', /MM-DD/],

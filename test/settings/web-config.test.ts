@@ -152,8 +152,8 @@ test.each<[string, string, readonly string[]]>([
     ],
   ],
   ['a list in the place of keys', '[1, 2]', ['must be keys and values']],
-  ['the same key twice', 'basic_auth_users: {}\nbasic_auth_users: {}', ['no YAML: DUPLICATE_KEY in line 2']],
-  ['no YAML', 'a: [', ['no YAML: BAD_INDENT in line 1']],
+  ['the same key twice', 'basic_auth_users: {}\nbasic_auth_users: {}', ['not valid YAML: DUPLICATE_KEY in line 2']],
+  ['no YAML', 'a: [', ['not valid YAML: BAD_INDENT in line 1']],
   [
     'files that are not there',
     'tls_server_config: { cert_file: no.pem, key_file: /no/key.pem }',
@@ -212,9 +212,9 @@ test.each<[string, string, readonly string[]]>([
     'a cipher suite or a curve that nobody knows, or nobody should use',
     `tls_server_config:\n  ${pair}\n  cipher_suites: [TLS_RSA_WITH_RC4_128_SHA, constructor]\n  curve_preferences: [P-256]`,
     [
-      'tls_server_config.cipher_suites.0: no cipher suite that can be chosen here',
-      'tls_server_config.cipher_suites.1: no cipher suite that can be chosen here',
-      'tls_server_config.curve_preferences.0: no curve that can be chosen here',
+      'tls_server_config.cipher_suites.0: is not a supported cipher suite',
+      'tls_server_config.cipher_suites.1: is not a supported cipher suite',
+      'tls_server_config.curve_preferences.0: is not a supported curve',
     ],
   ],
   [
@@ -301,7 +301,7 @@ test('more aliases than a file can mean are refused, and quickly', () => {
     const one = `*a${level - 1}`;
     lines.push(`a${level}: &a${level} [${Array.from({ length: 10 }, () => one).join(', ')}]`);
   }
-  expect(mistakesIn(lines.join('\n'))).toEqual(['no YAML: too many aliases']);
+  expect(mistakesIn(lines.join('\n'))).toEqual(['not valid YAML: too many aliases']);
 });
 
 test('a user whose name is that of an object is a user', () => {

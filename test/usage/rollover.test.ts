@@ -188,6 +188,38 @@ describe('before the old total goes', () => {
     expect(seen.filter((value) => value === 0).length).toBeGreaterThanOrEqual(10);
   });
 
+  test.each([
+    ['', 0],
+    [', which is read while the replay of the new period is under way', 1],
+  ])('a rise of it that comes at the last minute is shown for zero-hold, too%s', (_, early) => {
+    // With this settle delay the days are read again just when the period can end.
+    const { until, look, organization, time, replica, scraper } = nearMidnight(quick, '2026-05-31T23:30Z', {
+      settleDelay: hour,
+      zeroHold: 5 * minute,
+      fails: (width, start) => early === 1 && width === '1m' && start === midnight + 3_600 && time.now < isReadable,
+    });
+    const isReadable = at('2026-06-01T02:10Z') * 1_000;
+    look();
+    until('2026-06-01T01:58Z');
+    organization.entries.push({ model: 'a', minute: at('2026-05-31T20:00Z'), tokens: 5, known: time.now });
+    until('2026-06-01T01:59Z');
+    time.now += minute;
+    time.elapsed += minute;
+    // History comes first this time.
+    const { ledger } = replica().account.history(time.now);
+    expect(ledger).toBe(replica().account.ledger);
+    replica().readHistory();
+    const seen: number[] = [];
+    for (let each = 0; each < 40; each++) {
+      seen.push(look()['a'] ?? -1);
+      time.now += minute;
+      time.elapsed += minute;
+    }
+    expect(seen.filter((value, index) => value !== seen[index - 1])).toEqual([15, 0, 3]);
+    expect(seen.filter((value) => value === 15).length).toBeGreaterThanOrEqual(5);
+    expect(scraper.counted.get('a')).toBe(18);
+  });
+
   test('a series that is still being held at 0 gets to show its last total of the old period', () => {
     // First seen when it has settled: its zero-hold ends after the time at which the period could.
     const { until, look, story, organization, time, scraper } = nearMidnight(quick, '2026-05-31T23:30Z', {
