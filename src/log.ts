@@ -28,6 +28,7 @@ export interface LogOptions {
   readonly look?: (level: LogLevel, text: string) => string;
 }
 
+/** A logger of lines at `level` and above. Writing is synchronous: what was logged is out when the call returns. */
 export function createLogger(options: LogOptions): Logger {
   const { level, format, clock = systemClock, look = (_, text) => text } = options;
   const destination = options.destination ?? pino.destination({ fd: 2, sync: true });

@@ -70,6 +70,7 @@ export interface Exporter {
   run(signal: AbortSignal): Promise<void>;
 }
 
+/** Puts the parts of an exporter together. Nothing is asked or rendered before `run`. */
 export function createExporter(options: ExporterOptions): Exporter {
   const { settings, clock, log, version, revision, compress } = options;
   const { interval, idleInterval, settleDelay, groupBy, filters } = settings.poll;

@@ -51,6 +51,7 @@ function budgetedProjects({ monthlyByProject }: Settings['budget']): Groups {
   };
 }
 
+/** Puts together what reads names and limits and what shows them. Nothing is asked before `run`. */
 export function createNames({ settings, apis, clock, log, failureLog, changed }: NamesOptions): NamesParts {
   const { refresh, userEmail, allRateLimits } = settings.names;
   const onPage = new IdsOnPage(namedDimensions, [budgetedProjects(settings.budget)]);

@@ -52,6 +52,7 @@ const mostCompressing = 4;
 /** A clock that was set back by more than this makes a section be rendered again, in milliseconds. */
 const largestSlip = 1_000;
 
+/** A publisher whose page is empty until `publish` or `run`. What a section throws, these throw; the page stays as it was. */
 export function createPublisher(options: PublisherOptions): Publisher {
   const { sections, clock, breathe, compress = compressPiece } = options;
   const segments = new Map<string, Segment>();

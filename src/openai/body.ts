@@ -80,6 +80,7 @@ async function* decompressed(response: Dispatcher.ResponseData, signal: AbortSig
   }
 }
 
+/** The first value of a header, which is named in lower case. */
 export function headerOf(headers: Dispatcher.ResponseData['headers'], name: string): string | undefined {
   const value = headers[name];
   return typeof value === 'string' ? value : value?.[0];

@@ -43,6 +43,7 @@ interface Waiter {
   grant(one: Sent): void;
 }
 
+/** A budget of which nothing is used yet. It holds one alarm on the clock, and that only while somebody waits for time. */
 export function createBudget({ clock, maxPerMinute, maxInFlight = 2, maxNamesPerMinute = 20 }: BudgetOptions): Budget {
   // What is left to the lower classes, so that polls find room whatever those do.
   const share: Readonly<Record<Priority, number>> = {

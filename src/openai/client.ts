@@ -98,6 +98,7 @@ class AttemptFailed extends Error {
   }
 }
 
+/** A client that has sent nothing; all that it asks shares one budget and one key. */
 export function createClient(options: ClientOptions): Client {
   const { baseUrl, key, dispatcher, budget, clock, random, organization, timeoutMs, userAgent, observer } = options;
   /** The keys used last: an answer to the old one can come, and repeat it, when there is a new one already. */

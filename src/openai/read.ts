@@ -33,6 +33,7 @@ const guesses: Readonly<Partial<Record<Width, { readonly from: Width; readonly t
 /** Nights are small: what is known of a bucket's size is forgotten by and by only. */
 const memory = 0.8;
 
+/** Sizes of which nothing is learned yet: the first pages are small. */
 export function createPageSizes(): PageSizes {
   interface Known {
     limit: number;

@@ -46,6 +46,7 @@ export interface NamesPoller {
   run(signal: AbortSignal): Promise<void>;
 }
 
+/** A poller that has read nothing; `run` rejects with the reason of its signal. */
 export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
   const { limits, client, clock, filters, log, failureLog, report } = options;
   const tasks = createListTasks({

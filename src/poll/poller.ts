@@ -51,6 +51,7 @@ interface HistoryOutcome extends Outcome {
   readonly ledger: Ledger;
 }
 
+/** A poller that has asked nothing. `run` rejects with the reason of its signal. */
 export function createPoller(options: PollerOptions): Poller {
   const { account, status, context, cadence, clock, report, log, failureLog } = options;
   const { api } = account.endpoint;

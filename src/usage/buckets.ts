@@ -17,7 +17,7 @@ export function sizeOf(bucket: Bucket): number {
 
 export class BucketCache {
   readonly #cache: LRUCache<string, Bucket>;
-  /** Starts of the newest and oldest bucket ever held, by width: the span in which to look. */
+  /** Start of the newest bucket that is held, by width. */
   readonly #newest = new Map<Width, number>();
 
   /** @param mostNumbers numbers that all buckets together may hold */

@@ -35,6 +35,10 @@ export interface RecentOptions {
 /** A bucket that could not be renewed for this long past its normal age is no longer shown, in milliseconds. */
 const grace = hour;
 
+/**
+ * The buckets that the gauges show at `now` (UTC milliseconds), narrow widths first, and for how long that holds.
+ * @param held gives a bucket that has been read, if there is one
+ */
 export function recent(options: RecentOptions, held: Held, now: number): Recent {
   const shown: Shown[] = [];
   let until = Number.POSITIVE_INFINITY;

@@ -51,6 +51,7 @@ const closedPolicy = "default-src 'none'; frame-ancestors 'none'";
 
 const noHeaders: NonNullable<AppOptions['headers']> = () => ({});
 
+/** The routes as a handler of requests. It starts nothing; what a route throws is logged and answered with 500. */
 export function createApp(options: AppOptions): Express {
   const {
     authorize = () => true,

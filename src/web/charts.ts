@@ -37,6 +37,7 @@ const height = 100;
 /** How many looks there are for parts; the last is that of all others. */
 export const looks = 6;
 
+/** A chart with its legend, scale and marks. A bar of unknown height is drawn as such, never as 0. */
 export function barChart({ label, bars, text, marks, names, aim }: BarChart): Html {
   const top = scaleTop(Math.max(aim?.value ?? 0, ...bars.map(({ parts }) => sum(parts ?? []))));
   const width = bars.length * step;

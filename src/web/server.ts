@@ -40,6 +40,10 @@ const limits = {
 const shareOfHandshakes = 0.1;
 const maxHeaders = 100;
 
+/**
+ * A server that does not listen yet.
+ * @throws what `makeServer` throws, such as for certificates that cannot be used
+ */
 export function createServer(options: WebOptions): WebServer {
   const { makeServer = createHttpServer, maxConnections = 1_000, clock, log } = options;
   const app = createApp(options);
