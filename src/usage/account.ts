@@ -133,6 +133,7 @@ export class Account {
       up += changes.up;
       down += changes.down;
       incomplete += changes.incomplete;
+      if (changes.up > 0 && ledger === this.#book?.ledger) this.#book.restatedUp(bucket);
     }
     const summed = this.#summedOf(ledger, now);
     ledger.buckets.keep((bucket) => isNeeded(this.#plan, bucket, summed, now, (part) => stoodIn(ledger, part)));
@@ -175,7 +176,7 @@ export class Account {
   turn(now: number, elapsed: number): boolean {
     this.#firstTurn ??= elapsed;
     if (this.#hasCounters && this.#book === undefined) this.#aim(now, now - (elapsed - this.#firstTurn));
-    if (this.#replay !== undefined) return this.#takeOver(this.#replay, now);
+    if (this.#replay !== undefined) return this.#takeOver(this.#replay, now, elapsed);
     if ((this.#book !== undefined || !this.#hasCounters) && this.#isOver(now, elapsed)) {
       const anchor = this.#isCosts ? anchorAt(now, monthly) : anchorAfter(this.#ledger.anchor, this.#options.anchor);
       this.#replay = { ledger: this.#newLedger(anchor), opening: 'zero' };
@@ -279,7 +280,9 @@ export class Account {
     );
   }
 
-  #takeOver(replay: Replay, now: number): boolean {
+  #takeOver(replay: Replay, now: number, elapsed: number): boolean {
+    // The old period may have been restated meanwhile.
+    if (this.#book !== undefined && !this.#isOver(now, elapsed)) return false;
     if (this.history(now).spans.length > 0) return false;
     if (this.#hasCounters && !this.#isWhole(replay.ledger, now)) return false;
     const restored = this.#restoredFor(replay.ledger);

@@ -2,6 +2,7 @@
  * What the counters show: never a fall, and 0 before a first value. The totals are the truth; this is the rule by
  * which they become samples that Prometheus's `rate` and `increase` read rightly.
  */
+import type { Bucket } from './bucket.ts';
 import { Grid } from './grid.ts';
 import type { Ledger } from './ledger.ts';
 import type { Steps } from './steps.ts';
@@ -121,6 +122,11 @@ export class CounterBook {
   /** Since when, in monotonic milliseconds, the period's last total has been on show, every bucket of it settled. */
   get finalSince(): number | undefined {
     return this.#finalSince;
+  }
+
+  /** More is known of this bucket than before: if it is of this period, that has to be shown first. */
+  restatedUp({ start }: Bucket): void {
+    if (start < this.until) this.#finalSince = undefined;
   }
 
   /** The ledgers whose groups are on show: this period's, and for a while that of the one before. */
