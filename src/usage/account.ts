@@ -287,6 +287,7 @@ export class Account {
     if (this.#hasCounters && !this.#isWhole(replay.ledger, now)) return false;
     const restored = this.#restoredFor(replay.ledger);
     const previous = this.#book;
+    replay.ledger.follow(this.#ledger);
     this.#ledger = replay.ledger;
     this.#replay = undefined;
     this.#replayed = true;

@@ -54,6 +54,9 @@ export interface SeriesView {
   seriesOf(field: number): number;
 }
 
+/** When a bucket is. */
+type Place = Pick<Bucket, 'start' | 'width'>;
+
 export class Ledger {
   readonly endpoint: Endpoint;
   readonly anchor: number;
@@ -65,7 +68,7 @@ export class Ledger {
   /** Rises with every bucket put in. */
   version = 0;
   readonly #clock: { now(): number };
-  #newestUsed: Bucket | undefined;
+  #newestUsed: Place | undefined;
   readonly #settledEnds = new Map<Width, number>();
   /** By field index: groups that have a series. */
   readonly #series: number[] = [];
@@ -129,8 +132,14 @@ export class Ledger {
   }
 
   /** The newest bucket with usage; of buckets that overlap, the narrowest. */
-  get newestUsed(): Bucket | undefined {
+  get newestUsed(): Place | undefined {
     return this.#newestUsed;
+  }
+
+  /** Takes the place of another: up to when anything was used, and read, goes on from there. */
+  follow(before: Ledger): void {
+    for (const [width, end] of before.#settledEnds) this.#noteSettled(width, end);
+    if (before.#newestUsed !== undefined) this.#noteNewest(before.#newestUsed);
   }
 
   /** What stood for the bucket's time before it: itself, or all of its parts if every one has settled. */
@@ -144,10 +153,7 @@ export class Ledger {
   }
 
   #note(bucket: Bucket): void {
-    if (bucket.settled) {
-      const end = bucketEnd(bucket.start, bucket.width);
-      this.#settledEnds.set(bucket.width, Math.max(end, this.#settledEnds.get(bucket.width) ?? end));
-    }
+    if (bucket.settled) this.#noteSettled(bucket.width, bucketEnd(bucket.start, bucket.width));
     if (!bucket.used) return;
     for (const [field, column] of bucket.numbers) {
       this.#noteUse(bucket, field, (slot) => column[slot] !== 0 && !Number.isNaN(column[slot]), column.length);
@@ -155,9 +161,17 @@ export class Ledger {
     for (const [field, column] of bucket.decimals) {
       this.#noteUse(bucket, field, (slot) => isNonZeroDecimal(column[slot] ?? ''), column.length);
     }
+    this.#noteNewest(bucket);
+  }
+
+  #noteSettled(width: Width, end: number): void {
+    this.#settledEnds.set(width, Math.max(end, this.#settledEnds.get(width) ?? end));
+  }
+
+  #noteNewest({ start, width }: Place): void {
     const newest = this.#newestUsed;
     // A wide bucket says less about when, so among those that start together the narrowest counts.
-    if (newest === undefined || laterOrNarrower(bucket, newest)) this.#newestUsed = bucket;
+    if (newest === undefined || laterOrNarrower({ start, width }, newest)) this.#newestUsed = { start, width };
   }
 
   #noteUse({ groups, start }: Bucket, field: number, isUsed: (slot: number) => boolean, slots: number): void {
@@ -185,6 +199,6 @@ function heldOff(bucket: Bucket, before: Bucket | undefined): Bucket {
   return { ...bucket, refusedSince, settled: bucket.settled && bucket.readAt >= refusedSince + refusalHold };
 }
 
-function laterOrNarrower(a: Bucket, b: Bucket): boolean {
+function laterOrNarrower(a: Place, b: Place): boolean {
   return a.start === b.start ? widthSeconds[a.width] <= widthSeconds[b.width] : a.start > b.start;
 }

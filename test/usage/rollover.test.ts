@@ -124,6 +124,21 @@ describe('a rollover', () => {
   });
 });
 
+test('what was used and read before the month turned is not forgotten: the api is not idle', () => {
+  const { until, look, replica, time } = nearMidnight([used('a', at('2026-05-31T20:07Z'), 10)], '2026-05-31T23:30Z');
+  look();
+  until('2026-06-01T01:10Z');
+  const { account } = replica();
+  expect(account.ledger.anchor).toBe(midnight);
+  expect(account.ledger.newestUsed).toMatchObject({ width: '1h', start: at('2026-05-31T20:00Z') });
+  expect(account.isIdle(time.now)).toBe(false);
+  expect(account.ledger.newestSettledEnd('1d')).toBe(midnight);
+  until('2026-06-01T20:59Z');
+  expect(account.isIdle(time.now)).toBe(false);
+  until('2026-06-01T21:01Z');
+  expect(account.isIdle(time.now)).toBe(true);
+});
+
 describe('before the old total goes', () => {
   const quick = [used('a', at('2026-05-31T22:00Z'), 10), used('a', at('2026-06-01T00:01Z'), 3)];
 
