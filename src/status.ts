@@ -53,7 +53,7 @@ export interface ListStatus extends WhyFailed {
 export interface CountersStatus {
   /** Since when they count; null before that is known. */
   readonly anchor: string | null;
-  readonly state: 'replaying' | 'shown' | 'rollover' | 'unavailable';
+  readonly state: 'replaying' | 'shown' | 'unavailable';
   /** A sentence for people, where there is something to say. */
   readonly message: string | null;
 }

@@ -1,7 +1,7 @@
 /** When to try again: which answers are worth it, how long to wait, and what `Retry-After` says. */
 
 /** Longest wait that a `Retry-After` can ask for: what is longer is a mistake of the other side. */
-export const longestRetryAfterMs = 86_400_000;
+const longestRetryAfterMs = 86_400_000;
 
 const firstBackoffMs = 500;
 const longestBackoffMs = 30_000;

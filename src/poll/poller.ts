@@ -40,8 +40,6 @@ export interface PollerOptions {
 export interface Poller {
   /** Polls until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>;
-  /** One poll, at once. */
-  poll(signal: AbortSignal): Promise<Outcome>;
 }
 
 interface HistoryOutcome extends Outcome {
@@ -85,7 +83,7 @@ export function createPoller(options: PollerOptions): Poller {
     if (refused > 0 && !isCosts) throw refusedRows(account.endpoint, refused);
   }
 
-  async function poll(signal: AbortSignal): Promise<Outcome> {
+  async function poll(signal: AbortSignal): Promise<void> {
     const begun = clock.now();
     const outcome = await attempt({ api, clock, log, signal }, () => readRecent(signal));
     const now = clock.now();
@@ -110,7 +108,6 @@ export function createPoller(options: PollerOptions): Poller {
     options.polled(outcome);
     account.turn(now, clock.monotonic());
     options.changed();
-    return outcome;
   }
 
   /** Reads what the history lacks. */
@@ -179,7 +176,6 @@ export function createPoller(options: PollerOptions): Poller {
   }
 
   return {
-    poll,
     async run(signal) {
       await poll(signal);
       await Promise.all([pollLoop(signal), historyLoop(signal)]);

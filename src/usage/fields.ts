@@ -5,7 +5,7 @@
 import type { Endpoint, Field } from '../openai/catalogue.ts';
 
 /** Fields that the catalogue does not know, held for one api; more are ignored. */
-export const mostUnknownFields = 64;
+const mostUnknownFields = 64;
 
 /** A numeric field that only the API knows: shown as a gauge, never summed over time, never filled with 0. */
 function unknownField(name: string): Field {

@@ -5,7 +5,7 @@
 import type { RawLabel } from '../openai/page.ts';
 
 /** A label value may be this long, in characters; longer ones are cut. */
-export const longestLabel = 256;
+const longestLabel = 256;
 
 /** The value of a dimension that the row leaves open. */
 export const noValue = 'none';

@@ -70,7 +70,7 @@ function firstUnsettled(width: Width, now: number, settleDelay: number): number 
 }
 
 /** Start of the oldest bucket that the gauges of this width need: the newest settled one's lookback. */
-export function oldestShown(endpoint: Endpoint, width: Width, now: number, usageSettleDelay: number): number {
+function oldestShown(endpoint: Endpoint, width: Width, now: number, usageSettleDelay: number): number {
   const newestSettled = firstUnsettled(width, now, settleDelayOf(endpoint, usageSettleDelay)) - widthSeconds[width];
   return newestSettled - lookbackBuckets[width] * widthSeconds[width];
 }
@@ -90,8 +90,16 @@ export function pollSpans(options: PlanOptions, held: Held, now: number): readon
  * have not settled. Each hour: the hours of the running day and the days that ended within the last 24 h (costs:
  * the last 3 days). Each day: all of it. Oldest first.
  * @param from first day needed, in seconds; undefined where no days are needed
+ * @param isKnown whether this hour of the last 24 is held, be it elsewhere. Those before the running day are for show
+ *   alone: what is missing of them is read together with its hours, and never by itself
  */
-export function historySpans(options: PlanOptions, held: Held, from: number | undefined, now: number): readonly Span[] {
+export function historySpans(
+  options: PlanOptions,
+  held: Held,
+  from: number | undefined,
+  now: number,
+  isKnown = (start: number): boolean => held('1h', start) !== undefined,
+): readonly Span[] {
   const { endpoint } = options;
   const costs = endpoint.limits['1m'] === undefined;
   const settleDelay = settleDelayOf(endpoint, options.settleDelay);
@@ -116,7 +124,15 @@ export function historySpans(options: PlanOptions, held: Held, from: number | un
       spans.push(...runs('1d', begin, end, isDue));
     }
   }
-  if (!costs) spans.push(...runs('1h', Math.max(today, from ?? today), firstUnsettled('1h', now, settleDelay), isDue));
+  if (costs) return spans;
+  for (const span of runs('1h', Math.max(today, from ?? today), firstUnsettled('1h', now, settleDelay), isDue)) {
+    let begin = span.from;
+    if (begin === today) {
+      begin = bucketAt(now - day, '1h');
+      while (begin < today && isKnown(begin)) begin += widthSeconds['1h'];
+    }
+    spans.push({ ...span, from: Math.min(begin, span.from) });
+  }
   return spans;
 }
 
@@ -150,6 +166,11 @@ function runs(width: Width, from: number, to: number, isDue: (width: Width, star
   return spans;
 }
 
+/** Whether the bucket is one of the hours of the last day, the one that it began in included. */
+export function isHourOfLastDay(width: Width, start: number, now: number): boolean {
+  return width === '1h' && start * 1_000 >= now - day - hour;
+}
+
 /**
  * Whether a bucket is still of use: shown by a gauge, or part of a total, or of the day that tells whether an api
  * is idle.
@@ -163,7 +184,7 @@ export function isNeeded(
   isStoodIn: (bucket: Bucket) => boolean,
 ): boolean {
   if (bucket.start >= oldestShown(options.endpoint, bucket.width, now, options.settleDelay)) return true;
-  if (bucket.width === '1h' && bucket.start * 1_000 >= now - day - hour) return true;
+  if (isHourOfLastDay(bucket.width, bucket.start, now)) return true;
   if (summed === undefined || bucket.start < summed.from || bucket.start >= summed.to) return false;
   // A day of costs counts as it was last known, be it final or not.
   if (options.endpoint.limits['1m'] === undefined) return true;

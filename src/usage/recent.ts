@@ -140,7 +140,7 @@ export function samplesOf(
 }
 
 /** Calls back for each group of the bucket that has the field. */
-export function eachValue(bucket: Bucket, field: number, visit: (group: number, value: number | string) => void): void {
+function eachValue(bucket: Bucket, field: number, visit: (group: number, value: number | string) => void): void {
   const numbers = bucket.numbers.get(field);
   if (numbers !== undefined) {
     for (let slot = 0; slot < numbers.length; slot++) {

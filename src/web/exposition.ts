@@ -5,7 +5,7 @@ import type { PageSource } from '../metrics/published.ts';
 import { acceptsGzip } from './accept-encoding.ts';
 
 /** Text format 0.0.4, as prom-client names it. */
-export const expositionType = 'text/plain; version=0.0.4; charset=utf-8';
+const expositionType = 'text/plain; version=0.0.4; charset=utf-8';
 
 /**
  * Writes the whole answer, head included. Resolves when it is written or the client has gone.
