@@ -54,15 +54,16 @@ function* hourAt(
   let tokens: number | null = null;
   let requests: number | null = null;
   let settled = true;
-  for (const { endpoint, ledger } of accounts) {
-    const bucket = ledger.buckets.get('1h', start);
-    if (bucket === undefined) {
+  for (const account of accounts) {
+    const { endpoint } = account;
+    const hour = account.hourAt(start);
+    if (hour === undefined) {
       missing.push(endpoint.api);
       continue;
     }
-    const one = yield* sums.of(ledger, bucket, false);
+    const one = yield* sums.of(hour.ledger, hour.bucket, false);
     found.push(one);
-    settled &&= bucket.settled;
+    settled &&= hour.bucket.settled;
     requests = (requests ?? 0) + one.requests;
     if (hasTokens(endpoint)) tokens = (tokens ?? 0) + one.tokens;
   }

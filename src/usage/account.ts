@@ -8,7 +8,17 @@ import type { Bucket } from './bucket.ts';
 import { CounterBook, type Opening } from './counters.ts';
 import { type Changes, Ledger, type LedgerOptions, refusalHold } from './ledger.ts';
 import { monthsAt } from './months.ts';
-import { historySpans, isBehind, isNeeded, type PlanOptions, pollSpans, type Span, type Summed } from './plan.ts';
+import {
+  historySpans,
+  isBehind,
+  isFinal,
+  isHourOfLastDay,
+  isNeeded,
+  type PlanOptions,
+  pollSpans,
+  type Span,
+  type Summed,
+} from './plan.ts';
 import type { TuplePool } from './tuples.ts';
 import { type Anchor, anchorAfter, anchorAt, bucketAt, bucketEnd, day } from './windows.ts';
 
@@ -55,6 +65,8 @@ export class Account {
   readonly #plan: PlanOptions;
   readonly #hasCounters: boolean;
   #ledger: Ledger;
+  /** The ledger before the last rollover, as long as it has hours of the last day that the one on show lacks. */
+  #earlier: Ledger | undefined;
   #book: CounterBook | undefined;
   #replay: Replay | undefined;
   /** The API cannot be read back to an anchor at or before this one. In seconds. */
@@ -94,6 +106,15 @@ export class Account {
     return this.#replay === undefined ? 'abandoned' : 'replaying';
   }
 
+  /** The hour that starts then, in seconds, and the ledger whose groups it goes by. */
+  hourAt(start: number): { readonly ledger: Ledger; readonly bucket: Bucket } | undefined {
+    for (const ledger of [this.#ledger, this.#earlier]) {
+      const bucket = ledger?.buckets.get('1h', start);
+      if (ledger !== undefined && bucket !== undefined) return { ledger, bucket };
+    }
+    return undefined;
+  }
+
   /** What a poll is to read now. */
   pollSpans(now: number): readonly Span[] {
     return pollSpans(this.#plan, held(this.#ledger), now);
@@ -103,7 +124,9 @@ export class Account {
   history(now: number): { readonly ledger: Ledger; readonly spans: readonly Span[] } {
     const replay = this.#replay;
     const ledger = replay?.ledger ?? this.#ledger;
-    const spans = historySpans(this.#plan, held(ledger), this.#historyFrom(ledger, now), now);
+    const isKnown = (start: number) =>
+      isFinal(ledger.buckets.get('1h', start), now) || isFinal(this.hourAt(start)?.bucket, now);
+    const spans = historySpans(this.#plan, held(ledger), this.#historyFrom(ledger, now), now, isKnown);
     if (replay === undefined) return { ledger, spans: this.#readsHistory ? spans : [] };
     return {
       ledger,
@@ -137,6 +160,7 @@ export class Account {
     }
     const summed = this.#summedOf(ledger, now);
     ledger.buckets.keep((bucket) => isNeeded(this.#plan, bucket, summed, now, (part) => stoodIn(ledger, part)));
+    this.#keepHours(now);
     return { up, down, incomplete };
   }
 
@@ -248,6 +272,14 @@ export class Account {
     return { from: ledger.anchor, to: this.#book.until };
   }
 
+  #keepHours(now: number): void {
+    const earlier = this.#earlier?.buckets;
+    if (earlier === undefined) return;
+    const { buckets } = this.#ledger;
+    earlier.keep(({ width, start }) => isHourOfLastDay(width, start, now) && buckets.get('1h', start) === undefined);
+    if (earlier.size === 0) this.#earlier = undefined;
+  }
+
   #historyFrom(ledger: Ledger, now: number): number | undefined {
     if (this.#isCosts) return Math.max(monthsAt(now).previous, this.#reach);
     if (!this.#hasCounters) return undefined;
@@ -288,7 +320,9 @@ export class Account {
     const restored = this.#restoredFor(replay.ledger);
     const previous = this.#book;
     replay.ledger.follow(this.#ledger);
+    this.#earlier = this.#ledger;
     this.#ledger = replay.ledger;
+    this.#keepHours(now);
     this.#replay = undefined;
     this.#replayed = true;
     if (this.#hasCounters) {

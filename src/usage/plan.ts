@@ -50,7 +50,7 @@ const recentCostDays = 3;
 const refusalRetry = 5 * minute;
 
 /** Whether a bucket's numbers can be relied on as final. One read in the future was read by a wrong clock. */
-function isFinal(bucket: Bucket | undefined, now: number): boolean {
+export function isFinal(bucket: Bucket | undefined, now: number): boolean {
   return bucket?.settled === true && bucket.readAt <= now;
 }
 
@@ -90,7 +90,7 @@ export function pollSpans(options: PlanOptions, held: Held, now: number): readon
  * have not settled. Each hour: the hours of the running day and the days that ended within the last 24 h (costs:
  * the last 3 days). Each day: all of it. Oldest first.
  * @param from first day needed, in seconds; undefined where no days are needed
- * @param isKnown whether this hour of the last 24 is held, be it elsewhere. Those before the running day are for show
+ * @param isKnown whether this hour of the last 24 is final, be it elsewhere. Those before the running day are for show
  *   alone: what is missing of them is read together with its hours, and never by itself
  */
 export function historySpans(
@@ -98,7 +98,7 @@ export function historySpans(
   held: Held,
   from: number | undefined,
   now: number,
-  isKnown = (start: number): boolean => held('1h', start) !== undefined,
+  isKnown = (start: number): boolean => isFinal(held('1h', start), now),
 ): readonly Span[] {
   const { endpoint } = options;
   const costs = endpoint.limits['1m'] === undefined;

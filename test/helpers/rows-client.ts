@@ -16,11 +16,12 @@ type Failure = { readonly reason: ApiError['reason']; readonly code?: string };
 
 /**
  * Answers whole pages of the rows that `rows` gives for each bucket, as the API would write them. Where `fails` gives
- * a reason, it fails.
+ * a reason, it fails; buckets that it leaves out are not in the page.
  */
 export function rowsClient(
   rows: (asked: Asked) => readonly object[],
   fails: (asked: Omit<Asked, 'start'>) => Failure | undefined = () => undefined,
+  leavesOut: (asked: Asked) => boolean = () => false,
 ): RunOptions['client'] {
   return (clock) => ({
     async get(request, decode) {
@@ -34,6 +35,7 @@ export function rowsClient(
       const data = [];
       const end = Math.min(Number(value('end_time')), Math.floor(at / 1_000) + widthSeconds[width]);
       for (let start = Number(value('start_time')); start < end; start += widthSeconds[width]) {
+        if (leavesOut({ api, width, start, at })) continue;
         const results = rows({ api, width, start, at });
         data.push({ object: 'bucket', start_time: start, end_time: start + widthSeconds[width], results });
       }

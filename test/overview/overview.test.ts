@@ -51,17 +51,53 @@ async function live(flags: readonly string[] = [], fails?: Parameters<typeof row
   return running;
 }
 
-test('hours are those that are held; those from before the start of the day are unknown, not 0', async () => {
+test('hours are those of the last day, also from before the start of the process and of the UTC day', async () => {
   const { usage } = await (await live()).exporter.overview();
   expect(usage.hours).toHaveLength(24);
+  expect(usage.hours.map(({ state }) => state)).toEqual([...Array.from({ length: 23 }, () => 'settled'), 'open']);
+  expect(usage.hours[0]).toMatchObject({ start: '2026-05-14T07:00:00.000Z', tokens: 60 * tokensAMinute });
+  expect(usage.hours[22]).toMatchObject({ start: '2026-05-15T05:00:00.000Z', tokens: 60 * tokensAMinute });
+  expect(usage.hours[23]?.tokens).toBeGreaterThan(30 * tokensAMinute);
+});
+
+test('hours that the API does not return are unknown, not 0', async () => {
+  const known = Date.parse('2026-05-14T20:00:00Z') / 1_000;
+  running = runExporter({
+    start: '2026-05-15T06:30:05Z',
+    flags: ['--poll.apis=completions', '--poll.group-by=project_id,model,batch'],
+    client: rowsClient(rows, undefined, ({ width, start }) => width === '1h' && start < known),
+  });
+  await running.minutes(10);
+  const { usage } = await running.exporter.overview();
   expect(usage.hours.map(({ state }) => state)).toEqual([
-    ...Array.from({ length: 17 }, () => 'unknown'),
-    ...Array.from({ length: 6 }, () => 'settled'),
+    ...Array.from({ length: 13 }, () => 'unknown'),
+    ...Array.from({ length: 10 }, () => 'settled'),
     'open',
   ]);
   expect(usage.hours[0]).toMatchObject({ start: '2026-05-14T07:00:00.000Z', tokens: null, requests: null });
-  expect(usage.hours[22]).toMatchObject({ start: '2026-05-15T05:00:00.000Z', tokens: 60 * tokensAMinute });
-  expect(usage.hours[23]?.tokens).toBeGreaterThan(30 * tokensAMinute);
+  // Nor do the counters wait for them.
+  expect(running.exporter.apis[0]?.account.counters).toBe('shown');
+});
+
+test('hours go on when the month turns, though the counters begin anew', async () => {
+  running = runExporter({
+    start: '2026-05-31T22:40:05Z',
+    flags: ['--poll.apis=completions', '--poll.group-by=project_id,model,batch'],
+    client: rowsClient(rows),
+  });
+  await running.until('2026-06-01T00:50:05Z');
+  const { ledger } = running.exporter.apis[0]?.account ?? {};
+  expect(ledger?.anchor).toBe(Date.parse('2026-06-01T00:00:00Z') / 1_000);
+  for (const time of ['2026-06-01T00:50:05Z', '2026-06-01T03:50:05Z', '2026-06-01T21:50:05Z']) {
+    await running.until(time);
+    const { usage } = await running.exporter.overview();
+    expect([time, usage.hours.map(({ state }) => state)]).toEqual([
+      time,
+      [...Array.from({ length: 23 }, () => 'settled'), 'open'],
+    ]);
+  }
+  // And were not read a second time.
+  expect(ledger?.buckets.get('1h', Date.parse('2026-05-31T12:00:00Z') / 1_000)).toBe(undefined);
 });
 
 test('ten projects are named, the others are one; nothing is lost or counted twice', async () => {

@@ -121,11 +121,35 @@ describe('a poll reads', () => {
 describe('the history reads', () => {
   const anchor = seconds('2026-11-01T00:00Z');
 
-  test('at the start: whole days since the anchor, and the settled hours of the running day', () => {
+  test('at the start: whole days since the anchor, and the settled hours of the last 24', () => {
     expect(spansText(historySpans(usage, nothing, anchor, at('2026-11-20T09:07Z')))).toEqual([
       '1d 11-01 00:00 – 11-20 00:00',
-      '1h 11-20 00:00 – 11-20 08:00',
+      '1h 11-19 09:00 – 11-20 08:00',
     ]);
+  });
+
+  test('hours before the running day for show alone: with its own in one request, and never by themselves', () => {
+    const hours = (held: Held, now: string) =>
+      spansText(historySpans(usage, held, anchor, at(now))).filter((text) => text.startsWith('1h'));
+    const all = readSince(usage, 0, at('2026-11-20T09:07Z'), 1);
+    const without =
+      (...missing: string[]): Held =>
+      (width, start) =>
+        width === '1h' && missing.some((each) => seconds(each) === start) ? undefined : all(width, start);
+    // One that the API does not return: nothing is due because of it.
+    const one = without('2026-11-19T20:00Z');
+    expect(hours(one, '2026-11-20T09:07Z')).toEqual([]);
+    expect(hours(one, '2026-11-20T09:15Z')).toEqual(['1h 11-19 20:00 – 11-20 09:00']);
+    expect(hours(one, '2026-11-20T20:59Z')).toEqual(['1h 11-19 20:00 – 11-20 20:00']);
+    // It is not one of the last 24 any more.
+    expect(hours(one, '2026-11-20T21:15Z')).toEqual(['1h 11-20 00:00 – 11-20 21:00']);
+    // An hour of the running day alone brings none of them.
+    const both = without('2026-11-19T20:00Z', '2026-11-20T07:00Z');
+    expect(hours(both, '2026-11-20T09:07Z')).toEqual(['1h 11-20 07:00 – 11-20 08:00']);
+    // Known elsewhere.
+    const due = historySpans(usage, one, anchor, at('2026-11-20T09:15Z'), () => true);
+    expect(spansText(due)).toContain('1h 11-20 00:00 – 11-20 09:00');
+    expect(hours(nothing, '2026-11-20T00:20Z')).toEqual([]);
   });
 
   test('before yesterday has settled: its hours', () => {
@@ -138,11 +162,11 @@ describe('the history reads', () => {
     ]);
   });
 
-  test('on the first: nothing of the month before', () => {
+  test('on the first: of the month before the hours of the last 24 alone', () => {
     const first = seconds('2026-12-01T00:00Z');
     expect(spansText(historySpans(usage, nothing, first, at('2026-12-01T00:20Z')))).toEqual([]);
     expect(spansText(historySpans(usage, nothing, first, at('2026-12-01T01:15Z')))).toEqual([
-      '1h 12-01 00:00 – 12-01 01:00',
+      '1h 11-30 01:00 – 12-01 01:00',
     ]);
   });
 
@@ -178,7 +202,7 @@ describe('the history reads', () => {
     const held = readSince(usage, 0, at('2026-11-16T12:30Z'), 1);
     const now = at('2026-11-20T09:07Z');
     const missing = spansText(historySpans(usage, held, seconds('2026-11-16T00:00Z'), now));
-    expect(missing).toEqual(['1d 11-16 00:00 – 11-20 00:00', '1h 11-20 00:00 – 11-20 08:00']);
+    expect(missing).toEqual(['1d 11-16 00:00 – 11-20 00:00', '1h 11-19 09:00 – 11-20 08:00']);
   });
 
   test('after the clock was put back: again what was read in the future', () => {
@@ -210,7 +234,9 @@ describe('the history reads', () => {
         const spans = historySpans(usage, nothing, from, now);
         let position = from;
         for (const span of spans) {
-          expect(span.from).toBe(position);
+          // Hours reach back a day.
+          const back = span.width === '1h' ? Math.min(position, Math.floor((now - day) / hour) * 3_600) : position;
+          expect(span.from).toBe(back);
           expect(span.from % widthSeconds[span.width]).toBe(0);
           expect(span.to % widthSeconds[span.width]).toBe(0);
           position = span.to;
