@@ -21,8 +21,8 @@ import type { KeySetting } from './settings/key.ts';
 import type { ListenAddress } from './settings/listen-address.ts';
 import { parseSettings, polledApis, type Settings } from './settings/settings.ts';
 import { loadWebConfig, type WebConfig } from './settings/web-config.ts';
-import { fingerprintOf } from './state/codec.ts';
 import { stateFile } from './state/file.ts';
+import { seriesFingerprint } from './state/fingerprint.ts';
 import { ListenError } from './web/listen-error.ts';
 
 const { version, revision } = buildInfo;
@@ -146,7 +146,8 @@ async function run(
 ): Promise<number> {
   const stop = stopping();
   tellNotPolled(settings, log);
-  const memory = settings.state.file === undefined ? undefined : await openMemory(settings.state.file, settings, log);
+  const { file } = settings.state;
+  const memory = file === undefined ? undefined : await openMemory(file, seriesFingerprint(settings, simulated), log);
   const exporter = createExporter({
     settings,
     clock,
@@ -174,17 +175,7 @@ function showPlaces({ web: { telemetryPath } }: Settings): (address: ListenAddre
 }
 
 /** The state file, with what an earlier process left in it. */
-async function openMemory(path: string, settings: Settings, log: Logger): Promise<ExporterOptions['memory']> {
-  const { openai, poll, counters, series } = settings;
-  // What decides which series there are and what they count.
-  const fingerprint = fingerprintOf({
-    baseUrl: openai.baseUrl,
-    organization: openai.organization ?? null,
-    groupBy: poll.groupBy,
-    filters: poll.filters,
-    anchor: counters.anchor,
-    maxGroups: series.maxGroups,
-  });
+async function openMemory(path: string, fingerprint: string, log: Logger): Promise<ExporterOptions['memory']> {
   const file = stateFile(path, fingerprint, log);
   return { fingerprint, earlier: await file.load(), save: file.save };
 }
