@@ -18,7 +18,7 @@ import { type HistoryReading, readHistory } from '../history/read.ts';
 import { type ApiSamples, makeSamples } from '../history/samples.ts';
 import { writeOutputFile } from '../history/write.ts';
 import type { Logger } from '../log.ts';
-import { type Endpoint, endpoints } from '../openai/catalogue.ts';
+import { type Endpoint, endpoints, isCosts } from '../openai/catalogue.ts';
 import type { Client } from '../openai/client.ts';
 import { ApiError, inFull, isBeyondLookback, sentence } from '../openai/errors.ts';
 import { createPageSizes, type PageSizes } from '../openai/read.ts';
@@ -131,7 +131,7 @@ async function readApi(options: BackfillOptions, plan: ApiPlan, { client, sizes,
   const { filters, settleDelay } = settings.poll;
   const { maxGroups } = settings.series;
   // Few requests, and groups that a journal does not give back.
-  if (endpoint.limits['1m'] === undefined) rmSync(plan.journal, { force: true });
+  if (isCosts(endpoint)) rmSync(plan.journal, { force: true });
   const fields = new FieldTable(endpoint);
   const anchorOf = (step: number) => steps[step]?.anchor;
   const journal = new Journal({ path: plan.journal, endpoint, dimensions, maxGroups, fields, anchorOf });

@@ -12,7 +12,7 @@ import type { PageSource } from '../metrics/published.ts';
 import { createPublisher } from '../metrics/publisher.ts';
 import { apiSection } from '../metrics/render.ts';
 import { createSelfMetrics, type SelfMetrics, type SelfSourceApi } from '../metrics/self.ts';
-import { type Endpoint, endpoints, type Width } from '../openai/catalogue.ts';
+import { type Endpoint, endpoints, isCosts, type Width } from '../openai/catalogue.ts';
 import type { Client, ClientObserver } from '../openai/client.ts';
 import { createPageSizes } from '../openai/read.ts';
 import { createOverview, type Overview } from '../overview/overview.ts';
@@ -230,7 +230,7 @@ export function createExporter(options: ExporterOptions): Exporter {
 
 /** Whether an api is polled at the idle interval. */
 function isSlow(account: Account, now: number): boolean {
-  return account.endpoint.limits['1m'] === undefined || account.isIdle(now);
+  return isCosts(account.endpoint) || account.isIdle(now);
 }
 
 /** What an account's series are made of. */

@@ -17,7 +17,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import * as z from 'zod';
 import { reasonOf } from '../error-code.ts';
-import { anchorAfter, anchorAt } from '../usage/windows.ts';
+import { anchorAfter, anchorAt, monthly } from '../usage/windows.ts';
 import type { Bounds } from './plan.ts';
 
 /** One file of the output, or stdout. */
@@ -101,8 +101,6 @@ export function removeWorkFolder({ work }: Output): void {
 function whole(path: string | undefined): OutputFile {
   return { path, from: Number.NEGATIVE_INFINITY, to: Number.POSITIVE_INFINITY };
 }
-
-const monthly = { kind: 'month' } as const;
 
 function months(folder: string, { from, to, costsTo }: Bounds, latest: number): readonly OutputFile[] {
   const files: OutputFile[] = [];

@@ -72,6 +72,11 @@ export interface Endpoint {
   readonly delay: string;
 }
 
+/** Costs come by the day alone: they have no minutes, and no counters, for money can fall. */
+export function isCosts({ limits }: Pick<Endpoint, 'limits'>): boolean {
+  return limits['1m'] === undefined;
+}
+
 function flow<const Name extends string>(name: Name, unit: string, required: boolean, note?: string) {
   const field = { name, path: [name], kind: 'flow', unit, required, ...(note === undefined ? {} : { note }) } as const;
   return field satisfies Field;

@@ -4,7 +4,7 @@
  */
 import { type Clock, longestNap } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import type { Endpoint } from '../openai/catalogue.ts';
+import { type Endpoint, isCosts } from '../openai/catalogue.ts';
 import { ApiError, isBeyondLookback, whatToDoAbout } from '../openai/errors.ts';
 import type { Account } from '../usage/account.ts';
 import type { Ledger } from '../usage/ledger.ts';
@@ -53,7 +53,7 @@ interface HistoryOutcome extends Outcome {
 export function createPoller(options: PollerOptions): Poller {
   const { account, status, context, cadence, clock, report, log, failureLog } = options;
   const { api } = account.endpoint;
-  const isCosts = account.endpoint.limits['1m'] === undefined;
+  const costs = isCosts(account.endpoint);
 
   async function readRecent(signal: AbortSignal): Promise<void> {
     const deadline = clock.monotonic() + pollDeadline;
@@ -80,7 +80,7 @@ export function createPoller(options: PollerOptions): Poller {
     if (failure !== undefined) throw failure;
     // Where a row of usage is refused, a count is unknown, and that must be seen. A cost line that is refused is only
     // counted: the API has been seen to send amounts that are none.
-    if (refused > 0 && !isCosts) throw refusedRows(account.endpoint, refused);
+    if (refused > 0 && !costs) throw refusedRows(account.endpoint, refused);
   }
 
   async function poll(signal: AbortSignal): Promise<void> {
@@ -102,7 +102,7 @@ export function createPoller(options: PollerOptions): Poller {
       const { reason, error } = failure;
       status.failure = { reason, message: error.message, whatToDo: whatToDoAbout(error), at: now };
     }
-    status.nextPoll = nextPollAt(cadence, now, isCosts || account.isIdle(now), status.failures);
+    status.nextPoll = nextPollAt(cadence, now, costs || account.isIdle(now), status.failures);
     if (failure === undefined) failureLog.succeeded(api, 'poll');
     else failureLog.failed(api, 'poll', failure, status.nextPoll);
     options.polled(outcome);
@@ -124,14 +124,14 @@ export function createPoller(options: PollerOptions): Poller {
         if (complete) return;
         let failure: unknown;
         for (const span of spans) {
-          const deadline = clock.monotonic() + (isCosts ? pollDeadline : historyDeadline);
+          const deadline = clock.monotonic() + (costs ? pollDeadline : historyDeadline);
           const how = { priority: 'replay', deadline, signal, byPage: true } as const;
           try {
             await readSpan(context, account, ledger, span, how, report);
           } catch (error) {
             if (isBeyondLookback(error) && account.leave(span)) continue;
             // Days of costs count one by one: a month that cannot be read must not keep the others away.
-            if (!isCosts || !(error instanceof ApiError) || isOfEveryRequest(error)) throw error;
+            if (!costs || !(error instanceof ApiError) || isOfEveryRequest(error)) throw error;
             if (!isBeyondLookback(error)) failure ??= error;
             else if (account.skip(span)) log.warn(costsBeyondLookback(span, error), { api });
           }

@@ -3,7 +3,7 @@
  * filling. Start and rollover are one mechanism: a new ledger is read from its anchor to now, and takes over when
  * nothing is missing. Until then the old one stays on show.
  */
-import { costsByKeySince, type Endpoint, widthSeconds } from '../openai/catalogue.ts';
+import { costsByKeySince, type Endpoint, isCosts, widthSeconds } from '../openai/catalogue.ts';
 import type { Bucket } from './bucket.ts';
 import { CounterBook, type Opening } from './counters.ts';
 import { type Changes, Ledger, type LedgerOptions, refusalHold } from './ledger.ts';
@@ -20,7 +20,7 @@ import {
   type Summed,
 } from './plan.ts';
 import type { TuplePool } from './tuples.ts';
-import { type Anchor, anchorAfter, anchorAt, bucketAt, bucketEnd, day } from './windows.ts';
+import { type Anchor, anchorAfter, anchorAt, bucketAt, bucketEnd, day, monthly } from './windows.ts';
 
 /** What an earlier process has shown. */
 export interface Restored {
@@ -52,7 +52,6 @@ export interface AccountOptions {
 export type CountersState = 'none' | 'replaying' | 'shown' | 'abandoned';
 
 /** Costs begin anew with each month, whatever the counters do: their longest sums are those of two months. */
-const monthly: Anchor = { kind: 'month' };
 
 interface Replay {
   readonly ledger: Ledger;
@@ -360,10 +359,6 @@ export class Account {
     const { finalSince } = this.#book;
     return finalSince !== undefined && elapsed >= finalSince + this.#options.zeroHold;
   }
-}
-
-function isCosts(endpoint: Endpoint): boolean {
-  return endpoint.limits['1m'] === undefined;
 }
 
 function held(ledger: Ledger): (width: Bucket['width'], start: number) => Bucket | undefined {

@@ -1,9 +1,9 @@
 /**
  * A bucket as it is kept: rows summed by group, as columns. Immutable; what is read again replaces it whole.
  */
-import { Big } from 'big.js';
 import type { Width } from '../openai/catalogue.ts';
 import type { RawBucket, RawLabel } from '../openai/page.ts';
+import { Decimal } from './decimal.ts';
 import type { FieldTable } from './fields.ts';
 import type { GroupTable } from './groups.ts';
 import type { Steps } from './steps.ts';
@@ -37,10 +37,6 @@ export interface Bucket {
   readonly foldedRows: number;
   readonly malformedRows: number;
 }
-
-/** Numbers are added as text, digit by digit; a JavaScript number would be a mistake, so Big refuses it. */
-const Decimal = Big();
-Decimal.strict = true;
 
 /** Exact sum of two decimal texts, as decimal text. */
 export function addDecimals(a: string, b: string): string {

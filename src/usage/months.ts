@@ -4,10 +4,11 @@
  * The sum of a month is kept, and only days that have changed are taken out of it and added again. Exact decimals
  * make that safe: nothing is left behind, in whatever order days come and go.
  */
-import { Big } from 'big.js';
+import type { Big } from 'big.js';
 import type { Bucket } from './bucket.ts';
+import { Decimal } from './decimal.ts';
 import type { Ledger } from './ledger.ts';
-import { anchorAfter, anchorAt, bucketAt, bucketEnd, day } from './windows.ts';
+import { anchorAfter, anchorAt, bucketAt, bucketEnd, day, monthly } from './windows.ts';
 
 /** Starts of UTC months, in seconds. */
 export interface Months {
@@ -15,8 +16,6 @@ export interface Months {
   readonly running: number;
   readonly next: number;
 }
-
-const monthly = { kind: 'month' } as const;
 
 /** @param now UTC in milliseconds */
 export function monthsAt(now: number): Months {
@@ -45,10 +44,6 @@ export function monthDays(ledger: Ledger, now: number): MonthDays {
     previousComplete: before.length === ((running - previous) * 1_000) / day,
   };
 }
-
-/** Numbers are added as decimals, digit by digit; a JavaScript number would be a mistake, so Big refuses it. */
-const Decimal = Big();
-Decimal.strict = true;
 
 /** Amounts that are added at a stretch. */
 const stretch = 2_000;

@@ -2,7 +2,7 @@
  * What to read next, from what is known and the time. Pure: after an outage of any length, after a clock step or
  * at the first start, the same rule finds what is missing, in the widest buckets that serve.
  */
-import { type Endpoint, type Width, widthSeconds } from '../openai/catalogue.ts';
+import { type Endpoint, isCosts, type Width, widthSeconds } from '../openai/catalogue.ts';
 import type { Bucket } from './bucket.ts';
 import {
   anchorAt,
@@ -13,6 +13,7 @@ import {
   lastDue,
   lookbackBuckets,
   minute,
+  monthly,
   polledWidths,
   settleDelayOf,
 } from './windows.ts';
@@ -101,7 +102,7 @@ export function historySpans(
   isKnown = (start: number): boolean => isFinal(held('1h', start), now),
 ): readonly Span[] {
   const { endpoint } = options;
-  const costs = endpoint.limits['1m'] === undefined;
+  const costs = isCosts(endpoint);
   const settleDelay = settleDelayOf(endpoint, options.settleDelay);
   const phase = options.settleDelay + options.offset;
   const hourlyDue = lastDue(now, hour, phase);
@@ -119,7 +120,7 @@ export function historySpans(
   const spans: Span[] = [];
   if (from !== undefined) {
     // The months of costs, and their recent days, are read apart: a fault in one must not keep the others away.
-    const cuts = costs ? [anchorAt(now, { kind: 'month' }), bucketAt(recent, '1d')] : [];
+    const cuts = costs ? [anchorAt(now, monthly), bucketAt(recent, '1d')] : [];
     for (const [begin, end] of pieces(notBefore(options, from), today, cuts)) {
       spans.push(...runs('1d', begin, end, isDue));
     }
@@ -187,7 +188,7 @@ export function isNeeded(
   if (isHourOfLastDay(bucket.width, bucket.start, now)) return true;
   if (summed === undefined || bucket.start < summed.from || bucket.start >= summed.to) return false;
   // A day of costs counts as it was last known, be it final or not.
-  if (options.endpoint.limits['1m'] === undefined) return true;
+  if (isCosts(options.endpoint)) return true;
   // For how long rows have been refused must not be forgotten, or it would never be final.
   return (bucket.settled || bucket.refusedSince !== undefined) && !isStoodIn(bucket);
 }

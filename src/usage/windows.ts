@@ -2,7 +2,7 @@
  * Arithmetic of buckets and of the times at which reads are due. Pure. Bucket starts and ends are in seconds of
  * UTC, as in the API; instants are in milliseconds, as in the clock.
  */
-import { type Endpoint, type Width, widthSeconds } from '../openai/catalogue.ts';
+import { type Endpoint, isCosts, type Width, widthSeconds } from '../openai/catalogue.ts';
 
 export const minute = 60_000;
 export const hour = 3_600_000;
@@ -23,12 +23,12 @@ const costsSettleDelay = day;
 
 /** How long after its end a bucket settles, in milliseconds. */
 export function settleDelayOf(endpoint: Endpoint, usageSettleDelay: number): number {
-  return endpoint.limits['1m'] === undefined ? costsSettleDelay : usageSettleDelay;
+  return isCosts(endpoint) ? costsSettleDelay : usageSettleDelay;
 }
 
 /** Widths whose recent buckets are shown, and read at each poll. */
 export function polledWidths(endpoint: Endpoint): readonly Width[] {
-  return endpoint.limits['1m'] === undefined ? ['1d'] : ['1m', '1h'];
+  return isCosts(endpoint) ? ['1d'] : ['1m', '1h'];
 }
 
 /** Buckets before the shown one in which a group must have been for it to read 0 now. */
@@ -52,6 +52,8 @@ export type Anchor =
   | { readonly kind: 'month' }
   | { readonly kind: 'year' }
   | { readonly kind: 'yearly'; readonly month: number; readonly day: number };
+
+export const monthly = { kind: 'month' } as const satisfies Anchor;
 
 /** The latest anchor at or before the instant, in seconds. `month` of a yearly anchor is 1 … 12. */
 export function anchorAt(instant: number, anchor: Anchor): number {
