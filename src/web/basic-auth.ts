@@ -44,7 +44,8 @@ export function createBasicAuth(users: () => ReadonlyMap<string, string>, bcrypt
     // Somebody's hash, so that it takes as long to find out that there is no such user.
     const compared = hash ?? all.values().next().value;
     if (compared === undefined) return false;
-    const digest = digestOf(user, password, compared);
+    // With whether there is such a user: there can be one later, with the very hash that stood in.
+    const digest = digestOf(hash === undefined ? 'unknown' : 'known', user, password, compared);
     const remembered = right.get(user);
     if (remembered !== undefined && hash !== undefined && timingSafeEqual(remembered, digest)) return true;
     const name = digest.toString('base64');
@@ -57,7 +58,8 @@ export function createBasicAuth(users: () => ReadonlyMap<string, string>, bcrypt
     }
     const same = await comparison;
     if (same) right.set(user, digest);
-    else refused.set(name, true);
+    // Unless it was the hash that changed meanwhile, and not the password that was wrong.
+    else if (users().get(user) === hash) refused.set(name, true);
     for (const one of right.keys()) if (!users().has(one)) right.delete(one);
     return same;
   };

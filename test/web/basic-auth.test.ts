@@ -108,6 +108,27 @@ test('a new hash asks anew; a user who is gone is out at once', async () => {
   expect(await ended(bcrypt, gone)).toBe(false);
 });
 
+test('a user who was not there yet is not remembered as refused: a hash can come along under another name', async () => {
+  const bcrypt = countingBcrypt();
+  let users = new Map([['ali', 'h1']]);
+  const check = createBasicAuth(() => users, bcrypt);
+  expect(await ended(bcrypt, check(credentials('baba', 'open sesame')))).toBe(false);
+  users = new Map([['baba', 'h1']]);
+  expect(await ended(bcrypt, check(credentials('baba', 'open sesame')))).toBe(true);
+});
+
+test('nor is one who was away while the password was compared', async () => {
+  const bcrypt = countingBcrypt();
+  const before = new Map([['ali', 'h1']]);
+  let users = before;
+  const check = createBasicAuth(() => users, bcrypt);
+  const meanwhile = check(credentials('ali', 'open sesame'));
+  users = new Map([['ali', 'h2']]);
+  expect(await ended(bcrypt, meanwhile)).toBe(false);
+  users = before;
+  expect(await ended(bcrypt, check(credentials('ali', 'open sesame')))).toBe(true);
+});
+
 test('guesses beyond a bound are told to come later; who is known does not wait for them', async () => {
   const bcrypt = countingBcrypt();
   const check = createBasicAuth(() => new Map([['ali', 'h1']]), bcrypt);
