@@ -199,11 +199,10 @@ function isUnreadable({ up, reason }: ListStatus): boolean {
 
 function counterWords({ state, anchor, message }: CountersStatus): string {
   const since = anchor === null ? '' : ` since ${anchor.slice(0, 10)}`;
-  const words = {
+  const words: Readonly<Record<CountersStatus['state'], string>> = {
     replaying: `Counters${since} are being read and appear when they are complete.`,
     shown: `Counters count${since}.`,
-    rollover: 'Counters are passing over to the new period.',
     unavailable: 'Counters are not shown.',
-  } as const;
+  };
   return message === null ? words[state] : `${words[state]} ${message}`;
 }
