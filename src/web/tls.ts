@@ -2,7 +2,7 @@
 import type { RequestListener, Server, ServerOptions } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
-import type { TLSSocket } from 'node:tls';
+import { TLSSocket } from 'node:tls';
 import { requiresCertificate, type TlsConfig, verifies } from '../settings/tls-section.ts';
 import { hasName } from './client-names.ts';
 import type { LiveConfig } from './live-config.ts';
@@ -31,9 +31,24 @@ export function tlsServer(
         // Decided below, for it can change under a server that listens.
         rejectUnauthorized: false,
       },
-      listener,
+      (request, response) => {
+        // What let this client in may have been withdrawn since. Who comes again is looked at anew.
+        if (mayStay(request.socket)) listener(request, response);
+        else request.socket.destroy();
+      },
     );
-    const agreeing = new Set<string>();
+    /** The configurations under which keys are being agreed on, by end, and under which they were. */
+    const agreeing = new Map<string, TlsConfig>();
+    const agreed = new WeakMap<Socket, TlsConfig>();
+
+    function mayStay(socket: Socket): boolean {
+      const then = agreed.get(socket);
+      const { tls: now = inUse } = live.current();
+      if (then === undefined || !(socket instanceof TLSSocket)) return false;
+      // Whether it is of the client CA was found out with the one of then.
+      return then === now || (String(then.context.ca) === String(now.context.ca) && isWelcome(socket, now));
+    }
+
     // Before the handshake of this connection begins.
     server.prependListener('connection', (socket: Socket) => {
       const now = live.current().tls;
@@ -44,7 +59,7 @@ export function tlsServer(
       // Kept here, for once a handshake has failed nobody knows any more whose it was.
       const { remoteAddress } = socket;
       const end = endOf(socket);
-      agreeing.add(end);
+      agreeing.set(end, inUse);
       socket.once('close', () => {
         // Who said nothing was not refused; such are probes of ports.
         if (agreeing.delete(end) && socket.bytesRead > 0) refuse('tls_failed', remoteAddress);
@@ -52,7 +67,10 @@ export function tlsServer(
     });
     // Before anything of a request is read.
     server.prependListener('secureConnection', (socket) => {
-      agreeing.delete(endOf(socket));
+      const end = endOf(socket);
+      const under = agreeing.get(end);
+      agreeing.delete(end);
+      if (under !== undefined) agreed.set(socket, under);
       if (isWelcome(socket, inUse)) return;
       if (!isOfHealth(socket)) refuse('tls_failed', socket.remoteAddress);
       socket.destroy();

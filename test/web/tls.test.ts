@@ -1,6 +1,6 @@
 /** TLS as a client sees it: versions, certificates of clients, and certificates that are exchanged meanwhile. */
 import { copyFileSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { request } from 'node:https';
+import { Agent, request } from 'node:https';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,6 +22,8 @@ const stranger = { cert: pem('clients/stranger.pem'), key: pem('clients/stranger
 
 const named = (name: string) =>
   `client_auth_type: RequireAndVerifyClientCert\nclient_ca_file: ca.pem\nclient_allowed_sans: [${name}]`;
+
+const ofClients = 'client_auth_type: RequireAndVerifyClientCert\nclient_ca_file: ca.pem';
 
 /** A server whose configuration and certificates lie in a directory of their own. */
 async function serve(more: string = '') {
@@ -62,19 +64,41 @@ interface Answer {
   readonly status: number | undefined;
   readonly protocol: string | null;
   readonly certificate: PeerCertificate;
+  /** Of the client: differs by connection. */
+  readonly from: number | undefined;
 }
 
-function ask(port: number, options: ConnectionOptions = {}): Promise<Answer> {
+function ask(port: number, options: ConnectionOptions & { readonly agent?: Agent } = {}): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const ca = [pem('localhost/cert.pem'), pem('localhost/next-cert.pem')];
     const asked = request({ host: '127.0.0.1', port, path: '/metrics', agent: false, ca, ...options });
     asked.on('error', reject).on('response', (response) => {
       const { socket } = response;
       if (!(socket instanceof TLSSocket)) return reject(new Error('no TLS'));
-      const answer = { protocol: socket.getProtocol(), certificate: socket.getPeerCertificate() };
+      const { localPort: from } = socket;
+      const answer = { protocol: socket.getProtocol(), certificate: socket.getPeerCertificate(), from };
       response.resume().on('end', () => resolve({ status: response.statusCode, ...answer }));
     });
     asked.end();
+  });
+}
+
+/** One connection, used again and again. */
+function keptAlive(): Agent {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  onTestFinished(() => agent.destroy());
+  return agent;
+}
+
+/** What a client that was let in can resume with. */
+function sessionOf(port: number): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTls({ host: '127.0.0.1', port, ca: pem('localhost/cert.pem'), ...client });
+    socket.on('error', reject).once('session', (ticket: Buffer) => {
+      resolve(ticket);
+      socket.destroy();
+    });
+    socket.write('GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n');
   });
 }
 
@@ -170,18 +194,44 @@ describe('certificates of clients', () => {
     await expect(ask(port, client)).rejects.toThrow();
   });
 
+  test.each<[string, (served: Awaited<ReturnType<typeof serve>>) => void]>([
+    ['names that may come in', ({ write }) => write(named('somebody.else'))],
+    ['client CA', ({ place }) => place('clients/stranger.pem', 'ca.pem')],
+  ])('nor is a connection kept open past a change of the %s', async (_, change) => {
+    const served = await serve(named('prometheus.example.test'));
+    const { port, later } = served;
+    const kept = keptAlive();
+    expect((await ask(port, { ...client, agent: kept })).status).toBe(200);
+    change(served);
+    later();
+    await expect(ask(port, { ...client, agent: kept })).rejects.toThrow();
+    await expect(ask(port, { ...client, agent: kept })).rejects.toThrow();
+  });
+
+  test('one whose client may still come in is kept open past other changes', async () => {
+    const { port, write, later, live, tls } = await serve(named('prometheus.example.test'));
+    const kept = keptAlive();
+    const { from } = await ask(port, { ...client, agent: kept });
+    write(named('prometheus.example.test, somebody.else'));
+    later();
+    expect(await ask(port, { ...client, agent: kept })).toMatchObject({ status: 200, from });
+    expect(live.current().tls).not.toBe(tls);
+  });
+
   test('a session that is resumed is checked, too', async () => {
-    const { port } = await serve('client_auth_type: RequireAndVerifyClientCert\nclient_ca_file: ca.pem');
-    const session = await new Promise<Buffer>((resolve, reject) => {
-      const socket = connectTls({ host: '127.0.0.1', port, ca: pem('localhost/cert.pem'), ...client });
-      socket.on('error', reject).once('session', (ticket: Buffer) => {
-        resolve(ticket);
-        socket.destroy();
-      });
-      socket.write('GET /-/healthy HTTP/1.1\r\nHost: a\r\n\r\n');
-    });
+    const { port } = await serve(ofClients);
+    const session = await sessionOf(port);
     expect((await ask(port, { session, ...client })).status).toBe(200);
     await expect(ask(port, stranger)).rejects.toThrow();
+  });
+
+  test('nor does one let in whom another client CA has let in', async () => {
+    const { port, place, later } = await serve(ofClients);
+    const session = await sessionOf(port);
+    place('clients/stranger.pem', 'ca.pem');
+    later();
+    await expect(ask(port, { session, ...client })).rejects.toThrow();
+    expect((await ask(port, stranger)).status).toBe(200);
   });
 });
 
