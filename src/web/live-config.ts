@@ -7,6 +7,7 @@ import type { Clock } from '../clock.ts';
 import { codeOf } from '../error-code.ts';
 import type { Logger } from '../log.ts';
 import { type LoadedWebConfig, loadWebConfig, type WebConfig } from '../settings/web-config.ts';
+import { isOpen } from './exposure.ts';
 
 export interface LiveConfig {
   current(): WebConfig;
@@ -85,7 +86,8 @@ function changeOfKind(before: WebConfig, after: WebConfig): string | undefined {
   if ((before.tls === undefined) !== (after.tls === undefined)) return 'turning TLS on or off';
   if (before.users.size > 0 && after.users.size === 0) return 'turning passwords off';
   const asks = ({ tls }: WebConfig) => tls !== undefined && tls.clientAuth !== 'NoClientCert';
-  return asks(before) === asks(after) ? undefined : 'beginning or ceasing to ask for certificates of clients';
+  if (asks(before) !== asks(after)) return 'beginning or ceasing to ask for certificates of clients';
+  return !isOpen(before) && isOpen(after) ? 'letting everybody in' : undefined;
 }
 
 /** Through links, as a mounted secret has them. */

@@ -195,6 +195,22 @@ test('an emptied file opens nothing: the passwords stay until a restart', async 
   expect((await ask(port, '/metrics', credentials('ali', 'open sesame'))).status).toBe(200);
 });
 
+test('nor does one that takes certificates of anybody: they are asked for as before until a restart', async () => {
+  const checked = (type: string) =>
+    `tls_server_config: { cert_file: cert.pem, key_file: key.pem, client_auth_type: ${type}, client_ca_file: ca.pem }`;
+  copyFileSync(certificate('clients/ca.pem'), join(directory, 'ca.pem'));
+  const { exporter, port } = await secured(checked('RequireAndVerifyClientCert'));
+  await expect(ask(port, '/metrics')).rejects.toThrow();
+  writeFileSync(file, checked('VerifyClientCertIfGiven'));
+  await vi.waitFor(
+    async () => {
+      await expect(ask(port, '/metrics')).rejects.toThrow();
+      expect(exporter.err()).toContain(`goes on as it was: ${file}: letting everybody in needs a restart`);
+    },
+    { timeout: 10_000 },
+  );
+});
+
 describe('health', () => {
   test('asks over TLS, and needs no password', async () => {
     const { port } = await secured();
@@ -225,15 +241,18 @@ describe('a warning that everybody can read what is served', () => {
   }
 
   test('comes again when a file that is exchanged leaves it open', async () => {
-    const checked = (type: string) =>
-      `tls_server_config: { cert_file: cert.pem, key_file: key.pem, client_auth_type: ${type}, client_ca_file: ca.pem }`;
-    copyFileSync(certificate('clients/ca.pem'), join(directory, 'ca.pem'));
-    const { exporter, port } = await secured(checked('RequireAndVerifyClientCert'), ':0');
-    await expect(ask(port, '/metrics')).rejects.toThrow();
-    expect(exporter.err()).not.toMatch(warning);
-    writeFileSync(file, checked('VerifyClientCertIfGiven'));
-    await vi.waitFor(async () => expect((await ask(port, '/metrics')).status).toBe(200), { timeout: 10_000 });
-    expect(exporter.err()).toMatch(warning);
+    const secure = (more: string) => `tls_server_config: { cert_file: cert.pem, key_file: key.pem, ${more} }`;
+    const { exporter, port } = await secured(secure('min_version: TLS12'), ':0');
+    const warnings = () => exporter.err().split(warning).length - 1;
+    await vi.waitFor(() => expect(warnings()).toBe(1), { timeout: 10_000 });
+    writeFileSync(file, secure('min_version: TLS13'));
+    await vi.waitFor(
+      async () => {
+        expect((await ask(port, '/metrics')).status).toBe(200);
+        expect(warnings()).toBe(2);
+      },
+      { timeout: 10_000 },
+    );
   });
 
   test('is there where nobody needs a password, or sends it in the clear, and only there', async () => {

@@ -90,6 +90,18 @@ test.each<[string, WebConfig, WebConfig]>([
     secured('NoClientCert'),
     secured('RequireAndVerifyClientCert'),
   ],
+  [
+    'beginning or ceasing to ask for certificates of clients',
+    secured('RequireAndVerifyClientCert'),
+    secured('NoClientCert'),
+  ],
+  ['letting everybody in', secured('RequireAndVerifyClientCert'), secured('RequireAnyClientCert')],
+  ['letting everybody in', secured('RequireAndVerifyClientCert'), secured('VerifyClientCertIfGiven')],
+  [
+    'turning passwords off',
+    { ...secured('RequireAndVerifyClientCert'), users: users('a').users },
+    secured('RequireAndVerifyClientCert'),
+  ],
 ])('%s needs a restart, and is not done by half', (what, before, after) => {
   const { state, log, changes, make } = living({ config: before, files: ['/web.yml'] });
   const live = make();
@@ -99,6 +111,16 @@ test.each<[string, WebConfig, WebConfig]>([
   expect(live.current()).toBe(before);
   expect(log.of('error')[0]).toContain(`${what} needs a restart`);
   expect(changes).toEqual([]);
+});
+
+test('what keeps people out can take the place of something else that does', () => {
+  const { state, make } = living({ config: secured('RequireAndVerifyClientCert'), files: ['/web.yml'] });
+  const live = make();
+  state.versions.set('/web.yml', 'second');
+  const after = { ...secured('VerifyClientCertIfGiven'), users: users('a').users };
+  state.loaded = { config: after, files: ['/web.yml'] };
+  state.time += 1_000;
+  expect(live.current()).toBe(after);
 });
 
 test('the first password takes no restart: it closes what was open', () => {
