@@ -85,7 +85,7 @@ export class Account {
     this.#plan = { endpoint, settleDelay, offset, ...(byKey ? { earliest: costsByKeySince } : {}) };
     this.#hasCounters = options.endpoint.fields.some((field) => field.kind === 'flow');
     const now = options.clock.now();
-    this.#ledger = this.#newLedger(isCosts(endpoint) ? anchorAt(now, monthly) : this.#firstAnchor(now));
+    this.#ledger = this.#newLedger(isCosts(endpoint) ? anchorAt(now, monthly) : this.#firstAnchor(now, now));
     if (this.#hasCounters) this.#aim(now, now);
   }
 
@@ -239,10 +239,10 @@ export class Account {
 
   /**
    * While no counter has been shown, the clock may be put right, and a period end: the replay goes by the time.
-   * @param runningSince by the clock as it is now, in milliseconds
+   * @param runningSince when this process began, by the clock as it is now, in milliseconds
    */
   #aim(now: number, runningSince: number): void {
-    const anchor = this.#firstAnchor(now);
+    const anchor = this.#firstAnchor(now, runningSince);
     if (this.#replay?.ledger.anchor === anchor) return;
     const { restored } = this.#options;
     // This period has been shown by nobody: the last that was is an older one, or this process was there before it.
@@ -252,13 +252,16 @@ export class Account {
   }
 
   /** Where the first counters begin that this process shows, in seconds. */
-  #firstAnchor(now: number): number {
+  #firstAnchor(now: number, runningSince: number): number {
     const { restored, settleDelay } = this.#options;
     // A period that has not begun was written under a clock that ran ahead.
     const within = restored !== undefined && restored.anchor * 1_000 <= now && restored.anchor > this.#unreachable;
     if (within) return restored.anchor;
     // Until the last buckets of a period have been shown, its counters go on; a restart must not cut them short.
-    return anchorAt(now - 2 * settleDelay, this.#options.anchor);
+    const at = (instant: number) => anchorAt(instant - 2 * settleDelay, this.#options.anchor);
+    // Nor must a replay that takes until it has ended; but one that cannot be done is not waited for.
+    const first = at(Math.max(runningSince, now - day));
+    return first > this.#unreachable ? first : at(now);
   }
 
   /** What totals are made of a ledger's buckets, in seconds; undefined for none. */

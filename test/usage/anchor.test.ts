@@ -161,15 +161,35 @@ describe('history that cannot be read back', () => {
   });
 });
 
-test('a period that ends while its history cannot be read yet is left for the next one', () => {
-  let down = true;
-  const entries = [used('a', seconds('2026-05-10T12:00Z'), 1_000), used('a', seconds('2026-06-01T00:10Z'), 50)];
-  const { rounds, replica } = start(entries, '2026-05-31T23:00Z', 0, { fails: () => down });
-  rounds(120);
-  expect(replica().account.counters).toBe('replaying');
-  expect(replica().account.history(at('2026-06-01T01:00Z')).ledger.anchor).toBe(june);
-  down = false;
-  // It was running when June began: nothing of June has been shown.
-  expect(rounds(1)).toEqual({ a: 0 });
-  expect(rounds(3)).toEqual({ a: 50 });
+describe('a period that ends while its history cannot be read yet', () => {
+  const entries = [
+    used('a', seconds('2026-05-10T12:00Z'), 1_000),
+    used('a', seconds('2026-05-31T23:50Z'), 7),
+    used('a', seconds('2026-06-01T00:10Z'), 50),
+  ];
+
+  test('is shown to its end first: nothing of it is lost', () => {
+    let down = true;
+    const { rounds, scraper } = start(entries, '2026-05-31T23:00Z', 0, { fails: () => down });
+    // Samples of the process before.
+    scraper.scrape(new Map([['a', 1_000]]));
+    rounds(600);
+    down = false;
+    expect(rounds(1)).toEqual({ a: 1_007 });
+    expect(rounds(10)).toEqual({ a: 50 });
+    expect(scraper.counted.get('a')).toBe(1_057);
+    expect(scraper.resets.get('a')).toBe(1);
+  });
+
+  test('is left after a day, for it may never be: the next one begins at 0, for nothing of it has been shown', () => {
+    const missing = seconds('2026-05-20T00:00Z');
+    const { rounds, replica } = start(entries, '2026-05-31T23:00Z', 0, {
+      fails: (width, start) => width === '1d' && start === missing,
+    });
+    rounds(24 * 6, 10 * minute);
+    expect(replica().account.counters).toBe('replaying');
+    rounds(2 * 6, 10 * minute);
+    expect(replica().account.book?.ledger.anchor).toBe(june);
+    expect(rounds(1)).toEqual({ a: 50 });
+  });
 });
