@@ -59,3 +59,20 @@ test('the overlay patches what is in the manifests', () => {
   for (const each of overlay.patches)
     expect(patch.parse(parse(each.patch))).toEqual({ kind, metadata: { name: metadata.name } });
 });
+
+test('every Secret that the patches for TLS read is made before, with the keys that they read', () => {
+  const patches = fenceWith(deploy.fences, 'startupProbe:');
+  const made = new Map(
+    [...fenceWith(deploy.fences, 'openai-usage-exporter-scrape \\').matchAll(/generic (\S+) \\\n(.*)/g)].map(
+      ([, name = '', options = '']) => [
+        name,
+        [...options.matchAll(/--from-(?:file|literal)=([\w.]+)/g)].map(([, key = '']) => key),
+      ],
+    ),
+  );
+  const read = [...patches.matchAll(/name: (openai-usage-exporter-\w+), key: ([\w.]+)/g)];
+  expect(read.length).toBe(3);
+  for (const [, name = '', key] of read) expect([name, made.get(name)]).toEqual([name, expect.arrayContaining([key])]);
+  const mounted = made.get(/secretName: (\S+)/.exec(patches)?.[1] ?? '');
+  expect(mounted).toContain(/OPENAI_EXPORTER_WEB_CONFIG_FILE\n\s+value: \/etc\/web\/(\S+)/.exec(patches)?.[1]);
+});
