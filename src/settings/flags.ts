@@ -75,7 +75,7 @@ function filter(name: string, what: string): Flag<readonly string[] | undefined>
     kind: 'list',
     placeholder: 'a,b',
     summary: `only these ${what}`,
-    details: `Asks for the usage of these ${what} only. An api that does not support this filter is not polled, for its numbers would cover too much; the log says so.`,
+    details: `Asks for the usage of these ${what} only. An api that does not support this filter is not polled, because its numbers would cover too much; the log says so.`,
     commands: numbers,
   });
 }
@@ -133,7 +133,7 @@ export const flags = {
     placeholder: 'duration',
     summary: 'between polls of an api in use',
     details:
-      'Time between two polls of an api that has usage, from `1s` to `1h`. Above `10m` some [alerts](alerts.md#openaikeyrefused) need another span.',
+      'Time between two polls of an api that has usage, from `1s` to `1h`. With a quarter of an hour and more the [alert on failing apis](alerts.md#openaiendpointfailing) has to wait longer.',
   }),
   idleInterval: flag<number>(duration({ least: '1s', most: '1d' }), '10m', {
     name: 'poll.idle-interval',
@@ -187,14 +187,14 @@ export const flags = {
     placeholder: 'when',
     summary: 'they begin: month, year, MM-DD',
     details:
-      'When the counters begin anew, in UTC: with each `month`, each `year`, or each year on a date `MM-DD`, like `04-01`. The API keeps about a year.',
+      'When the counters start again from 0, in UTC: with each `month`, each `year`, or each year on a date `MM-DD`, like `04-01`. The API keeps about a year.',
     commands: numbers,
   }),
   zeroHold: flag<number>(duration({ least: '1s', most: '1h' }), '2m', {
     name: 'counters.zero-hold',
     kind: 'value',
     placeholder: 'duration',
-    summary: 'a new counter shows 0 so long',
+    summary: 'how long a new counter shows 0',
     details:
       'How long a new counter shows 0 before its first value, so that Prometheus sees its first usage as a rise. At least twice the scrape interval; from `1s` to `1h`.',
     commands: numbers,
@@ -222,7 +222,7 @@ export const flags = {
     placeholder: 'duration',
     summary: 'between reads of names and limits',
     details:
-      'Time in which the names of projects, keys and users and all limits are read once, from `1m` to `1d`; a large organization takes longer, for at most 20 requests a minute are spent on them. `0`: they are not read. Every id still has its info series, with the id for a name. Needs the scope `api.management.read`.',
+      'Time in which the names of projects, keys and users and all limits are read once, from `1m` to `1d`; a large organization takes longer, because at most 20 requests a minute are spent on them. `0`: they are not read. Every id still has its info series, with the id as its name. Needs the scope `api.management.read`.',
   }),
   userEmail: flag<boolean>(onOff, 'false', {
     name: 'names.user-email',
