@@ -125,7 +125,8 @@ export class Account {
     const ledger = replay?.ledger ?? this.#ledger;
     const isKnown = (start: number) =>
       isFinal(ledger.buckets.get('1h', start), now) || isFinal(this.hourAt(start)?.bucket, now);
-    const spans = historySpans(this.#plan, held(ledger), this.#historyFrom(ledger, now), now, isKnown);
+    const from = this.#historyFrom(ledger, now);
+    const spans = historySpans(this.#plan, held(ledger), from, now, isKnown, this.#summedOf(ledger, now)?.to);
     if (replay === undefined) return { ledger, spans: this.#readsHistory ? spans : [] };
     return {
       ledger,

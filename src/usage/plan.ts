@@ -92,7 +92,9 @@ export function pollSpans(options: PlanOptions, held: Held, now: number): readon
  * the last 3 days). Each day: all of it. Oldest first.
  * @param from first day needed, in seconds; undefined where no days are needed
  * @param isKnown whether this hour of the last 24 is final, be it elsewhere. Those before the running day are for show
- *   alone: what is missing of them is read together with its hours, and never by itself
+ *   alone: what is missing of them is read together with its hours, and never by itself; and nothing before `from`,
+ *   whose groups would take the room of those that are counted
+ * @param until end of the days needed, in seconds
  */
 export function historySpans(
   options: PlanOptions,
@@ -100,6 +102,7 @@ export function historySpans(
   from: number | undefined,
   now: number,
   isKnown = (start: number): boolean => isFinal(held('1h', start), now),
+  until = Number.POSITIVE_INFINITY,
 ): readonly Span[] {
   const { endpoint } = options;
   const costs = isCosts(endpoint);
@@ -121,7 +124,7 @@ export function historySpans(
   if (from !== undefined) {
     // The months of costs, and their recent days, are read apart: a fault in one must not keep the others away.
     const cuts = costs ? [anchorAt(now, monthly), bucketAt(recent, '1d')] : [];
-    for (const [begin, end] of pieces(notBefore(options, from), today, cuts)) {
+    for (const [begin, end] of pieces(notBefore(options, from), Math.min(today, until), cuts)) {
       spans.push(...runs('1d', begin, end, isDue));
     }
   }
@@ -129,7 +132,7 @@ export function historySpans(
   for (const span of runs('1h', Math.max(today, from ?? today), firstUnsettled('1h', now, settleDelay), isDue)) {
     let begin = span.from;
     if (begin === today) {
-      begin = bucketAt(now - day, '1h');
+      begin = Math.max(bucketAt(now - day, '1h'), from ?? Number.NEGATIVE_INFINITY);
       while (begin < today && isKnown(begin)) begin += widthSeconds['1h'];
     }
     spans.push({ ...span, from: Math.min(begin, span.from) });

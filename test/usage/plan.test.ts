@@ -162,12 +162,18 @@ describe('the history reads', () => {
     ]);
   });
 
-  test('on the first: of the month before the hours of the last 24 alone', () => {
+  test('on the first: nothing of the month before', () => {
     const first = seconds('2026-12-01T00:00Z');
     expect(spansText(historySpans(usage, nothing, first, at('2026-12-01T00:20Z')))).toEqual([]);
-    expect(spansText(historySpans(usage, nothing, first, at('2026-12-01T01:15Z')))).toEqual([
-      '1h 11-30 01:00 – 12-01 01:00',
+    expect(spansText(historySpans(usage, nothing, first, at('2026-12-01T09:15Z')))).toEqual([
+      '1h 12-01 00:00 – 12-01 09:00',
     ]);
+  });
+
+  test('of a period that has ended: its days alone, and the hours that are for show', () => {
+    const end = seconds('2026-12-01T00:00Z');
+    const spans = historySpans(usage, nothing, anchor, at('2026-12-03T09:15Z'), undefined, end);
+    expect(spansText(spans)).toEqual(['1d 11-01 00:00 – 12-01 00:00', '1h 12-02 09:00 – 12-03 09:00']);
   });
 
   /** Everything was read at `readAt`. */
@@ -235,7 +241,8 @@ describe('the history reads', () => {
         let position = from;
         for (const span of spans) {
           // Hours reach back a day.
-          const back = span.width === '1h' ? Math.min(position, Math.floor((now - day) / hour) * 3_600) : position;
+          const dayAgo = Math.max(from, Math.floor((now - day) / hour) * 3_600);
+          const back = span.width === '1h' ? Math.min(position, dayAgo) : position;
           expect(span.from).toBe(back);
           expect(span.from % widthSeconds[span.width]).toBe(0);
           expect(span.to % widthSeconds[span.width]).toBe(0);

@@ -139,6 +139,43 @@ test('what was used and read before the month turned is not forgotten: the api i
   expect(account.isIdle(time.now)).toBe(true);
 });
 
+test('after a restart on its first day, what was used before takes no room from the groups of the month', () => {
+  const entries = [
+    used('before 1', at('2026-05-31T10:00Z'), 1),
+    used('before 2', at('2026-05-31T11:00Z'), 1),
+    used('first', at('2026-06-01T02:00Z'), 3),
+    used('second', at('2026-06-01T03:00Z'), 4),
+  ];
+  const { look } = nearMidnight(entries, '2026-06-01T09:30Z', { maxGroups: 2 });
+  expect(look()).toEqual({ first: 3, second: 4 });
+});
+
+test('while the month cannot turn, no day after it is asked for again and again', () => {
+  let broken = true;
+  const missing = { '1m': at('2026-05-31T23:59Z'), '1h': at('2026-05-31T23:00Z'), '1d': at('2026-05-31T00:00Z') };
+  const entries = [used('a', at('2026-05-20T12:00Z'), 10), used('a', missing['1m'], 5)];
+  for (let day = 1; day < 6; day++) entries.push(used('a', at(`2026-06-0${day}T05:00Z`), 1));
+  const organization = smallOrganization(entries);
+  const { until, look, replica, time, scraper } = nearMidnight(entries, '2026-05-31T22:30Z', {
+    page: (width, start, now) => {
+      const whole = organization.bucket(width, start, now);
+      return broken && start === missing[width] ? { ...whole, end: start } : whole;
+    },
+  });
+  look();
+  until('2026-06-01T01:00Z');
+  time.now += 4 * 24 * hour;
+  time.elapsed += 4 * 24 * hour;
+  until('2026-06-05T09:20Z');
+  const { ledger, spans } = replica().account.history(time.now);
+  expect(ledger.anchor).toBe(may);
+  expect(spans).toEqual([{ width: '1d', from: missing['1d'], to: midnight }]);
+  broken = false;
+  until('2026-06-05T10:20Z');
+  expect(replica().account.ledger.anchor).toBe(midnight);
+  expect(scraper.counted.get('a')).toBe(20);
+});
+
 describe('before the old total goes', () => {
   const quick = [used('a', at('2026-05-31T22:00Z'), 10), used('a', at('2026-06-01T00:01Z'), 3)];
 
