@@ -25,6 +25,8 @@ export interface Bucket {
    * have settled. In milliseconds. A ledger puts off for a while that it is final. Undefined where all is known.
    */
   readonly refusedSince: number | undefined;
+  /** The groups of these rows, whose numbers are unknown; undefined where it cannot be told which groups they are. */
+  readonly refused: ReadonlySet<number> | undefined;
   /** The groups that have a row here, each once. Columns go by position in this; a column may be shorter. */
   readonly groups: Uint32Array;
   /** By field index; NaN, or nothing, where no row of the group has the field. */
@@ -146,18 +148,25 @@ export function* collectBucket(
   }
 
   // What is refused is unknown, and so is a sum that it belongs to: its group is there, without counts.
+  const refused = new Set<number>();
   for (const labels of raw.refused) {
-    const slot = slotOf(groups.intern(labels));
+    const group = groups.intern(labels);
+    const slot = slotOf(group);
+    refused.add(group);
+    // But one row must not take away all others that are folded.
+    if (group === groups.folded) continue;
     for (const sums of numbers.values()) if (slot < sums.length) sums[slot] = Number.NaN;
   }
 
+  // A cost line that is none has no amount, and takes nothing from the others.
+  const lacks = raw.malformedRows > 0 && raw.decimals.size === 0;
   return {
     width,
     start: raw.start,
     readAt,
     settled: whole && readAt >= settles,
-    // A cost line that is none has no amount, and takes nothing from the others.
-    refusedSince: raw.malformedRows > 0 && raw.decimals.size === 0 ? Math.max(readAt, settles) : undefined,
+    refusedSince: lacks ? Math.max(readAt, settles) : undefined,
+    refused: lacks && raw.malformedRows > raw.refused.length ? undefined : refused,
     groups: Uint32Array.from(slots.keys()),
     numbers,
     decimals,
@@ -168,7 +177,7 @@ export function* collectBucket(
 }
 
 /** The same numbers in half the memory, if that holds each of them exactly. */
-function compact(numbers: Float64Array): Numbers {
+export function compact(numbers: Float64Array): Numbers {
   const half = Float32Array.from(numbers);
   return half.every((value, index) => Object.is(value, numbers[index])) ? half : numbers;
 }

@@ -9,6 +9,7 @@ import { cover, coveredThrough } from './cover.ts';
 import { FieldTable } from './fields.ts';
 import { Grid } from './grid.ts';
 import { GroupTable } from './groups.ts';
+import { completed } from './refusals.ts';
 import { type Restatements, restatements } from './restatements.ts';
 import type { TuplePool } from './tuples.ts';
 import { bucketEnd, hour } from './windows.ts';
@@ -87,13 +88,16 @@ export class Ledger {
   put(read: Bucket): Changes {
     const before = this.buckets.get(read.width, read.start);
     if (before !== undefined && isOlder(read, before, this.#clock.now())) return unchanged;
-    const refused = read.refusedSince !== undefined;
-    // The last good numbers stay where a later answer has some that are unknown.
-    if (refused && before?.settled === true && before.refusedSince === undefined) return unchanged;
-    const bucket = refused ? heldOff(read, before) : read;
-    const changes = bucket.settled
-      ? restatements(this.#settledParts(bucket, before), bucket, this.fields, this.groups.size)
-      : unchanged;
+    if (read.refused === undefined && before?.settled === true && before.refusedSince === undefined) {
+      // Nobody knows which groups lack something, so the last good numbers stay. It was asked for all the same.
+      this.buckets.set({ ...before, readAt: read.readAt });
+      return unchanged;
+    }
+    const stood = read.settled ? this.#settledParts(read, before) : undefined;
+    const whole = completed(read, stood, this.fields);
+    const refused = whole.refusedSince !== undefined;
+    const bucket = refused ? heldOff(whole, before) : whole;
+    const changes = bucket.settled ? restatements(stood, bucket, this.fields, this.groups.size) : unchanged;
     this.buckets.set(bucket);
     this.#note(bucket);
     this.version++;
@@ -138,8 +142,11 @@ export class Ledger {
 
   /** Takes the place of another: up to when anything was used, and read, goes on from there. */
   follow(before: Ledger): void {
-    for (const [width, end] of before.#settledEnds) this.#noteSettled(width, end);
-    if (before.#newestUsed !== undefined) this.#noteNewest(before.#newestUsed);
+    const now = this.#clock.now() / 1_000;
+    // What a wrong clock read goes with that ledger.
+    for (const [width, end] of before.#settledEnds) if (end <= now) this.#noteSettled(width, end);
+    const newest = before.#newestUsed;
+    if (newest !== undefined && newest.start <= now) this.#noteNewest(newest);
   }
 
   /** What stood for the bucket's time before it: itself, or all of its parts if every one has settled. */

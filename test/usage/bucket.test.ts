@@ -58,6 +58,15 @@ describe('a collected bucket', () => {
     expect(texts).toEqual(['model="a"', 'model="b"', 'model="c"']);
   });
 
+  test('knows of the folded group what its other rows say', () => {
+    const both = { groups: new GroupTable(['model'], 1), fields: new FieldTable(endpointNamed('embeddings')) };
+    const rows = ['a', 'b', 'c'].map((model) => ({ labels: [model], fields: { input_tokens: 5 } }));
+    const raw: RawBucket = { ...rawBucket('1d', start, rows), malformedRows: 1, refused: [['d']] };
+    const bucket = atOnce(collectBucket(raw, '1d', start * 1_000, settleDelay, both.groups, both.fields));
+    expect(contents(bucket, both)).toEqual({ 'input_tokens{model="a"}': 5, 'input_tokens{model="other"}': 10 });
+    expect(bucket?.malformedRows).toBe(1);
+  });
+
   test('says since when rows of usage have been refused, and not before it could have settled; of costs nothing', () => {
     const settles = (start + widthSeconds['1d']) * 1_000 + settleDelay;
     const since = (api: string, readAt: number, malformedRows: number) => {

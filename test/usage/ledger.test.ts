@@ -149,4 +149,21 @@ describe('a ledger', () => {
     ledger.put(bucketOf(ledger, '1h', start + 3_600, { a: 1 }, now - 1_000));
     expect(totalsOf(ledger, totals, to)).toEqual({ a: 10 });
   });
+
+  test('goes on from another, but not from what a wrong clock read', () => {
+    const start = anchor + 3_600;
+    const now = (start + 7_200) * 1_000;
+    const earlier = newLedger(now);
+    const follower = () => {
+      const ledger = newLedger(now);
+      ledger.follow(earlier);
+      return [ledger.newestSettledEnd('1h'), ledger.newestUsed];
+    };
+    earlier.put(bucketOf(earlier, '1h', start, { a: 1 }, now));
+    const known = [start + 3_600, { start, width: '1h' }];
+    expect(follower()).toEqual(known);
+    earlier.put(bucketOf(earlier, '1h', start + 86_400, { a: 1 }, now + 2 * 86_400_000));
+    expect(earlier.newestSettledEnd('1h')).toBe(start + 86_400 + 3_600);
+    expect(follower()).toEqual([undefined, undefined]);
+  });
 });

@@ -83,6 +83,27 @@ describe('a bucket with refused rows', () => {
     expect(read(settles + 10 * hour, 7)).toEqual([true, nothing]);
   });
 
+  test('is known as before where the labels of a row cannot be read, and was asked for all the same', () => {
+    const time = { now: settles };
+    const ledger = new Ledger({
+      endpoint,
+      dimensions: ['model'],
+      maxGroups: 9,
+      anchor: may,
+      clock: { now: () => time.now },
+    });
+    const put = (readAt: number, tokens: number, malformedRows: number) => {
+      time.now = readAt;
+      const raw = { ...rawBucket('1h', start, [{ labels: ['a'], fields: { input_tokens: tokens } }]), malformedRows };
+      const bucket = atOnce(collectBucket(raw, '1h', readAt, settleDelay, ledger.groups, ledger.fields));
+      return bucket && ledger.put(bucket);
+    };
+    expect(put(settles, 7, 0)).toEqual(nothing);
+    expect(put(settles + hour, 5, 1)).toEqual(nothing);
+    const held = ledger.settled('1h', start);
+    expect([held?.readAt, held?.numbers.get(0)?.[0]]).toEqual([settles + hour, 7]);
+  });
+
   test('begins anew when they came right in between', () => {
     const read = reader();
     read(settles - hour, 'refused');
@@ -100,6 +121,44 @@ describe('a bucket with refused rows', () => {
   });
 });
 
+test('a wide bucket has of each group with refused rows what all of its parts know, and nothing of one they do not', () => {
+  const start = seconds('2026-05-10T08:00Z');
+  const settles = at('2026-05-10T09:15Z');
+  const time = { now: 0 };
+  const options = { endpoint, dimensions: ['model'], maxGroups: 9, anchor: may, clock: { now: () => time.now } };
+  const ledger = new Ledger(options);
+  const put = (width: Width, from: number, readAt: number, tokens: Record<string, number>, refused: string[] = []) => {
+    time.now = readAt;
+    const rows = Object.entries(tokens).map(([model, input_tokens]) => ({ labels: [model], fields: { input_tokens } }));
+    const raw = {
+      ...rawBucket(width, from, rows),
+      malformedRows: refused.length,
+      refused: refused.map((each) => [each]),
+    };
+    const bucket = atOnce(collectBucket(raw, width, readAt, settleDelay, ledger.groups, ledger.fields));
+    return bucket && ledger.put(bucket);
+  };
+  const known = () => {
+    const { groups, numbers, settled } = ledger.buckets.get('1h', start) ?? {};
+    const values = [...(groups ?? [])].map((group, slot) => [ledger.groups.values(group)[0], numbers?.get(0)?.[slot]]);
+    return [settled, Object.fromEntries(values.filter(([, value]) => !Number.isNaN(value ?? Number.NaN)))];
+  };
+  for (let each = 0; each < 60; each++) {
+    const minuteOf = start + each * 60;
+    if (each === 7) {
+      put('1m', minuteOf, settles - hour, { a: 1, b: 2 }, ['c']);
+      put('1m', minuteOf, settles, { a: 1, b: 2 }, ['c']);
+    } else put('1m', minuteOf, settles, { a: 1, b: 2, c: 3 });
+  }
+  expect(put('1h', start, settles, { a: 61 }, ['b', 'c'])).toEqual({ up: 0, down: 0, incomplete: 0 });
+  expect(known()).toEqual([false, { a: 61, b: 120 }]);
+  expect(put('1h', start, settles + refusalHold, { a: 61 }, ['b', 'c'])).toMatchObject({ up: 1, incomplete: 1 });
+  expect(known()).toEqual([true, { a: 61, b: 120 }]);
+  // The bucket itself is what is known of it from now on.
+  expect(put('1h', start, settles + hour, { b: 130, c: 180 }, ['a'])).toMatchObject({ up: 2, down: 0, incomplete: 0 });
+  expect(known()).toEqual([true, { a: 61, b: 130, c: 180 }]);
+});
+
 /** Rows of a model are refused in the buckets that hold one of the minutes [from, to), in answers of some time. */
 interface Fault {
   readonly model: string;
@@ -107,6 +166,8 @@ interface Fault {
   readonly minutes: readonly [number, number];
   /** Milliseconds. */
   readonly answers?: readonly [number, number];
+  /** Only buckets of these widths; all, if left out. */
+  readonly widths?: readonly Width[];
 }
 
 const always: readonly [number, number] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
@@ -118,7 +179,12 @@ function start(entries: Entry[], from: string, fault: Fault, more: Partial<Repli
     const raw = organization.bucket(width, start, now);
     const end = start + widthSeconds[width];
     const [answersFrom, answersTo] = fault.answers ?? always;
-    const isMet = start < fault.minutes[1] && end > fault.minutes[0] && now >= answersFrom && now < answersTo;
+    const isMet =
+      start < fault.minutes[1] &&
+      end > fault.minutes[0] &&
+      now >= answersFrom &&
+      now < answersTo &&
+      fault.widths?.includes(width) !== false;
     const position = raw.labels[0]?.indexOf(fault.model) ?? -1;
     if (!isMet || position < 0) return raw;
     const without = <T>(column: readonly T[]) => column.filter((_, index) => index !== position);
@@ -157,8 +223,8 @@ function start(entries: Entry[], from: string, fault: Fault, more: Partial<Repli
       }
       return shown;
     },
-    restart() {
-      replica = createReplica(options);
+    restart(state?: Buffer) {
+      replica = createReplica({ ...options, state });
     },
   };
 }
@@ -247,6 +313,83 @@ describe('a group whose rows are always refused', () => {
     expect(counted).toBeGreaterThanOrEqual(
       organization.tokens(may, bucketAt(time.now - hour, '1m'), undefined, 'good'),
     );
+  });
+});
+
+describe('rows that are refused in wide buckets alone', () => {
+  const entries = steady('2026-05-10T08:00Z', '2026-05-12T04:00Z');
+  const fault: Fault = { model: 'bad', minutes: always, widths: ['1h', '1d'] };
+
+  test('what the narrow ones say of their group goes on counting, and is shown', () => {
+    const { until, scraper, organization, replica, time } = start(entries, '2026-05-10T07:30Z', fault);
+    until('2026-05-12T02:20Z', 1, () => {
+      const { account } = replica();
+      expect([new Date(time.now).toISOString(), account.history(time.now).spans]).toEqual([expect.anything(), []]);
+    });
+    for (const model of ['good', 'bad']) {
+      const truth = organization.tokens(may, seconds('2026-05-12T02:05Z'), undefined, model);
+      expect([model, scraper.counted.get(model)]).toEqual([model, truth]);
+    }
+    const { ledger } = replica().account;
+    expect(replica().restated).toEqual({ up: 0, down: 0 });
+    // It stands in for its parts, so that they need not be held.
+    expect(ledger.settled('1d', seconds('2026-05-11T00:00Z'))).toBeDefined();
+    expect(ledger.settled('1h', seconds('2026-05-11T20:00Z'))).toBeDefined();
+    expect(ledger.buckets.get('1m', seconds('2026-05-11T20:00Z'))).toBe(undefined);
+  });
+
+  test('a late correction of the others is not kept away by it', () => {
+    const { until, scraper, organization } = start(entries, '2026-05-10T07:30Z', fault);
+    const late = { model: 'good', minute: seconds('2026-05-10T09:07Z'), tokens: 100, known: at('2026-05-10T12:00Z') };
+    organization.entries.push(late);
+    until('2026-05-10T13:20Z');
+    for (const model of ['good', 'bad']) {
+      const truth = organization.tokens(may, seconds('2026-05-10T13:05Z'), undefined, model);
+      expect([model, scraper.counted.get(model)]).toEqual([model, truth]);
+    }
+  });
+});
+
+describe('rows that are refused in a day that was read without', () => {
+  const entries = steady('2026-05-08T06:00Z', '2026-05-10T20:00Z');
+  const whole = [seconds('2026-05-08T00:00Z'), seconds('2026-05-09T00:00Z')] as const;
+
+  test('nothing is due because of it', () => {
+    const fault: Fault = {
+      model: 'bad',
+      minutes: whole,
+      answers: [at('2026-05-09T10:00Z'), Number.POSITIVE_INFINITY],
+    };
+    const { until, replica, time, scraper } = start(entries, '2026-05-09T09:30Z', fault);
+    const before = scraper.counted.get('bad') ?? 0;
+    until('2026-05-10T13:00Z', 1, () => {
+      const { spans } = replica().account.history(time.now);
+      expect([new Date(time.now).toISOString(), spans]).toEqual([expect.anything(), []]);
+    });
+    expect(scraper.counted.get('bad')).toBeGreaterThan(before);
+    expect([...scraper.resets]).toEqual([]);
+    expect(replica().restated).toEqual({ up: 0, down: 0 });
+  });
+
+  test.each([
+    ['without a state file a restart shows less', false, 1],
+    ['with one it does not', true, undefined],
+  ])('%s', (_, withState, resets) => {
+    const fault: Fault = {
+      model: 'bad',
+      minutes: whole,
+      answers: [at('2026-05-09T10:00Z'), Number.POSITIVE_INFINITY],
+    };
+    const { until, replica, restart, scraper, organization } = start(entries, '2026-05-09T09:30Z', fault);
+    const before = until('2026-05-09T11:30Z');
+    restart(withState ? replica().state : undefined);
+    const after = until('2026-05-09T13:20Z');
+    expect(after['good']).toBeGreaterThan(before['good'] ?? 0);
+    expect(scraper.resets.get('bad')).toBe(resets);
+    const day = organization.tokens(...whole, undefined, 'bad');
+    const truth = organization.tokens(may, seconds('2026-05-09T13:05Z'), undefined, 'bad');
+    if (withState) expect(after['bad']).toBe(before['bad']);
+    else expect(after['bad']).toBe(truth - day);
   });
 });
 
