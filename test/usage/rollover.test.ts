@@ -496,6 +496,8 @@ describe('whatever happens around midnight', () => {
         for (let calm = 0; calm < 14; calm++) {
           pass(1);
           scraper.scrape(replica.round());
+          // A process that was there before May had ended shows it first, however late it can read it.
+          began ??= replica.account.book?.ledger.anchor;
         }
         expect(replica.account.ledger.anchor).toBe(midnight);
         for (const model of ['a', 'b', 'c']) {
