@@ -51,8 +51,6 @@ export interface AccountOptions {
 /** What the counters of an api are doing. */
 export type CountersState = 'none' | 'replaying' | 'shown' | 'abandoned';
 
-/** Costs begin anew with each month, whatever the counters do: their longest sums are those of two months. */
-
 interface Replay {
   readonly ledger: Ledger;
   readonly opening: Opening;
@@ -228,6 +226,7 @@ export class Account {
     return isCosts(this.endpoint);
   }
 
+  /** Costs begin anew with each month, whatever the counters do: their longest sums are those of two months. */
   get #period(): Anchor {
     return this.#isCosts ? monthly : this.#options.anchor;
   }

@@ -53,6 +53,7 @@ export type Anchor =
   | { readonly kind: 'year' }
   | { readonly kind: 'yearly'; readonly month: number; readonly day: number };
 
+/** Of costs, whatever the counters' own anchor is. */
 export const monthly = { kind: 'month' } as const satisfies Anchor;
 
 /** The latest anchor at or before the instant, in seconds. `month` of a yearly anchor is 1 … 12. */
