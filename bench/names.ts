@@ -9,9 +9,9 @@ import { fileURLToPath } from 'node:url';
 import { createExporter } from '../src/exporter/exporter.ts';
 import { compressPiece } from '../src/metrics/gzip.ts';
 import { listApis } from '../src/openai/catalogue.ts';
-import { parseSettings } from '../src/settings/settings.ts';
 import { createOrganization } from '../src/simulation/organization.ts';
 import { customProfile } from '../src/simulation/profile.ts';
+import { demoSettings } from '../test/helpers/demo-settings.ts';
 import { silentLogger } from '../test/helpers/silent-logger.ts';
 import { simulatedClient } from '../test/helpers/simulated-client.ts';
 import { SimulatedDispatcher } from '../test/helpers/simulated-dispatcher.ts';
@@ -126,11 +126,9 @@ async function measure(withNames: boolean): Promise<Result> {
   const dispatcher = new SimulatedDispatcher({ organization, clock, latency: 150 });
   const dispatch = dispatcher.dispatch.bind(dispatcher);
   dispatcher.dispatch = (...given) => stretches.simulated(() => dispatch(...given));
-  const flags = ['demo', '--poll.apis=completions', ...(withNames ? [] : ['--names.refresh=0'])];
-  const parsed = parseSettings(flags, {});
-  if (!('settings' in parsed)) throw new Error(JSON.stringify(parsed));
+  const flags = ['--poll.apis=completions', ...(withNames ? [] : ['--names.refresh=0'])];
   const exporter = createExporter({
-    settings: parsed.settings,
+    settings: demoSettings(flags),
     clock,
     log: silentLogger,
     version: '0',

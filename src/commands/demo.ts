@@ -6,6 +6,7 @@ import { type Clock, scaledClock } from '../clock.ts';
 import type { ExporterOptions } from '../exporter/exporter.ts';
 import type { Logger } from '../log.ts';
 import { createBudget } from '../openai/budget.ts';
+import { widthSeconds } from '../openai/catalogue.ts';
 import { createClient } from '../openai/client.ts';
 import { fixedKey } from '../openai/key.ts';
 import { createTransport } from '../openai/transport.ts';
@@ -15,7 +16,7 @@ import { startServer } from '../simulation/server.ts';
 
 /** Days of history that the simulated organization has. */
 const historyDays = 62;
-const daySeconds = 86_400;
+const daySeconds = widthSeconds['1d'];
 
 /** The simulation refuses nobody, so that a demonstration is complete at once. */
 const requestsPerMinute = 600;

@@ -1,5 +1,6 @@
 /** What the running month has cost, by day and by project, from the days that are held. */
 
+import { widthSeconds } from '../openai/catalogue.ts';
 import type { Budgets } from '../settings/budget.ts';
 import type { CurrencySpend, DaySpend, SpendRanking, SpendStatus } from '../status.ts';
 import type { Account } from '../usage/account.ts';
@@ -25,7 +26,7 @@ type DayCosts = ReadonlyMap<string, ByProject>;
 /** Amounts that are added between two pauses. */
 const stretch = 2_000;
 
-const daySeconds = 86_400;
+const daySeconds = widthSeconds['1d'];
 
 /** The sums of one day after another, each made once. */
 class DayCostSums {

@@ -2,12 +2,12 @@
  * A level of a simulated organization (bytes stored): a bucket shows the newest value known in it, and so does every
  * wider bucket around it. It moves every ten minutes and is never restated.
  */
-import type { Endpoint } from '../openai/catalogue.ts';
+import { type Endpoint, widthSeconds } from '../openai/catalogue.ts';
 import type { UsageGroup } from './profile.ts';
 import { mix, textHash, unit } from './random.ts';
 import type { UsageSource } from './usage.ts';
 
-const hourSeconds = 3_600;
+const hourSeconds = widthSeconds['1h'];
 
 /** How long after a minute's end a level is known, seconds. */
 const levelDelay = 360;

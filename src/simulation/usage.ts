@@ -6,7 +6,7 @@
  * one draw for each hour, not for each minute, and hours and days are the sums of their minutes by construction.
  */
 import { LRUCache } from 'lru-cache';
-import type { Endpoint } from '../openai/catalogue.ts';
+import { type Endpoint, widthSeconds } from '../openai/catalogue.ts';
 import { createHourDraw, type DrawnHour } from './hour-draw.ts';
 import { leavesOf } from './leaves.ts';
 import type { Behaviour, UsageGroup } from './profile.ts';
@@ -77,8 +77,8 @@ interface Detail {
   readonly written: Uint32Array;
 }
 
-const hourSeconds = 3_600;
-const daySeconds = 86_400;
+const hourSeconds = widthSeconds['1h'];
+const daySeconds = widthSeconds['1d'];
 
 /**
  * The flow usage of one api. `createdAt` and `closedAt` in seconds: there is no usage before and after, and nothing

@@ -4,6 +4,7 @@
  */
 import { type Endpoint, isCosts, type Width, widthSeconds } from '../openai/catalogue.ts';
 
+/** In milliseconds, as instants are; lengths in seconds are in the catalogue. */
 export const minute = 60_000;
 export const hour = 3_600_000;
 export const day = 86_400_000;

@@ -6,7 +6,7 @@ import { setMaxListeners } from 'node:events';
 import { constants, crc32, deflateRawSync } from 'node:zlib';
 import { createExporter, type Exporter, type ExporterOptions } from '../../src/exporter/exporter.ts';
 import type { Client, ClientObserver } from '../../src/openai/client.ts';
-import { parseSettings } from '../../src/settings/settings.ts';
+import { demoSettings } from './demo-settings.ts';
 import { type Exposition, parseExposition } from './exposition-parser.ts';
 import { type RecordingLog, recordingLog } from './recording-log.ts';
 import { simulatedClient } from './simulated-client.ts';
@@ -43,11 +43,9 @@ export interface RunningExporter {
 export function runExporter({ start, clock: given, flags = [], client, memory }: RunOptions): RunningExporter {
   const clock = given ?? createVirtualClock(start === undefined ? {} : { start: Date.parse(start) });
   const named = flags.some((flag) => flag.startsWith('--names.refresh='));
-  const parsed = parseSettings(['demo', ...(named ? [] : ['--names.refresh=0']), ...flags], {});
-  if (!('settings' in parsed)) throw new Error(JSON.stringify(parsed));
   const log = recordingLog();
   const exporter = createExporter({
-    settings: parsed.settings,
+    settings: demoSettings([...(named ? [] : ['--names.refresh=0']), ...flags]),
     clock,
     log,
     version: '0',

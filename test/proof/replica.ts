@@ -8,11 +8,12 @@ import type { Clock } from '../../src/clock.ts';
 import { createExporter, type Exporter } from '../../src/exporter/exporter.ts';
 import type { Logger } from '../../src/log.ts';
 import type { Client } from '../../src/openai/client.ts';
-import { parseSettings, type Settings } from '../../src/settings/settings.ts';
+import type { Settings } from '../../src/settings/settings.ts';
 import type { FaultRule } from '../../src/simulation/faults.ts';
 import type { Organization } from '../../src/simulation/organization.ts';
 import { decodeState, encodeState } from '../../src/state/codec.ts';
 import { hour, minute } from '../../src/usage/windows.ts';
+import { demoSettings } from '../helpers/demo-settings.ts';
 import { simulatedClient } from '../helpers/simulated-client.ts';
 import { SimulatedDispatcher } from '../helpers/simulated-dispatcher.ts';
 import { createVirtualClock } from '../helpers/virtual-clock.ts';
@@ -326,9 +327,7 @@ function* eventsOf(scenario: Scenario, plan: ReplicaPlan, actions: Actions): Gen
 
 function settingsOf(plan: ReplicaPlan): Settings {
   const flags = plan.apis === undefined ? plan.flags : [...plan.flags, `--poll.apis=${plan.apis.join(',')}`];
-  const parsed = parseSettings(['demo', ...flags], {});
-  if ('settings' in parsed) return parsed.settings;
-  throw new Error(`The flags of replica ${plan.name} are not understood: ${JSON.stringify(parsed)}`);
+  return demoSettings(flags);
 }
 
 /** `openai_exporter_held_back{api, field}` by api and field. */

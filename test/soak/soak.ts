@@ -10,8 +10,8 @@ import type { Clock } from '../../src/clock.ts';
 import { createExporter } from '../../src/exporter/exporter.ts';
 import { statusOf } from '../../src/exporter/status.ts';
 import { compressPiece } from '../../src/metrics/gzip.ts';
-import { parseSettings } from '../../src/settings/settings.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
+import { demoSettings } from '../helpers/demo-settings.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
 import { createScraper } from '../helpers/scraper.ts';
 import { silentLogger } from '../helpers/silent-logger.ts';
@@ -108,14 +108,10 @@ export async function soak(options: SoakOptions): Promise<Soaked> {
   const own = new CountingPool(baseUrl.origin, { connections: 2 });
   pool = own;
 
-  const parsed = parseSettings(
-    ['demo', `--poll.apis=${apis.join(',')},costs`, `--poll.group-by=${dimensions.join(',')}`],
-    {},
-  );
-  if (!('settings' in parsed)) throw new Error(JSON.stringify(parsed));
+  const settings = demoSettings([`--poll.apis=${apis.join(',')},costs`, `--poll.group-by=${dimensions.join(',')}`]);
   let failures = 0;
   const exporter = createExporter({
-    settings: parsed.settings,
+    settings,
     clock,
     log: silentLogger,
     version: '0',
