@@ -261,6 +261,25 @@ export type ListApi = (typeof listApis)[number];
 /** Every dimension of any endpoint, in the order of first mention. */
 export const allDimensions: readonly string[] = [...new Set(endpoints.flatMap((endpoint) => endpoint.dimensions))];
 
+/**
+ * Dimensions in the order in which they are left out where the API refuses one and does not say which: the newest and
+ * those that are refused most often first. Any that is not named here comes before them.
+ */
+export const leftOutFirst: readonly string[] = [
+  'api_source',
+  'user_id',
+  'api_key_id',
+  'service_tier',
+  'context_level',
+  'vector_store_id',
+  'batch',
+  'size',
+  'source',
+  'line_item',
+  'model',
+  'project_id',
+];
+
 /** The label of an amount or quantity beside its dimensions, by field; empty where the endpoint needs none. */
 export function unitLabelsOf(endpoint: Endpoint): readonly string[] {
   return endpoint.fields.flatMap((field) => (field.unitLabel ? [field.unitLabel.name] : []));

@@ -107,7 +107,7 @@ export function createClient(options: ClientOptions): Client {
 
   function failed(
     { api, path }: Target,
-    { cause, detail, code, requestId, ...rest }: Omit<ApiErrorDetails, 'api' | 'path'>,
+    { cause, detail, code, param, requestId, ...rest }: Omit<ApiErrorDetails, 'api' | 'path'>,
   ): ApiError {
     return new ApiError({
       api,
@@ -115,6 +115,7 @@ export function createClient(options: ClientOptions): Client {
       ...rest,
       detail: presentable(detail, secrets),
       code: code === undefined ? undefined : presentable(code, secrets, 100),
+      param: param === undefined ? undefined : presentable(param, secrets, 100),
       requestId: requestId === undefined ? undefined : presentable(requestId, secrets, 100),
       ...(cause === undefined ? {} : { cause: causeWithout(secrets, cause) }),
     });
@@ -231,11 +232,12 @@ export function createClient(options: ClientOptions): Client {
     // Before the body is read, so that nobody sends meanwhile.
     if (notBefore !== undefined) budget.holdUntil(notBefore);
     const contentType = headerOf(response.headers, 'content-type')?.split(';')[0];
-    const { message, code } = apiErrorIn(await readStart(response, longestErrorBody, signal));
+    const { message, code, param } = apiErrorIn(await readStart(response, longestErrorBody, signal));
     const error = failed(target, {
       reason: reasonOfStatus(status),
       status,
       code,
+      param,
       detail:
         message ??
         (status < 400

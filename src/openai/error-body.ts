@@ -1,8 +1,8 @@
 /** What the API says in the body of a refusal. */
 import { isObject, own } from './json.ts';
 
-/** `{ "error": { "message", "code" } }`, as far as the body is that; a gateway may answer anything. */
-export function apiErrorIn(body: string): { message?: string; code?: string } {
+/** `{ "error": { "message", "code", "param" } }`, as far as the body is that; a gateway may answer anything. */
+export function apiErrorIn(body: string): { message?: string; code?: string; param?: string } {
   let parsed: unknown;
   try {
     parsed = JSON.parse(body);
@@ -13,9 +13,11 @@ export function apiErrorIn(body: string): { message?: string; code?: string } {
   if (typeof error === 'string') return { message: error };
   const message = member(error, 'message');
   const code = member(error, 'code');
+  const param = member(error, 'param');
   return {
     ...(typeof message === 'string' && message !== '' ? { message } : {}),
     ...(typeof code === 'string' && code !== '' ? { code } : {}),
+    ...(typeof param === 'string' && param !== '' ? { param } : {}),
   };
 }
 

@@ -43,9 +43,13 @@ export interface ApiErrorDetails {
   readonly status?: number | undefined;
   /** The API's `error.code`, such as `reporting_lookback_exceeded`. */
   readonly code?: string | undefined;
+  /** The API's `error.param`: what of the query it refuses, such as `group_by[2]`. */
+  readonly param?: string | undefined;
   readonly requestId?: string | undefined;
   /** How long nothing may be sent, from when this error arose. */
   readonly retryAfterMs?: number | undefined;
+  /** What a person can do about it, where only who asked can know that. */
+  readonly whatToDo?: string | undefined;
   readonly cause?: unknown;
 }
 
@@ -60,6 +64,7 @@ export class ApiError extends Error {
   readonly whatToDo: string;
   readonly status: number | undefined;
   readonly code: string | undefined;
+  readonly param: string | undefined;
   readonly requestId: string | undefined;
   readonly retryAfterMs: number | undefined;
 
@@ -71,9 +76,10 @@ export class ApiError extends Error {
     this.api = details.api;
     this.path = details.path;
     this.detail = details.detail;
-    this.whatToDo = adviceOn(details);
+    this.whatToDo = details.whatToDo ?? adviceOn(details);
     this.status = details.status;
     this.code = details.code;
+    this.param = details.param;
     this.requestId = details.requestId;
     this.retryAfterMs = details.retryAfterMs;
   }
