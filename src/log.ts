@@ -1,6 +1,6 @@
 /**
- * Log lines for people and machines, one line each, on stderr. Nothing that could be a key gets through: neither a
- * field that is named like one nor a text that looks like one.
+ * Log lines for people and machines, one line each. Nothing that could be a key gets through: neither a field that is
+ * named like one nor a text that looks like one.
  */
 import pino from 'pino';
 import { type Clock, systemClock } from './clock.ts';
@@ -21,17 +21,16 @@ export interface LogOptions {
   readonly level: LogLevel;
   /** `json`: one object a line with time, level, msg and the fields. `text`: the same for the eye. */
   readonly format: 'json' | 'text';
-  /** stderr if not given; written at once, so that the last words of a process are not lost. */
-  readonly destination?: { write(line: string): void };
+  /** Takes each line, and makes nobody wait. */
+  readonly destination: { write(line: string): void };
   readonly clock?: Clock;
   /** What a level looks like in text; plain if not given. */
   readonly look?: (level: LogLevel, text: string) => string;
 }
 
-/** A logger of lines at `level` and above. Writing is synchronous: what was logged is out when the call returns. */
+/** A logger of lines at `level` and above. */
 export function createLogger(options: LogOptions): Logger {
-  const { level, format, clock = systemClock, look = (_, text) => text } = options;
-  const destination = options.destination ?? pino.destination({ fd: 2, sync: true });
+  const { level, format, destination, clock = systemClock, look = (_, text) => text } = options;
   const logger = pino(
     {
       level,

@@ -13,8 +13,11 @@ import { paintFor, paintMistake } from './commands/paint.ts';
 import { placesText } from './commands/places.ts';
 import { probeApi, probeManagement, probeStateFile } from './commands/probe.ts';
 import { serve } from './commands/serve.ts';
+import { codeOf, reasonOf } from './error-code.ts';
 import { createExporter, type ExporterOptions } from './exporter/exporter.ts';
+import { leaveHanging } from './leave.ts';
 import { createLogger, type Logger, type LogLevel } from './log.ts';
+import { createLineOutput, type LineOutput, stderrSink } from './output.ts';
 import { helpText } from './settings/help.ts';
 import type { HistorySettings } from './settings/history.ts';
 import type { KeySetting } from './settings/key.ts';
@@ -27,6 +30,17 @@ import { ListenError } from './web/listen-error.ts';
 
 const { version, revision } = buildInfo;
 const { done, failed, misused } = exitCodes;
+
+/** Where the log goes; made with the first logger. */
+let logOutput: LineOutput | undefined;
+/** The signal that the process was told to end with. */
+let stoppedBy: NodeJS.Signals | undefined;
+/** Why something printed did not reach its reader. */
+let printingFailed: Error | undefined;
+
+process.stdout.on('error', (error) => {
+  printingFailed ??= error;
+});
 
 async function main(): Promise<number> {
   const parsed = parseSettings(process.argv.slice(2), process.env);
@@ -107,7 +121,10 @@ function stopping(): AbortController {
   setMaxListeners(0, stop.signal);
   // Not once: npm passes on what the terminal has sent already, and stopping ends by itself within 5 s.
   for (const name of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(name, () => stop.abort(new Error(`${name} received`)));
+    process.on(name, () => {
+      stoppedBy ??= name;
+      stop.abort(new Error(`${name} received`));
+    });
   }
   return stop;
 }
@@ -155,6 +172,7 @@ async function run(
     version,
     revision,
     client,
+    logLinesDropped: () => logOutput?.dropped() ?? 0,
     ...(memory === undefined ? {} : { memory }),
   });
   try {
@@ -188,18 +206,49 @@ function loggerOf({ log }: Settings): Logger {
     warn: paint.warn,
     error: paint.bad,
   };
-  return createLogger({ ...log, look: (level, text) => looks[level](text) });
+  const destination: LineOutput = createLineOutput({
+    sink: stderrSink(),
+    recovered: (lines) =>
+      logger.warn(
+        `${lines} log lines were dropped: they could not be written. openai_exporter_log_lines_dropped_total counts them`,
+        { lines },
+      ),
+  });
+  const logger = createLogger({ ...log, destination, look: (level, text) => looks[level](text) });
+  logOutput = destination;
+  return logger;
 }
 
-main().then(
-  (code) => end(code),
-  (error: unknown) => {
-    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-    end(failed);
-  },
-);
+main().then(end, async (error: unknown) => {
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  await end(failed);
+});
 
-/** Ends the process once what was printed is out; kept connections would keep it for a while. */
-function end(code: number): void {
-  process.stdout.write('', () => process.exit(code));
+/** Milliseconds that the last lines of the log may take, and what was printed, once the process was told to end. */
+const lastWords = 500;
+
+/** Ends the process once what was logged and printed is out; kept connections would keep it for a while. */
+async function end(code: number): Promise<void> {
+  await logOutput?.flush(lastWords);
+  await printed();
+  // Who stopped reading has seen enough.
+  if (printingFailed !== undefined && codeOf(printingFailed) !== 'EPIPE' && code === done) {
+    process.stderr.write(`stdout cannot be written: ${reasonOf(printingFailed)}\n`);
+    leave(failed);
+  }
+  leave(code);
+}
+
+/** Resolves once stdout has taken all. Its reader may be slow, but it does not hold up a process that was told to end. */
+function printed(): Promise<void> {
+  return new Promise((resolve) => {
+    process.stdout.write('', () => resolve());
+    if (stoppedBy !== undefined) setTimeout(resolve, lastWords);
+  });
+}
+
+/** Ends the process with this code, whatever does not return. */
+function leave(code: number): never {
+  if (logOutput?.holdsThread() === true) leaveHanging(code, stoppedBy);
+  process.exit(code);
 }

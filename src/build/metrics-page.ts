@@ -88,6 +88,8 @@ export async function selfTable(): Promise<string> {
     processMetrics: false,
     source: {
       series: () => 1,
+      stateFileErrors: () => 1,
+      logLinesDropped: () => 1,
       lists: [],
       apis: [
         {

@@ -42,7 +42,11 @@ export interface ExporterOptions {
     readonly fingerprint: string;
     readonly earlier: State | undefined;
     save(state: State): Promise<void>;
+    /** Times that it could not be read or written so far. */
+    errors?(): number;
   };
+  /** Lines of the log that nobody took so far. */
+  readonly logLinesDropped?: () => number;
   readonly processMetrics?: boolean;
   readonly compress?: (text: Buffer) => Promise<Piece>;
 }
@@ -158,6 +162,8 @@ export function createExporter(options: ExporterOptions): Exporter {
       apis: parts.map(({ account, status }) => selfSource(account, status)),
       lists: names.lists,
       series: () => publisher.series(),
+      stateFileErrors: () => options.memory?.errors?.() ?? 0,
+      logLinesDropped: () => options.logLinesDropped?.() ?? 0,
     },
   });
   const client = options.client(self);

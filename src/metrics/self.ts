@@ -12,6 +12,10 @@ export interface SelfSource {
   readonly lists: readonly SelfSourcePolls[];
   /** Series on the page, without the exporter's own. */
   series(): number;
+  /** Times that the state file could not be read or written. */
+  stateFileErrors(): number;
+  /** Lines of the log that nobody took. */
+  logLinesDropped(): number;
 }
 
 export interface SelfSourcePolls {
@@ -74,16 +78,22 @@ export function createSelfMetrics({ version, revision, source, processMetrics, c
   const requests = registerRequests(registry, source);
   const numbers = registerNumbers(registry, source);
   const serving = registerServing(registry);
+  registerSurroundings(registry, source);
   const processText = processMetrics ? processMetricsText(clock) : async () => '';
 
   /** The text but for the process metrics, until something happens that may change it. */
   let text: Promise<string> | undefined;
+  /** What these read when the text was made: nobody says that they have changed. */
+  let surroundings = '';
   const changed = () => {
     text = undefined;
   };
 
   return {
     async text() {
+      const now = `${source.stateFileErrors()} ${source.logLinesDropped()}`;
+      if (now !== surroundings) changed();
+      surroundings = now;
       text ??= registry.metrics();
       const texts = await Promise.all([text, processText()]);
       return texts.join('');
@@ -265,6 +275,35 @@ function registerServing(registry: Registry) {
   });
   const help = 'Scrapes answered with 503 because too many were in flight.';
   return { publishDuration, rejected: counter(registry, 'scrapes_rejected_total', help, []) };
+}
+
+/** What the exporter writes beside the page, and could not. */
+function registerSurroundings(registry: Registry, source: SelfSource): void {
+  readCounter(
+    registry,
+    'state_file_errors_total',
+    'Times that the state file could not be read or written, or was in use by another process.',
+    source.stateFileErrors,
+  );
+  readCounter(
+    registry,
+    'log_lines_dropped_total',
+    'Lines of the log that were dropped because they could not be written.',
+    source.logLinesDropped,
+  );
+}
+
+/** A counter that something else keeps. */
+function readCounter(registry: Registry, name: string, help: string, read: () => number): void {
+  new Counter({
+    name: `${prefix}${name}`,
+    help,
+    registers: [registry],
+    collect() {
+      this.reset();
+      this.inc(read());
+    },
+  });
 }
 
 /** Everything that is polled: the apis, and the lists of names and limits. */

@@ -7,7 +7,7 @@ function selfMetrics(time: { now: number }) {
   const self = createSelfMetrics({
     version: '1',
     revision: 'a',
-    source: { apis: [], lists: [], series: () => series },
+    source: { apis: [], lists: [], series: () => series, stateFileErrors: () => 0, logLinesDropped: () => 0 },
     processMetrics: true,
     clock: { monotonic: () => time.now },
   });

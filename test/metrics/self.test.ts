@@ -18,7 +18,7 @@ function metrics(api: Partial<SelfSourceApi> = {}, processMetrics = false) {
   return createSelfMetrics({
     version: '1.2.3',
     revision: 'abc',
-    source: { apis: [source], lists: [], series: () => 7 },
+    source: { apis: [source], lists: [], series: () => 7, stateFileErrors: () => 5, logLinesDropped: () => 6 },
     processMetrics,
   });
 }
@@ -71,6 +71,8 @@ describe('the exporter’s own metrics', () => {
       [`${prefix}malformed_rows_total`, { api }, 4, 'counter'],
       [`${prefix}publish_duration_seconds`, {}, 0.5, 'gauge'],
       [`${prefix}scrapes_rejected_total`, {}, 1, 'counter'],
+      [`${prefix}state_file_errors_total`, {}, 5, 'counter'],
+      [`${prefix}log_lines_dropped_total`, {}, 6, 'counter'],
     ];
     for (const [name, labels, number, type] of expected) {
       expect([name, families.get(name)?.type, value(name, labels)]).toEqual([name, type, number]);

@@ -149,6 +149,10 @@ export const elsewhereTested: Readonly<Record<string, { readonly file: string; r
   },
   'Clock stepped forward or back': { file: 'test/reliability/matrix.test.ts', test: 'clock steps' },
   'Event loop stalled': { file: 'test/e2e/stalled.test.ts', test: 'an event loop that stood still' },
+  'The disk of the log is full, its reader stands still or is gone': {
+    file: 'test/e2e/log.test.ts',
+    test: 'a reader of the log that stands still',
+  },
   'SIGTERM in the middle of everything': { file: 'test/e2e/start.test.ts', test: 'while it reads history, slowly' },
   'Memory limit near': { file: 'test/e2e/stalled.test.ts', test: 'little memory' },
 };
