@@ -73,6 +73,11 @@ export class Directory {
     return this.#projects.version + this.#keys.version + this.#users.version + this.#serviceAccounts.version;
   }
 
+  /** Rises when a project comes, goes or changes. */
+  get projectsVersion(): number {
+    return this.#projects.version;
+  }
+
   /** Ids of the projects that can be asked for what is theirs. */
   get activeProjects(): readonly string[] {
     // A status that is not told refuses nothing.

@@ -26,7 +26,7 @@ export interface BudgetOptions {
   /** No span of 60 s holds more requests than this. At least 1. */
   readonly maxPerMinute: number;
   readonly maxInFlight?: number;
-  /** Of them for names and limits. Default: 20. */
+  /** Most requests for names and limits in any span of 60 s. Default: a third of `maxPerMinute`. */
   readonly maxNamesPerMinute?: number;
 }
 
@@ -44,7 +44,12 @@ interface Waiter {
 }
 
 /** A budget of which nothing is used yet. It holds one alarm on the clock, and that only while somebody waits for time. */
-export function createBudget({ clock, maxPerMinute, maxInFlight = 2, maxNamesPerMinute = 20 }: BudgetOptions): Budget {
+export function createBudget({
+  clock,
+  maxPerMinute,
+  maxInFlight = 2,
+  maxNamesPerMinute = Math.floor(maxPerMinute / 3),
+}: BudgetOptions): Budget {
   // What is left to the lower classes, so that polls find room whatever those do.
   const share: Readonly<Record<Priority, number>> = {
     poll: maxPerMinute,

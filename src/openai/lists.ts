@@ -139,12 +139,28 @@ export const lists = {
   adminKeys: list<AdminKeyItem>('admin_api_keys', 'admin_api_keys', adminKey),
 } as const;
 
-export interface ListRead<T> {
+/** What a page of a list has brought. */
+export interface ListPage<T> {
   readonly items: readonly T[];
   /** Items that were refused. */
   readonly malformed: number;
-  /** Why it ended early, if it did: what was read until then stands, and says nothing about the rest. */
-  readonly failure: ApiError | undefined;
+  /** Nothing comes after it. */
+  readonly last: boolean;
+  /** Why the list cannot be followed past this page, if so: what came stands, and says nothing about the rest. */
+  readonly broken: ApiError | undefined;
+}
+
+/** A list that is read page by page, for as long as that takes: between two pages others may ask. */
+export interface ListRead<T> {
+  /** A page has come, and there are pages to go. */
+  readonly underWay: boolean;
+  /**
+   * Asks for the next page. After a failure the same page is asked for, and the pages before it need not be read
+   * again, unless the cursor cannot be used: then `underWay` is false and the list begins anew.
+   * @throws {ApiError} of the request that failed
+   * @throws the signal's reason once it is aborted
+   */
+  next(signal?: AbortSignal): Promise<ListPage<T>>;
 }
 
 /** Items of a page: what every list takes (source: the API's documentation). */
@@ -159,7 +175,7 @@ const attempts = 3;
 /** Milliseconds for one page: long, for the wait is mostly for its turn behind polls and replay. */
 const deadline = 1_800_000;
 
-interface ListPage<T> {
+interface DecodedPage<T> {
   readonly items: readonly T[];
   readonly malformed: number;
   readonly length: number;
@@ -168,53 +184,69 @@ interface ListPage<T> {
 }
 
 /**
- * Reads a list to its end.
+ * A read of a list of which nothing has been asked for yet.
  * @param projectId null for the organization's own
- * @throws the signal's reason once it is aborted
  */
-export async function readList<T>(
+export function createListRead<T>(
   client: Client,
   clock: { monotonic(): number },
   { api, path, query, item, single }: List<T>,
   projectId: string | null,
-  signal?: AbortSignal,
-): Promise<ListRead<T>> {
-  const items: T[] = [];
-  let malformed = 0;
+): ListRead<T> {
   const target = { api, path: path(projectId) };
-  const ended = (failure: ApiError | undefined): ListRead<T> => ({ items, malformed, failure });
-  const broken = (reason: 'malformed' | 'too_large', detail: string) =>
-    ended(new ApiError({ ...target, reason, detail }));
-  const seen = new Set<string>();
+  let seen = new Set<string>();
   let cursor: string | undefined;
 
-  for (let pages = 0; pages < mostPages; pages++) {
-    const page = single ? query : [...query, ['limit', String(perPage)] as const];
-    const request = {
-      ...target,
-      query: cursor === undefined ? page : [...page, ['after', cursor] as const],
-      priority: 'names',
-      deadline: clock.monotonic() + deadline,
-      attempts,
-      signal,
-    } as const;
-    let value: ListPage<T>;
-    try {
-      ({ value } = await client.get(request, (body) => decode(body, item, single)));
-    } catch (error) {
-      if (!(error instanceof ApiError)) throw error;
-      return ended(single && error.status === 404 ? undefined : error);
-    }
-    items.push(...value.items);
-    malformed += value.malformed;
-    if (!value.hasMore) return ended(undefined);
-    if (value.length === 0) return broken('malformed', 'an empty page says has_more');
-    if (value.lastId === undefined) return broken('malformed', 'has_more without last_id');
-    if (seen.has(value.lastId)) return broken('malformed', 'a cursor was handed out twice');
-    cursor = value.lastId;
-    seen.add(cursor);
+  function beginAnew(): void {
+    seen = new Set();
+    cursor = undefined;
   }
-  return broken('too_large', `the list has more than ${mostPages} pages`);
+
+  /** Why the page that follows must not be asked for, if so. */
+  function trouble({ length, lastId }: DecodedPage<T>): ApiError | undefined {
+    const broken = (reason: 'malformed' | 'too_large', detail: string) => new ApiError({ ...target, reason, detail });
+    if (length === 0) return broken('malformed', 'an empty page says has_more');
+    if (lastId === undefined) return broken('malformed', 'has_more without last_id');
+    if (seen.has(lastId)) return broken('malformed', 'a cursor was handed out twice');
+    if (seen.size + 1 >= mostPages) return broken('too_large', `the list has more than ${mostPages} pages`);
+    return undefined;
+  }
+
+  return {
+    get underWay() {
+      return cursor !== undefined;
+    },
+    async next(signal) {
+      const page = single ? query : [...query, ['limit', String(perPage)] as const];
+      const request = {
+        ...target,
+        query: cursor === undefined ? page : [...page, ['after', cursor] as const],
+        priority: 'names',
+        deadline: clock.monotonic() + deadline,
+        attempts,
+        signal,
+      } as const;
+      let value: DecodedPage<T>;
+      try {
+        ({ value } = await client.get(request, (body) => decode(body, item, single)));
+      } catch (error) {
+        if (!(error instanceof ApiError)) throw error;
+        if (single && error.status === 404) return { items: [], malformed: 0, last: true, broken: undefined };
+        // The item that it names may be gone.
+        if (error.reason === 'rejected') beginAnew();
+        throw error;
+      }
+      const { items, malformed, hasMore, lastId } = value;
+      const broken = hasMore ? trouble(value) : undefined;
+      if (!hasMore || broken !== undefined || lastId === undefined) {
+        beginAnew();
+        return { items, malformed, last: !hasMore, broken };
+      }
+      cursor = lastId;
+      seen.add(cursor);
+      return { items, malformed, last: false, broken: undefined };
+    },
+  };
 }
 
 const pageShape = z.object(
@@ -227,7 +259,7 @@ const pageShape = z.object(
 );
 
 /** @throws if it is no list, or no object where one is meant */
-function decode<T>(body: Buffer, item: z.ZodType<T>, single: boolean): ListPage<T> {
+function decode<T>(body: Buffer, item: z.ZodType<T>, single: boolean): DecodedPage<T> {
   const parsed: unknown = JSON.parse(body.toString('utf8'));
   if (single && (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))) {
     throw new Error('an object was expected');

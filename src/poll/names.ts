@@ -1,6 +1,6 @@
 /**
- * Keeps names and limits up to date: goes round the lists of the organization and of its projects, one request at a
- * time, as the budget's lowest class allows. A list that fails keeps what it had, and holds up no other.
+ * Keeps names and limits up to date: goes round the lists of the organization and of its projects, one page at a time,
+ * as the budget's lowest class allows. A list that fails keeps what it had, and holds up no other.
  */
 import { longestNap } from '../clock.ts';
 import type { Logger } from '../log.ts';
@@ -10,9 +10,9 @@ import type { Filters } from '../openai/query.ts';
 import { day } from '../usage/windows.ts';
 import { attempt, type Outcome } from './attempt.ts';
 import type { FailureLog } from './failure-log.ts';
-import { beginTask, createListTasks, endTask, type ListTasksOptions, type Task } from './list-tasks.ts';
+import { createListTasks, type ListTasksOptions, type Task } from './list-tasks.ts';
 import { createModelsInUseReader } from './models-in-use.ts';
-import { dueAt, nextTurn } from './rounds.ts';
+import { createRounds, dueAt } from './rounds.ts';
 
 export interface NamesPollerOptions extends Omit<ListTasksOptions, 'readModelsInUse' | 'malformed' | 'dropped'> {
   readonly log: Logger;
@@ -60,20 +60,27 @@ export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
   /** Whether it was said that the key lacks the scope. */
   let refused = false;
 
+  /** Asks for one page. */
   async function carryOut(task: Task, signal: AbortSignal): Promise<void> {
     const { api, what } = task;
-    beginTask(task, clock.now());
-    const outcome = await attempt({ api, clock, log, signal }, () => task.read(signal));
-    endTask(task, outcome.failure);
+    task.begin(clock.now());
+    let last = false;
+    const outcome = await attempt({ api, clock, log, signal }, async () => {
+      last = await task.next(signal);
+    });
+    const seconds = task.end(outcome, last);
     const reason = outcome.failure?.reason;
-    if (isList(api)) {
-      durations.set(api, outcome.duration);
-      if (reason === undefined) lastSuccess.set(api, clock.now());
-      report.polled(api, reason);
+    if (last || reason !== undefined) {
+      tasks.ended(task);
+      if (isList(api)) {
+        durations.set(api, seconds);
+        if (reason === undefined) lastSuccess.set(api, clock.now());
+        report.polled(api, reason);
+      }
+      logOutcome(task, outcome);
     }
-    logOutcome(task, outcome);
     options.changed();
-    log.debug(`${api}: ${what} ended`, { api, seconds: outcome.duration, reason });
+    log.debug(`${api}: ${what} ${last ? 'ended' : 'goes on'}`, { api, seconds, reason });
   }
 
   function logOutcome(task: Task, { failure }: Outcome): void {
@@ -100,55 +107,34 @@ export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
     }
   }
 
-  /** Of each list of the kind that was tried: why it failed, if it did. */
-  function failuresOf(api: ListApi): readonly Outcome['failure'][] {
-    const own = tasks.of(api);
-    const projects = tasks.projects.failure;
-    const withoutScope = projects?.reason === 'permission' ? projects : undefined;
-    // Nothing of this kind can be asked for before the projects are known.
-    if (own.length === 0 && withoutScope !== undefined) return [withoutScope];
-    return own
-      .filter(({ ended }) => ended)
-      .map(({ projectId, failure }) =>
-        // What is not asked any more, because the scope is gone, says nothing of how things are.
-        projectId === null ? failure : (withoutScope ?? failure),
-      );
-  }
-
-  function statusOf(api: ListApi): ListStatus {
-    return {
+  return {
+    lists: listApis.map((api) => ({
       api,
-      up() {
-        const all = failuresOf(api);
-        if (all.every((failure) => failure?.reason === 'permission')) return undefined;
-        return all.every((failure) => failure === undefined);
-      },
-      failure: () => failuresOf(api).find((failure) => failure !== undefined),
+      up: () => tasks.outcomeOf(api).up,
+      failure: () => tasks.outcomeOf(api).failure,
       lastSuccess: () => lastSuccess.get(api),
       duration: () => durations.get(api),
-    };
-  }
-
-  return {
-    lists: listApis.map(statusOf),
+    })),
     async run(signal) {
+      const rounds = createRounds();
       for (;;) {
         signal.throwIfAborted();
         tasks.update();
         const now = clock.now();
-        const task = nextTurn(tasks.candidates(), now);
+        const task = rounds.next(tasks.candidates(), now);
         if (task !== undefined) {
           await carryOut(task, signal);
           continue;
         }
-        const next = Math.min(...[...tasks.candidates()].map((each) => dueAt(each, now)), now + day);
+        let next = now + day;
+        for (const each of tasks.candidates()) next = Math.min(next, dueAt(each, now));
         await clock.sleep(Math.max(1, Math.min(next - now, longestNap)), signal);
       }
     },
   };
 }
 
-/** Whether it is a list: usage apis are asked, too, but how they go is told by their own polls. */
+/** Reports whether it is a list: usage apis are asked, too, but how they go is told by their own polls. */
 function isList(api: string): boolean {
   return listApis.some((name) => name === api);
 }

@@ -222,7 +222,7 @@ export const flags = {
     placeholder: 'duration',
     summary: 'between reads of names and limits',
     details:
-      'Time in which the names of projects, keys and users and all limits are read once, from `1m` to `1d`; a large organization takes longer, because at most 20 requests a minute are spent on them. `0`: they are not read. Every id still has its info series, with the id as its name. Needs the scope `api.management.read`.',
+      'Time in which the names of projects, keys and users and all limits are read once, from `1m` to `1d`; a large organization takes longer, because at most a third of `--openai.max-requests-per-minute` is spent on them. `0`: they are not read. Every id still has its info series, with the id as its name. Needs the scope `api.management.read`.',
   }),
   userEmail: flag<boolean>(onOff, 'false', {
     name: 'names.user-email',

@@ -9,8 +9,9 @@ import { allDimensions, endpoints, widthSeconds } from '../../src/openai/catalog
 import type { Client } from '../../src/openai/client.ts';
 import { decodePage, MalformedPage } from '../../src/openai/decode.ts';
 import { ApiError } from '../../src/openai/errors.ts';
-import { lists, readList } from '../../src/openai/lists.ts';
+import { lists } from '../../src/openai/lists.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
+import { readList } from '../helpers/read-list.ts';
 import { type RunningExporter, runExporter } from '../helpers/running-exporter.ts';
 import { findTool } from '../helpers/tools.ts';
 import { type Body, listBody, pageBody } from './bodies.ts';

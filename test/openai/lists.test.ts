@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Client, GetRequest } from '../../src/openai/client.ts';
 import { ApiError } from '../../src/openai/errors.ts';
-import { type List, lists, readList } from '../../src/openai/lists.ts';
+import { createListRead, type List, lists } from '../../src/openai/lists.ts';
+import { readList } from '../helpers/read-list.ts';
 
 const clock = { monotonic: () => 1_000 };
 
@@ -121,6 +122,31 @@ describe('pages', () => {
     const { items, failure } = await read(answering(page(['a'], { has_more: true }), error).client, lists.users);
     expect(items).toHaveLength(1);
     expect(failure).toBe(error);
+  });
+
+  test('that fail are asked for again, and those before them are not', async () => {
+    const error = new ApiError({ reason: 'server', api: 'users', path: '/organization/users', detail: 'x' });
+    const { client, asked } = answering(page(['a', 'b'], { has_more: true }), error, page(['c']));
+    const reading = createListRead(client, clock, lists.users, null);
+    expect(reading.underWay).toBe(false);
+    expect((await reading.next()).last).toBe(false);
+    await expect(reading.next()).rejects.toBe(error);
+    expect(reading.underWay).toBe(true);
+    expect(await reading.next()).toMatchObject({ items: [{ id: 'c' }], last: true });
+    expect(reading.underWay).toBe(false);
+    expect(asked.map(({ query }) => query.find(([name]) => name === 'after')?.[1])).toEqual([undefined, 'b', 'b']);
+  });
+
+  test('whose cursor is refused begin anew', async () => {
+    const details = { reason: 'rejected', api: 'users', path: '/organization/users' } as const;
+    const error = new ApiError({ ...details, detail: "Invalid 'after'", status: 400 });
+    const { client, asked } = answering(page(['a', 'b'], { has_more: true }), error, page(['a', 'c']));
+    const reading = createListRead(client, clock, lists.users, null);
+    await reading.next();
+    await expect(reading.next()).rejects.toBe(error);
+    expect(reading.underWay).toBe(false);
+    expect(await reading.next()).toMatchObject({ items: [{ id: 'a' }, { id: 'c' }], last: true });
+    expect(asked[2]?.query).toEqual([['limit', '100']]);
   });
 
   test.each([

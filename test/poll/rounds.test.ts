@@ -1,49 +1,63 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { dueAt, nextTurn, type Turn } from '../../src/poll/rounds.ts';
+import { createRounds, dueAt, type Lane, phaseOf, shares, type Turn } from '../../src/poll/rounds.ts';
 
 const minute = 60_000;
+const hour = 60 * minute;
+const period = 10 * minute;
 const turn = (more: Partial<Turn> = {}): Turn => ({
-  key: 'users',
-  period: 10 * minute,
+  period,
+  phase: 0,
+  lane: 'others',
+  rank: 0,
+  begun: undefined,
+  reading: false,
   tried: undefined,
   failures: 0,
   retryPointless: false,
-  rank: 0,
   ...more,
 });
+/** One that was read whole, or failed, at this instant. */
+const read = (at: number, more: Partial<Turn> = {}) => turn({ begun: at, tried: at, ...more });
 
-describe('a turn', () => {
-  test('is due at once before the first, and after a clock that ran ahead', () => {
+describe('a list', () => {
+  test('is due at once before the first read, and after a clock that ran ahead', () => {
     expect(dueAt(turn(), 1_000)).toBe(1_000);
-    expect(dueAt(turn({ tried: 9_000 }), 1_000)).toBe(1_000);
+    expect(dueAt(read(9_000), 1_000)).toBe(1_000);
   });
 
   test('comes once in each period, at the same instant for every process', () => {
     fc.assert(
       fc.property(fc.string(), fc.nat(1e12), fc.nat(1e12), (key, a, b) => {
-        const due = (tried: number) => dueAt(turn({ key, tried }), tried);
+        const due = (at: number) => dueAt(read(at, { phase: phaseOf(key, period) }), at);
         expect(due(a)).toBeGreaterThan(a);
-        expect(due(a)).toBeLessThanOrEqual(a + 10 * minute);
-        expect(Math.abs(due(a) - due(b)) % (10 * minute)).toBe(0);
+        expect(due(a)).toBeLessThanOrEqual(a + period);
+        expect(Math.abs(due(a) - due(b)) % period).toBe(0);
       }),
     );
   });
 
+  test('is due for its next page at once, and for a page that failed after a pause', () => {
+    const at = 1_000_000_000;
+    expect(dueAt(read(at, { reading: true }), at + 1)).toBe(at + 1);
+    expect(dueAt(read(at, { reading: true, failures: 1 }), at + 1)).toBe(at + minute);
+  });
+
   test('comes sooner after a failure, but not where there is no hope', () => {
-    const tried = 1_000_000_000;
-    const regular = dueAt(turn({ tried }), tried);
+    const at = 1_000_000_000;
     const dueAfter = (failures: number, retryPointless = false) =>
-      dueAt(turn({ tried, failures, retryPointless, period: 3_600_000, key: 'x' }), tried);
-    expect(dueAfter(1)).toBe(tried + minute);
-    expect(dueAfter(3)).toBe(tried + 4 * minute);
+      dueAt(read(at, { failures, retryPointless, period: hour, phase: 7 }), at);
+    expect(dueAfter(1)).toBe(at + minute);
+    expect(dueAfter(3)).toBe(at + 4 * minute);
     expect(dueAfter(1, true)).toBe(dueAfter(0));
     expect(dueAfter(500)).toBe(dueAfter(0));
-    expect(regular).toBeLessThanOrEqual(tried + 10 * minute);
+    expect(dueAfter(0)).toBeLessThanOrEqual(at + hour);
   });
 
   test('of many is spread over the period', () => {
-    const dues = Array.from({ length: 1_000 }, (_, i) => dueAt(turn({ key: `api_keys of proj_${i}`, tried: 0 }), 0));
+    const dues = Array.from({ length: 1_000 }, (_, i) =>
+      dueAt(read(0, { phase: phaseOf(`api_keys of proj_${i}`, period) }), 0),
+    );
     for (let m = 0; m < 10; m++) {
       const inMinute = dues.filter((due) => Math.floor((due - 1) / minute) === m).length;
       expect(inMinute).toBeGreaterThan(60);
@@ -52,42 +66,134 @@ describe('a turn', () => {
   });
 });
 
+/** Lists of so many pages, of which one page is asked for every three seconds: 20 a minute. */
+function play(lists: readonly { readonly name: string; readonly pages: number; readonly lane: Lane }[], until: number) {
+  type Open = { -readonly [Key in keyof Turn]: Turn[Key] } & {
+    readonly name: string;
+    readonly pages: number;
+    at: number;
+  };
+  const turns = lists.map(
+    ({ name, pages, lane }): Open => ({
+      ...turn({ lane, phase: phaseOf(name, period) }),
+      name,
+      pages,
+      at: 0,
+    }),
+  );
+  const rounds = createRounds();
+  const asked: { readonly at: number; readonly name: string; readonly lane: Lane; readonly page: number }[] = [];
+  const start = 1_000_000_000;
+  for (let now = start; now < start + until; now += 3_000) {
+    const next = rounds.next(turns, now);
+    if (next === undefined) continue;
+    if (!next.reading) next.begun = now;
+    next.tried = now;
+    asked.push({ at: now - start, name: next.name, lane: next.lane, page: next.at });
+    next.at = (next.at + 1) % next.pages;
+    next.reading = next.at > 0;
+  }
+  return asked;
+}
+
+const many = (count: number, name: string, lane: Lane, pages = 1) =>
+  Array.from({ length: count }, (_, i) => ({ name: `${name} ${i}`, pages, lane }));
+
+const endOf = (asked: ReturnType<typeof play>, lane: Lane) => {
+  const own = asked.filter((each) => each.lane === lane);
+  return (own.at(-1)?.at ?? 0) / minute;
+};
+
 describe('the next', () => {
-  test('is what was not read yet by rank, then what was read longest ago; negative ranks first', () => {
+  test('in a lane is what was never asked for by rank, then what was asked longest ago', () => {
     const now = 1_000_000_000;
-    const old = (key: string, tried: number, rank = 0) => turn({ key, tried, rank });
+    const rounds = createRounds();
     const turns = [
-      old('b', 2),
-      old('a', 1),
-      turn({ key: 'n3', rank: 3 }),
-      turn({ key: 'n1', rank: 1 }),
-      old('first', 5, -1),
+      read(2, { rank: 4 }),
+      read(1, { rank: 5 }),
+      turn({ rank: 3 }),
+      turn({ rank: 1 }),
+      turn({ rank: 6, begun: 0, reading: true, tried: 3 }),
     ];
-    const order: string[] = [];
+    const order: number[] = [];
     while (turns.length > 0) {
-      const next = nextTurn(turns, now);
+      const next = rounds.next(turns, now);
       if (next === undefined) break;
-      order.push(next.key);
+      order.push(next.rank);
       turns.splice(turns.indexOf(next), 1);
     }
-    expect(order).toEqual(['first', 'n1', 'n3', 'a', 'b']);
+    expect(order).toEqual([1, 3, 6, 5, 4]);
   });
 
   test('is none when none is due', () => {
-    expect(nextTurn([turn({ tried: 1_000_000_000 })], 1_000_000_000)).toBeUndefined();
-    expect(nextTurn([], 0)).toBeUndefined();
+    const rounds = createRounds();
+    expect(rounds.next([read(1_000_000_000)], 1_000_000_000)).toBeUndefined();
+    expect(rounds.next([], 0)).toBeUndefined();
   });
 
-  test('never leaves one out: with one read a minute, each comes round', () => {
-    const turns = Array.from({ length: 40 }, (_, i) => ({ ...turn({ key: `k${i}`, rank: i % 4 }), reads: 0 }));
-    for (let now = 0; now < 200 * minute; now += minute) {
-      const next = nextTurn(turns, now);
-      if (next === undefined) continue;
-      const at = turns.indexOf(next);
-      turns[at] = { ...next, tried: now, reads: next.reads + 1 };
+  test('never leaves a lane out, however much the others have to read', () => {
+    const lanes = Object.keys(shares) as Lane[];
+    const counts = fc.record(
+      Object.fromEntries(lanes.map((lane) => [lane, fc.nat(60)])) as Record<Lane, fc.Arbitrary<number>>,
+    );
+    fc.assert(
+      fc.property(counts, fc.integer({ min: 1, max: 200 }), (given, pages) => {
+        const lists = lanes.flatMap((lane) => many(given[lane], lane, lane, pages));
+        const asked = play(lists, hour);
+        const waiting = lanes.filter((lane) => given[lane] > 0);
+        const all = waiting.reduce((sum, lane) => sum + shares[lane], 0);
+        for (const lane of waiting) {
+          const had = asked.filter((each) => each.lane === lane).length;
+          const due = Math.min(given[lane] * pages, Math.floor((asked.length * shares[lane]) / all));
+          expect(had).toBeGreaterThanOrEqual(due - waiting.length);
+        }
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test('reads nothing twice before everything was read, but for what is looked at, after an hour', () => {
+    const lists = [
+      ...many(1, 'projects', 'projects', 80),
+      ...many(1, 'users', 'organization', 130),
+      ...many(3, 'limits', 'organization'),
+      ...many(100, 'used', 'used'),
+      ...many(2_000, 'other', 'others'),
+    ];
+    // All of it takes two hours.
+    const asked = play(lists, 115 * minute);
+    const last = new Map<string, number>();
+    for (const { at, name, page, lane } of asked) {
+      if (page > 0) continue;
+      const before = last.get(name);
+      if (before !== undefined) {
+        expect(lane).not.toBe('others');
+        expect(at - before).toBeGreaterThanOrEqual(hour);
+      }
+      last.set(name, at);
     }
-    const reads = turns.map((each) => each.reads);
-    expect(Math.min(...reads)).toBeGreaterThanOrEqual(4);
-    expect(Math.max(...reads)).toBeLessThanOrEqual(6);
+    // 20 min have 400 requests.
+    expect(
+      endOf(
+        asked.filter(({ at }) => at < hour),
+        'used',
+      ),
+    ).toBeLessThan(20);
+    expect(asked.filter(({ lane }) => lane === 'others').length).toBeGreaterThan(1_500);
+    expect(new Set(asked.filter(({ name }) => name.startsWith('users')).map(({ page }) => page)).size).toBe(130);
+  });
+
+  test('comes round: with one read a minute each of forty lists does, once a round', () => {
+    const lists = [...many(20, 'used', 'used'), ...many(20, 'other', 'others')];
+    const asked = play(lists, 2 * minute).map(({ name }) => name);
+    expect(asked).toHaveLength(40);
+    expect(new Set(asked).size).toBe(40);
+  });
+
+  test('does not wait for ever when the clock is put back', () => {
+    const rounds = createRounds();
+    expect(rounds.next([], 9 * hour)).toBeUndefined();
+    expect(rounds.next([read(hour)], 2 * hour)).toBeDefined();
+    expect(rounds.next([read(3 * hour)], 2 * hour)).toBeDefined();
   });
 });
