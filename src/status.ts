@@ -30,7 +30,18 @@ export interface WhyFailed {
   readonly whatToDo: string | null;
 }
 
-export interface ApiStatus extends WhyFailed {
+/** Rows and list items that could not be taken whole, since the start; null where there were none. */
+export interface LeftOut {
+  readonly leftOut: {
+    readonly count: number;
+    /** What it was, newest first: the last few sentences. */
+    readonly messages: readonly string[];
+    /** When it was found the last time. */
+    readonly at: string;
+  } | null;
+}
+
+export interface ApiStatus extends WhyFailed, LeftOut {
   readonly api: string;
   /** Did the last poll succeed; null until it was tried. */
   readonly up: boolean | null;
@@ -43,7 +54,7 @@ export interface ApiStatus extends WhyFailed {
 }
 
 /** One kind of list, of the organization and of its projects together. */
-export interface ListStatus extends WhyFailed {
+export interface ListStatus extends WhyFailed, LeftOut {
   readonly api: string;
   /** Was every list of the kind read the last time; null until one was tried, and where the key lacks the scope. */
   readonly up: boolean | null;

@@ -143,8 +143,8 @@ async function readApi(options: BackfillOptions, plan: ApiPlan, { client, sizes,
     filters,
     settleDelay,
     signal,
-    report(folded, malformed) {
-      if (malformed > 0) log.warn(`${api}: ${malformed} malformed rows were skipped`, { api });
+    report(folded, leftOut) {
+      if (leftOut > 0) log.warn(`${api}: ${leftOut} rows were refused, or lack values that cannot be read`, { api });
       if (folded === 0 || foldingLogged) return;
       foldingLogged = true;
       log.warn(`${api}: more than ${maxGroups} groups: the rest is summed as "other"`, { api });

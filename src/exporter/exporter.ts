@@ -17,6 +17,7 @@ import type { Client, ClientObserver } from '../openai/client.ts';
 import { createPageSizes } from '../openai/read.ts';
 import { createOverview, type Overview } from '../overview/overview.ts';
 import { createFailureLog } from '../poll/failure-log.ts';
+import { createLeftOut, type LeftOutStatus } from '../poll/left-out.ts';
 import { createPoller, type Poller } from '../poll/poller.ts';
 import { type Cadence, offsetOf } from '../poll/schedule.ts';
 import { newPollStatus, type PollStatus } from '../poll/status.ts';
@@ -66,6 +67,8 @@ export interface Exporter {
   /** Lists of names and limits; empty where these are turned off. */
   readonly lists: readonly NamesList[];
   series(api?: string): number;
+  /** What of the answers of an api or list could not be taken; undefined where that is nothing. */
+  leftOut(api: string): LeftOutStatus | undefined;
   /** What is used and spent, and who is near a limit. */
   overview(): Promise<Overview>;
   /** Every api was tried once. */
@@ -168,7 +171,7 @@ export function createExporter(options: ExporterOptions): Exporter {
   });
   const client = options.client(self);
 
-  const foldedSaid = new Set<string>();
+  const leftOut = createLeftOut({ log, clock, count: (api, rows) => self.malformed(api, rows) });
   /** By api: the day, in seconds, on which it was said the last time. */
   const incompleteSaidOn = new Map<string, number>();
   const apis = parts.map(({ endpoint, account, status, cadence }): ExporterApi => {
@@ -183,11 +186,11 @@ export function createExporter(options: ExporterOptions): Exporter {
         buckets: () => self.changed(),
         restated: (up, down) => self.restated(api, up, down),
         folded(rows) {
-          if (rows > 0 && !foldedSaid.has(api)) log.warn(foldingIn(api, settings.series.maxGroups), { api });
-          if (rows > 0) foldedSaid.add(api);
           self.folded(api, rows);
+          leftOut.folded(api, rows, foldingIn(settings.series.maxGroups));
         },
-        malformed: (rows) => self.malformed(api, rows),
+        leftOut: (start, rows, losses) => leftOut.rows(api, start, rows, losses),
+        bucketRefused: (start) => leftOut.other(api, 1, bucketRefusedAt(start)),
         incomplete(buckets) {
           const today = bucketAt(clock.now(), '1d');
           if (buckets === 0 || incompleteSaidOn.get(api) === today) return;
@@ -206,12 +209,21 @@ export function createExporter(options: ExporterOptions): Exporter {
     return { endpoint, account, status, poller };
   });
 
+  function itemsRefused(api: string, items: number): void {
+    leftOut.other(
+      api,
+      items,
+      'Items of the list were refused, or lack something: they are not as the API documents them, or more than are kept.',
+    );
+  }
+
   return {
     page: publisher,
     self,
     apis,
     lists: names.lists,
     series: publisher.series,
+    leftOut: leftOut.of,
     overview: createOverview({
       accounts: parts.map(({ account }) => account),
       directory: names.directory,
@@ -227,7 +239,7 @@ export function createExporter(options: ExporterOptions): Exporter {
     async run(signal) {
       await Promise.all([
         publisher.run(signal),
-        names.run(client, self, signal),
+        names.run(client, { polled: self.polled, malformed: itemsRefused }, signal),
         ...apis.map(({ poller }) => poller.run(signal)),
       ]);
     },
@@ -244,8 +256,13 @@ function shownGroups({ ledger, book }: Account): readonly GroupTable[] {
   return [...new Set([ledger, ...(book?.ledgers ?? [])])].map(({ groups }) => groups);
 }
 
-function foldingIn(api: string, most: number): string {
-  return `${api}: there are more than ${most} groups; the usage of further ones goes into one whose labels all read "other". Raise --series.max-groups, or group by less with --poll.group-by.`;
+function foldingIn(most: number): string {
+  return `There are more than ${most} groups; the usage of further ones goes into one whose labels all read "other". Raise --series.max-groups, or group by less with --poll.group-by.`;
+}
+
+/** @param start in seconds */
+function bucketRefusedAt(start: number): string {
+  return `The bucket at ${new Date(start * 1_000).toISOString()} was refused: it does not begin or end where its width says. It is asked for again.`;
 }
 
 function incompleteIn(api: string): string {

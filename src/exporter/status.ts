@@ -1,6 +1,6 @@
 /** What the exporter knows as data, for the status page and `/api/status`. */
 import { whatToDoAbout } from '../openai/errors.ts';
-import type { ApiStatus, CountersStatus, Health, ListStatus, Status } from '../status.ts';
+import type { ApiStatus, CountersStatus, Health, LeftOut, ListStatus, Status } from '../status.ts';
 import type { Account } from '../usage/account.ts';
 import { dataThrough, type Exporter, type ExporterApi } from './exporter.ts';
 import type { NamesList } from './names.ts';
@@ -27,13 +27,16 @@ function healthOf({ exporter, version, revision, simulated, startedAt, now }: St
     simulated,
     startedAt: iso(startedAt),
     now: iso(now),
-    apis: exporter.apis.map((api) => apiStatus(api, exporter.series(api.endpoint.api))),
-    lists: exporter.lists.map(listStatus),
+    apis: exporter.apis.map((api) => ({
+      ...apiStatus(api, exporter.series(api.endpoint.api)),
+      ...leftOutOf(exporter, api.endpoint.api),
+    })),
+    lists: exporter.lists.map((list) => ({ ...listStatus(list), ...leftOutOf(exporter, list.api) })),
     counters: countersStatus(exporter.apis.map(({ account }) => account)),
   };
 }
 
-function apiStatus({ endpoint, account, status }: ExporterApi, series: number): ApiStatus {
+function apiStatus({ endpoint, account, status }: ExporterApi, series: number): Omit<ApiStatus, keyof LeftOut> {
   const { failure } = status;
   return {
     api: endpoint.api,
@@ -49,7 +52,7 @@ function apiStatus({ endpoint, account, status }: ExporterApi, series: number): 
   };
 }
 
-function listStatus({ api, up, lastSuccess, failure }: NamesList): ListStatus {
+function listStatus({ api, up, lastSuccess, failure }: NamesList): Omit<ListStatus, keyof LeftOut> {
   const failed = failure();
   return {
     api,
@@ -59,6 +62,11 @@ function listStatus({ api, up, lastSuccess, failure }: NamesList): ListStatus {
     message: failed?.error.message ?? null,
     whatToDo: failed === undefined ? null : whatToDoAbout(failed.error),
   };
+}
+
+function leftOutOf(exporter: Exporter, api: string): LeftOut {
+  const found = exporter.leftOut(api);
+  return { leftOut: found === undefined ? null : { ...found, at: iso(found.at) } };
 }
 
 function countersStatus(accounts: readonly Account[]): CountersStatus {

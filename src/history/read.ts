@@ -22,8 +22,8 @@ export interface HistoryReading {
   /** Milliseconds. */
   readonly settleDelay: number;
   readonly signal: AbortSignal;
-  /** Rows that were folded into one group, and rows that were refused. */
-  readonly report: (folded: number, malformed: number) => void;
+  /** Rows that were folded into one group, and rows that were refused or lack something. */
+  readonly report: (folded: number, leftOut: number) => void;
   /** A request has failed in a way that passes; the next comes so many milliseconds later. */
   readonly waiting: (error: ApiError, wait: number) => void;
   /** Buckets up to here are in the journal; steps before this one are done. In seconds. */
@@ -125,12 +125,13 @@ async function* pagesOf(
       expected = bucketEnd(bucket.start, width);
       await breathe();
     }
-    reading.report(total(collected, 'foldedRows'), total(collected, 'malformedRows'));
+    const leftOut = total(collected, 'malformedRows') + total(collected, 'damagedRows');
+    reading.report(total(collected, 'foldedRows'), leftOut);
     yield collected;
   }
 }
 
-function total(buckets: readonly Bucket[], of: 'foldedRows' | 'malformedRows'): number {
+function total(buckets: readonly Bucket[], of: 'foldedRows' | 'malformedRows' | 'damagedRows'): number {
   return buckets.reduce((sum, bucket) => sum + bucket[of], 0);
 }
 

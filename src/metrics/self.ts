@@ -255,7 +255,7 @@ function registerNumbers(registry: Registry, source: SelfSource) {
   const malformed = counter(
     registry,
     'malformed_rows_total',
-    'Rows and list items refused because of an invalid value.',
+    'Rows and list items that were refused, or of which a value, a field or a part of a label could not be taken; each read counts.',
     ['api'],
   );
   for (const { api } of polledOf(source)) malformed.inc({ api }, 0);

@@ -28,6 +28,8 @@ export interface Field {
   readonly unit: string;
   /** A row always has it. The others can be missing, and missing is not zero. */
   readonly required: boolean;
+  /** Values can be fractions. All other counts are whole, and one that is not is refused. */
+  readonly fraction?: true;
   /** A further label that splits the value, because sums across it would be wrong: the currency, the unit. */
   readonly unitLabel?: { readonly name: string; readonly path: readonly string[] };
   /** A word on what the value includes, for HELP. */
@@ -161,7 +163,7 @@ const catalogue = [
     filters: filtersByModel,
   }),
   usage('audio_transcriptions', 'Audio transcriptions', {
-    fields: [flow('seconds', 'seconds of audio', true), requests],
+    fields: [{ ...flow('seconds', 'seconds of audio', true), fraction: true }, requests],
     dimensions: byModel,
     filters: filtersByModel,
   }),
@@ -173,6 +175,7 @@ const catalogue = [
         kind: 'level',
         unit: 'bytes',
         required: true,
+        fraction: true,
         note: 'A level, not a flow.',
       },
     ],
@@ -221,6 +224,7 @@ const catalogue = [
         kind: 'quantity',
         unit: 'the unit in quantity_unit',
         required: false,
+        fraction: true,
         unitLabel: { name: 'quantity_unit', path: ['quantity_unit'] },
         note: 'What the line item billed.',
       },

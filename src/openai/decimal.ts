@@ -10,7 +10,7 @@ const largestExponent = 64;
 export function decimalText(value: unknown): string | undefined {
   if (typeof value === 'number') return Number.isFinite(value) ? decimalText(String(value)) : undefined;
   if (typeof value !== 'string' || value.length > 256) return undefined;
-  const parts = /^-?(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/.exec(value);
+  const parts = /^[+-]?(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/.exec(value);
   if (parts === null) return undefined;
   const [, whole = '', fraction = '', exponent = '0'] = parts;
   const digits = whole + fraction;

@@ -157,6 +157,11 @@ export function isInvalidPageToken(error: unknown): boolean {
   return error instanceof ApiError && error.status === 400 && /page token is invalid/i.test(error.detail);
 }
 
+/** The end of the range was refused: a gateway can want none that is still to come. */
+export function isRefusedEnd(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 400 && /\bend_time\b/i.test(error.detail);
+}
+
 /** The range begins earlier than OpenAI lets be read. */
 export function isBeyondLookback(error: unknown): boolean {
   return error instanceof ApiError && error.code === 'reporting_lookback_exceeded';

@@ -4,8 +4,8 @@
  */
 import { allDimensions, type Endpoint, type Field } from './catalogue.ts';
 import { decimalText } from './decimal.ts';
-import { isObject, own } from './json.ts';
-import type { RawBucket, RawLabel } from './page.ts';
+import { isObject, own, type PlainObject } from './json.ts';
+import { type Loss, longestLabel, type RawBucket, type RawLabel } from './page.ts';
 
 /** Names of numeric fields that the catalogue does not know: so many are taken from a page. */
 export const mostUnknownFields = 64;
@@ -13,8 +13,16 @@ export const mostUnknownFields = 64;
 /** Rows hold objects in objects at most this deep, as far as unknown fields are looked for. */
 const deepest = 3;
 
-/** What a row was refused for is not told further; that it was is counted. */
-const refused = Symbol('refused');
+/** Losses that are told of a bucket; all of them are counted. */
+const mostLosses = 20;
+/** Characters that are told of what was sent. */
+const longestSent = 60;
+
+/** What cannot be read. */
+const unreadable = Symbol('unreadable');
+
+/** What became of an unknown field: the name of its column, passed over because it is no amount, or lost. */
+type Unknown = { readonly name: string } | 'passed' | 'lost';
 
 export interface Columns {
   /** Appends a row, or counts it as refused. */
@@ -36,37 +44,40 @@ export function createRowReader(
   const knownPaths = new Set<string>([
     'object',
     ...allDimensions,
-    ...endpoint.fields.flatMap(({ path, unitLabel }) => [path, ...(unitLabel ? [unitLabel.path] : [])]).map(pathKey),
+    ...endpoint.fields
+      .flatMap(({ path, unitLabel }) => [path, ...(unitLabel ? [unitLabel.path] : [])])
+      // What is on the way to a known field is no field of its own, whatever is sent there.
+      .flatMap((path) => path.map((_, index) => pathKey(path.slice(0, index + 1)))),
   ]);
   const knownNames = new Set<string>([...endpoint.fields.map(({ name }) => name), ...endpoint.dimensions]);
-  /** Names of the unknown fields of this page by the path that had the name first; null for what is passed over. */
-  const unknownNames = new Map<string, string | null>();
+  /** What became of the unknown fields of this page, by path: the path that had a name first keeps it. */
+  const unknownFieldsByPath = new Map<string, Unknown>();
   const taken = new Set<string>();
 
-  function nameOfUnknown(path: readonly string[]): string | null {
+  function unknownAt(path: readonly string[]): Unknown {
     const key = pathKey(path);
-    const found = unknownNames.get(key);
+    const found = unknownFieldsByPath.get(key);
     if (found !== undefined) return found;
     const name = path.join('_');
-    const wanted =
-      /^[a-z][a-z0-9_]*$/.test(name) &&
-      // An identifier that happens to be a number is no amount of anything.
-      !/(?:^|_)id$/.test(name) &&
-      !knownNames.has(name) &&
-      !taken.has(name);
-    if (wanted && taken.size >= unknownFields) return null;
+    // An identifier that happens to be a number is no amount of anything, and a copy of what is known says nothing new.
+    const isAmount = !/(?:^|_)id$/.test(name) && !knownNames.has(name);
+    const fits = /^[a-z][a-z0-9_]*$/.test(name) && !taken.has(name) && taken.size < unknownFields;
+    const isNew = unknownFieldsByPath.size < 10 * mostUnknownFields;
+    const result: Unknown = !isAmount ? 'passed' : fits && isNew ? { name } : 'lost';
     // Paths are remembered so that a row costs a look-up each; what somebody else makes up is not, without bound.
-    if (unknownNames.size < 10 * mostUnknownFields) unknownNames.set(key, wanted ? name : null);
-    else if (wanted) return null;
-    if (!wanted) return null;
-    taken.add(name);
-    return name;
+    if (isNew) unknownFieldsByPath.set(key, result);
+    if (typeof result === 'object') taken.add(name);
+    return result;
   }
 
   function columns(capacity: number): Columns {
     let rows = 0;
     let malformedRows = 0;
+    let damagedRows = 0;
+    /** Whether something of the row that is being read was lost. */
+    let damaged = false;
     const refusedLabels: RawLabel[][] = [];
+    const losses = new Map<string, Loss>();
     const labels: RawLabel[][] = groupBy.map(() => []);
     const numbers = new Map<string, Float64Array>();
     const decimals = new Map<string, (string | null)[]>();
@@ -85,65 +96,105 @@ export function createRowReader(
       column[rows] = value;
     }
 
-    function readField(row: object, field: Field): typeof refused | undefined {
-      const value = at(row, field.path);
-      if (field.unitLabel !== undefined) {
-        const unit = labelOf(at(row, field.unitLabel.path));
-        if (unit === refused) return refused;
-        const column = units.get(field.name);
-        // Spend limits have it in upper case, rows in lower; labels are always lower.
-        if (column) column[rows] = field.kind === 'money' && typeof unit === 'string' ? unit.toLowerCase() : unit;
-      }
-      if (value === refused) return refused;
-      if (field.kind === 'money') {
-        const text = value === undefined || value === null ? null : decimalText(value);
-        if (text === undefined) return refused;
-        const column = decimals.get(field.name);
-        if (column) column[rows] = text;
-        return undefined;
-      }
-      if (value === undefined || value === null) return undefined;
-      if (typeof value !== 'number' || !Number.isFinite(value)) return refused;
-      if (value < 0 && field.kind !== 'quantity') return refused;
-      put(field.name, value);
-      return undefined;
+    /** Notes that something of this row is lost, which is counted and told. */
+    function lose(kind: Loss['kind'], name: string, row: unknown, sent: unknown): void {
+      damaged = true;
+      const item = isObject(row) ? own(row, 'line_item') : undefined;
+      const lineItem = typeof item === 'string' ? item.slice(0, longestLabel) : undefined;
+      const key = `${kind} ${name} ${lineItem}`;
+      if (losses.size >= mostLosses || losses.has(key)) return;
+      losses.set(key, { kind, name, sent: excerpt(sent), lineItem });
     }
 
-    function readUnknown(object: object, path: readonly string[]): void {
+    /** Puts an amount of money or a quantity into its columns; one that cannot be read is lost alone. */
+    function readAmount(row: PlainObject, field: Field, value: unknown): void {
+      const { name, kind, unitLabel } = field;
+      const unitSent = unitLabel === undefined ? undefined : at(row, unitLabel.path);
+      const unit = unitSent === unreadable ? unreadable : labelOf(unitSent);
+      const isMissing = value === undefined || value === null;
+      const text = isMissing || value === unreadable ? undefined : decimalText(value);
+      const number = kind === 'quantity' && text !== undefined ? Number(text) : undefined;
+      const isTaken = text !== undefined && unit !== unreadable && (number === undefined || isWithinBounds(number));
+      if (!isTaken && !isMissing)
+        lose('value', name, row, value === unreadable ? own(row, field.path[0] ?? '') : value);
+      const unitColumn = units.get(name);
+      // Spend limits have it in upper case, rows in lower; labels are always lower.
+      if (unitColumn)
+        unitColumn[rows] = kind === 'money' && typeof unit === 'string' ? unit.toLowerCase() : toNull(unit);
+      if (kind === 'money') {
+        const column = decimals.get(name);
+        if (column) column[rows] = isTaken ? text : null;
+      } else if (isTaken && number !== undefined) put(name, number);
+    }
+
+    /** Puts a count or a level into its column. Returns false for what neither can be. */
+    function readCount(row: PlainObject, { name, path, fraction }: Field): boolean {
+      const value = at(row, path);
+      if (value === undefined || value === null) return true;
+      const isCount =
+        typeof value === 'number' && value >= 0 && isWithinBounds(value) && (fraction || Number.isInteger(value));
+      if (isCount) put(name, value);
+      else lose('row', name, row, value === unreadable ? row : value);
+      return isCount;
+    }
+
+    function readUnknown(row: PlainObject, object: PlainObject, path: readonly string[]): void {
       for (const [key, value] of Object.entries(object)) {
         if (typeof value === 'number') {
           if (path.length === 0 && knownPaths.has(key)) continue;
           const whole = [...path, key];
-          if (knownPaths.has(pathKey(whole)) || !Number.isFinite(value)) continue;
-          const name = nameOfUnknown(whole);
-          if (name !== null) put(name, value);
+          if (knownPaths.has(pathKey(whole))) continue;
+          const unknown = unknownAt(whole);
+          if (unknown === 'passed') continue;
+          if (unknown === 'lost') lose('field', whole.join('.').slice(0, longestSent), row, value);
+          else if (isWithinBounds(value)) put(unknown.name, value);
+          else lose('value', unknown.name, row, value);
         } else if (isObject(value) && path.length + 1 < deepest) {
-          readUnknown(value, [...path, key]);
+          readUnknown(row, value, [...path, key]);
         }
       }
     }
 
-    function read(row: unknown): typeof refused | undefined {
-      if (!isObject(row)) return refused;
+    /** Reads the labels of a row. Returns false if one of them cannot be read. */
+    function readLabels(row: PlainObject): boolean {
       for (const [index, dimension] of groupBy.entries()) {
-        const label = labelOf(own(row, dimension));
-        if (label === refused) return refused;
+        const sent = own(row, dimension);
+        const label = labelOf(sent);
+        if (label === unreadable) {
+          lose('row', dimension, row, sent);
+          return false;
+        }
+        if (isTooLong(label)) lose('label', dimension, row, label);
         const column = labels[index];
         if (column) column[rows] = label;
       }
-      for (const field of endpoint.fields) {
-        if (readField(row, field) !== refused) continue;
-        refusedLabels.push(labels.map((column) => column[rows] ?? null));
-        return refused;
+      return true;
+    }
+
+    /** Returns whether the row counts. */
+    function read(row: unknown): boolean {
+      if (!isObject(row)) {
+        lose('row', '', row, row);
+        return false;
       }
-      readUnknown(row, []);
-      return undefined;
+      if (!readLabels(row)) return false;
+      for (const field of endpoint.fields) {
+        if (field.kind === 'money' || field.kind === 'quantity') readAmount(row, field, at(row, field.path));
+        else if (!readCount(row, field)) {
+          refusedLabels.push(labels.map((column) => column[rows] ?? null));
+          return false;
+        }
+      }
+      readUnknown(row, row, []);
+      return true;
     }
 
     return {
       add(row) {
-        if (read(row) !== refused) {
+        damaged = false;
+        if (read(row)) {
           rows += 1;
+          if (damaged) damagedRows += 1;
           return;
         }
         malformedRows += 1;
@@ -155,7 +206,10 @@ export function createRowReader(
         for (const [name, column] of numbers) {
           if (column.length > rows) numbers.set(name, column.slice(0, rows));
         }
-        return { start, end, rows, labels, numbers, decimals, units, malformedRows, refused: refusedLabels };
+        return {
+          ...{ start, end, rows, labels, numbers, decimals, units },
+          ...{ malformedRows, refused: refusedLabels, damagedRows, losses: [...losses.values()] },
+        };
       },
     };
   }
@@ -163,21 +217,42 @@ export function createRowReader(
   return { columns };
 }
 
-/** The value at `path`; undefined where a part is missing or null, `refused` where there is something else on the way. */
+/** The value at `path`; undefined where a part is missing or null, `unreadable` where something else is on the way. */
 function at(row: object, path: readonly string[]): unknown {
   let value: unknown = row;
   for (const name of path) {
     if (value === undefined || value === null) return undefined;
-    if (!isObject(value)) return refused;
+    if (!isObject(value)) return unreadable;
     value = own(value, name);
   }
   return value;
 }
 
-function labelOf(value: unknown): RawLabel | typeof refused {
+function labelOf(value: unknown): RawLabel | typeof unreadable {
   if (value === undefined || value === null) return null;
   if (typeof value === 'string' || typeof value === 'boolean') return value;
-  return typeof value === 'number' && Number.isFinite(value) ? value : refused;
+  return typeof value === 'number' && Number.isFinite(value) ? value : unreadable;
+}
+
+function toNull(label: RawLabel | typeof unreadable): RawLabel {
+  return label === unreadable ? null : label;
+}
+
+/** Counts fit in 2^53 (source: the API's documentation), and so does whatever else is a number and not money. */
+function isWithinBounds(value: number): boolean {
+  return Math.abs(value) <= Number.MAX_SAFE_INTEGER;
+}
+
+/** Whether a label is cut. A text can have more UTF-16 units than characters, but not fewer. */
+function isTooLong(label: RawLabel): boolean {
+  return typeof label === 'string' && label.length > longestLabel && [...label].length > longestLabel;
+}
+
+/** The beginning of a value as JSON. Of what is large only the kind is told. */
+function excerpt(value: unknown): string {
+  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
+  const text = typeof value === 'string' ? JSON.stringify(value.slice(0, longestSent)) : String(value);
+  return text.slice(0, longestSent + 2);
 }
 
 function pathKey(path: readonly string[]): string {

@@ -3,6 +3,7 @@ import { createBreather } from '../breather.ts';
 import type { Clock } from '../clock.ts';
 import type { Priority } from '../openai/budget.ts';
 import type { Client } from '../openai/client.ts';
+import type { Loss } from '../openai/page.ts';
 import type { Filters } from '../openai/query.ts';
 import { type PageSizes, readBuckets } from '../openai/read.ts';
 import type { Account } from '../usage/account.ts';
@@ -17,7 +18,10 @@ export interface ReadReport {
   buckets(count: number): void;
   restated(up: number, down: number): void;
   folded(rows: number): void;
-  malformed(rows: number): void;
+  /** Rows of a bucket, which starts then, in seconds, that were refused or lack something; called with 0, too. */
+  leftOut(start: number, rows: number, losses: readonly Loss[]): void;
+  /** A bucket that cannot be used, for it is not where it should be or not as wide. */
+  bucketRefused(start: number): void;
   /** Buckets that count from now on although rows of them are refused. */
   incomplete(buckets: number): void;
 }
@@ -62,10 +66,8 @@ export async function readSpan(
     report.buckets(collected.length);
     report.restated(up, down);
     report.folded(sum(collected, (bucket) => bucket.foldedRows));
-    const malformed = sum(collected, (bucket) => bucket.malformedRows);
-    report.malformed(malformed);
     report.incomplete(incomplete);
-    refused += malformed;
+    refused += sum(collected, (bucket) => bucket.malformedRows);
     collected = [];
   };
 
@@ -80,10 +82,15 @@ export async function readSpan(
       signal: options.signal,
     });
     for await (const page of pages) {
+      for (const { start } of page.misplaced) report.bucketRefused(start);
       for (const raw of page.buckets) {
         const steps = collectBucket(raw, span.width, page.readAt, settleDelay, groups, fields);
         const bucket = await inTurns(steps, breathe);
-        if (bucket !== undefined) collected.push(bucket);
+        if (bucket === undefined) report.bucketRefused(raw.start);
+        else {
+          report.leftOut(raw.start, bucket.malformedRows + bucket.damagedRows, raw.losses);
+          collected.push(bucket);
+        }
         await breathe();
       }
       if (options.byPage) takeIn();

@@ -70,6 +70,8 @@ export class Account {
   #unreachable = Number.NEGATIVE_INFINITY;
   /** In monotonic milliseconds. */
   #firstTurn: number | undefined;
+  /** Since when the API has returned nothing of the next period although it has begun, in monotonic milliseconds. */
+  #waitingSince: number | undefined;
   #replayed = false;
   #historyTried = false;
   /** Days before this are not asked for any more, the API does not go back so far. In seconds. */
@@ -348,16 +350,30 @@ export class Account {
       if (!found.has(group)) found.set(group, restored.group(ledger.groups.text(group)));
       const before = found.get(group);
       const name = ledger.fields.all[field]?.name;
-      return before === undefined || name === undefined ? undefined : restored.value(name, before);
+      const value = before === undefined || name === undefined ? undefined : restored.value(name, before);
+      // No sum of counts is larger: it was a glitch, which earlier versions took for a count, and must not stay.
+      return value !== undefined && value <= Number.MAX_SAFE_INTEGER ? value : undefined;
     };
+  }
+
+  /**
+   * Whether the API has returned a bucket of the next period. One that passes over empty buckets and that nobody uses
+   * returns none: after a day of waiting, by a clock that cannot be set, that is not because ours is wrong.
+   */
+  #hasReturned(until: number, elapsed: number): boolean {
+    const returned = (['1m', '1h', '1d'] as const).some((width) => (this.#ledger.buckets.newest(width) ?? 0) >= until);
+    this.#waitingSince = returned ? undefined : (this.#waitingSince ?? elapsed);
+    return returned || elapsed >= (this.#waitingSince ?? elapsed) + day;
   }
 
   /** Whether the period on show has ended and everything of it has been shown for long enough. */
   #isOver(now: number, elapsed: number): boolean {
     const until = anchorAfter(this.#ledger.anchor, this.#period);
-    if (now < until * 1_000 + 2 * this.#options.settleDelay) return false;
-    const returned = (['1m', '1h', '1d'] as const).some((width) => (this.#ledger.buckets.newest(width) ?? 0) >= until);
-    if (!returned) return false;
+    if (now < until * 1_000 + 2 * this.#options.settleDelay) {
+      this.#waitingSince = undefined;
+      return false;
+    }
+    if (!this.#hasReturned(until, elapsed)) return false;
     if (this.#book === undefined) return true;
     const { finalSince } = this.#book;
     return finalSince !== undefined && elapsed >= finalSince + this.#options.zeroHold;

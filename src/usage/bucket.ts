@@ -6,6 +6,7 @@ import type { RawBucket, RawLabel } from '../openai/page.ts';
 import { Decimal } from './decimal.ts';
 import type { FieldTable } from './fields.ts';
 import type { GroupTable } from './groups.ts';
+import { foldedValue } from './labels.ts';
 import type { Steps } from './steps.ts';
 import { bucketEnd } from './windows.ts';
 
@@ -35,9 +36,12 @@ export interface Bucket {
   readonly decimals: ReadonlyMap<number, readonly (string | null)[]>;
   /** Whether any value is not 0. */
   readonly used: boolean;
-  /** Rows that went into the folded group, and rows that were refused. */
+  /** Rows that went into the folded group or unit, rows that were refused, and rows that lack something they said. */
   readonly foldedRows: number;
   readonly malformedRows: number;
+  readonly damagedRows: number;
+  /** The API passed over it: nobody has seen that it knows of this time. */
+  readonly passedOver: boolean;
 }
 
 /** Exact sum of two decimal texts, as decimal text. */
@@ -97,24 +101,33 @@ export function* collectBucket(
   const rowSlots = bases.map(slotOf);
 
   /** Where a field's value in each row goes; a field with a unit has groups of its own, where it has a value. */
-  function* slotsOf(name: string, has: (row: number) => boolean): Generator<undefined, Uint32Array> {
+  function* slotsOf(name: string, has: (row: number) => boolean): Steps<Uint32Array> {
     const units = raw.units.get(name);
     const label = fields.unitLabel(name);
     if (units === undefined || label === undefined) return rowSlots;
     const found = new Uint32Array(raw.rows);
     for (let row = 0; row < raw.rows; row++) {
       if (row % stretch === stretch - 1) yield undefined;
-      if (has(row)) found[row] = slotOf(groups.withUnit(bases[row] ?? 0, label, units[row] ?? null));
+      if (!has(row)) continue;
+      const [base = 0, unit = null] = [bases[row], units[row]];
+      const group = groups.withUnit(base, label, unit);
+      if (base !== groups.folded && groups.unit(group) === foldedValue && unit !== foldedValue) foldedRows++;
+      found[row] = slotOf(group);
     }
     return found;
   }
 
   let used = false;
+  /** Columns of fields for which there is no room. */
+  const lostFields: Float64Array[] = [];
   const numbers = new Map<number, Numbers>();
   const decimals = new Map<number, (string | null)[]>();
   for (const [name, column] of raw.numbers) {
     const field = fields.index(name);
-    if (field === undefined) continue;
+    if (field === undefined) {
+      lostFields.push(column);
+      continue;
+    }
     const into = yield* slotsOf(name, (row) => !Number.isNaN(column[row]));
     const sums = new Float64Array(slots.size).fill(Number.NaN);
     yield undefined;
@@ -173,7 +186,18 @@ export function* collectBucket(
     used,
     foldedRows,
     malformedRows: raw.malformedRows,
+    // A row that lacks more than one thing can be counted twice, but none is left out.
+    damagedRows: raw.damagedRows + rowsWith(lostFields, raw.rows),
+    passedOver: raw.passedOver === true,
   };
+}
+
+/** How many rows have a value in any of the columns. */
+function rowsWith(columns: readonly Float64Array[], rows: number): number {
+  if (columns.length === 0) return 0;
+  let count = 0;
+  for (let row = 0; row < rows; row++) if (columns.some((column) => !Number.isNaN(column[row]))) count++;
+  return count;
 }
 
 /** The same numbers in half the memory, if that holds each of them exactly. */

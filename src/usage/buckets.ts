@@ -17,7 +17,7 @@ function sizeOf(bucket: Bucket): number {
 
 export class BucketCache {
   readonly #cache: LRUCache<string, Bucket>;
-  /** Start of the newest bucket that is held, by width. */
+  /** Start of the newest bucket that is held and that the API returned, by width. */
   readonly #newest = new Map<Width, number>();
 
   /** @param mostNumbers numbers that all buckets together may hold */
@@ -36,10 +36,10 @@ export class BucketCache {
 
   set(bucket: Bucket): void {
     this.#cache.set(`${bucket.width}/${bucket.start}`, bucket);
-    this.#newest.set(bucket.width, Math.max(bucket.start, this.#newest.get(bucket.width) ?? bucket.start));
+    this.#note(bucket);
   }
 
-  /** Start of the newest bucket of this width. */
+  /** Start of the newest bucket of this width that the API returned, rather than passed over. */
   newest(width: Width): number | undefined {
     return this.#newest.get(width);
   }
@@ -57,7 +57,11 @@ export class BucketCache {
     this.#newest.clear();
     for (const [key, bucket] of this.#cache.entries()) {
       if (!wanted(bucket)) this.#cache.delete(key);
-      else this.#newest.set(bucket.width, Math.max(bucket.start, this.#newest.get(bucket.width) ?? bucket.start));
+      else this.#note(bucket);
     }
+  }
+
+  #note({ width, start, passedOver }: Bucket): void {
+    if (!passedOver) this.#newest.set(width, Math.max(start, this.#newest.get(width) ?? start));
   }
 }

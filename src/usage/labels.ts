@@ -2,10 +2,7 @@
  * Label values and label text: what the API sends for a dimension, made into what the text format can carry.
  * The text of a group's labels is made once, when the group is first seen.
  */
-import type { RawLabel } from '../openai/page.ts';
-
-/** A label value may be this long, in characters; longer ones are cut. */
-const longestLabel = 256;
+import { longestLabel, type RawLabel } from '../openai/page.ts';
 
 /** The value of a dimension that the row leaves open. */
 export const noValue = 'none';

@@ -18,7 +18,7 @@ export function healthSection(status: Status): Html {
   const failing = apis.filter(isDown);
   return html`${verdict(apis)}
 ${failing.length === 0 ? html`` : html`<ul class="failures">${failing.map((api) => failure(api, now))}</ul>`}
-<dl class="tiles">${tiles(status)}</dl>
+${leftOutList([...apis, ...lists], now)}<dl class="tiles">${tiles(status)}</dl>
 <ul class="apis" aria-label="Apis and their last success">${apis.map((api) => chip(api, now))}</ul>
 <details id="apis"${failing.length > 0 || lists.some(isDown) ? html` open` : html``}><summary>Every api and list in full, and the counters</summary>
 ${apisTable(apis, now)}
@@ -60,6 +60,23 @@ function failure(api: ApiStatus, now: string): Html {
   const next = html`${since}; next try ${until(api.nextPoll, now, 'not known')}.${message === null ? '' : ` ${message}`}`;
   return html`<li><strong>${api.api}: ${why}.</strong> ${whatToDo ?? ''}<br><span class="soft">${next}</span></li>`;
 }
+
+/** What of the last day's answers could not be taken: not a failure, but not to be overlooked. */
+function leftOutList(all: readonly (ApiStatus | ListStatus)[], now: string): Html {
+  const recent = all.filter(({ leftOut }) => leftOut !== null && Date.parse(now) - Date.parse(leftOut.at) < aDay);
+  if (recent.length === 0) return html``;
+  return html`<ul class="failures">${recent.map((each) => leftOutItem(each, now))}</ul>
+`;
+}
+
+function leftOutItem({ api, leftOut }: ApiStatus | ListStatus, now: string): Html {
+  if (leftOut === null) return html``;
+  const rows = leftOut.count === 1 ? '1 row or item was' : `${leftOut.count} rows or items were`;
+  const messages = leftOut.messages.map((message) => html`<br><span class="soft">${message}</span>`);
+  return html`<li class="note"><strong>${api}: ${rows} not taken whole, the last ${ago(leftOut.at, now, '')}.</strong>${messages}</li>`;
+}
+
+const aDay = 86_400_000;
 
 function tiles({ apis, usage, spend, limits, now }: Status): readonly Html[] {
   const note = usageNote(usage);

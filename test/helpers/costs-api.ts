@@ -12,7 +12,7 @@ export interface CostRow {
   readonly line_item?: string | null;
   readonly api_key_id?: string | null;
   readonly amount?: { readonly value?: unknown; readonly currency?: string } | null;
-  readonly quantity?: number;
+  readonly quantity?: unknown;
   readonly quantity_unit?: string;
 }
 

@@ -52,5 +52,7 @@ export function rawBucket(
     units: new Map(units.map((name) => [name, rows.map(({ units: own = {} }) => own[name] ?? null)])),
     malformedRows: 0,
     refused: [],
+    damagedRows: 0,
+    losses: [],
   };
 }

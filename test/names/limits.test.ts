@@ -86,6 +86,8 @@ describe('models in use', () => {
     units: new Map(),
     malformedRows: 0,
     refused: [],
+    damagedRows: 0,
+    losses: [],
   });
 
   test('are those with usage in the last 30 days', () => {

@@ -11,6 +11,10 @@ describe('decimalText', () => {
     ['12', '12'],
     ['-1.5', '-1.5'],
     ['.5', '0.5'],
+    ['+3', '3'],
+    ['.002', '0.002'],
+    ['40.00', '40.00'],
+    ['1E+2', '1e+2'],
     ['5.', '5'],
     ['1E+3', '1e+3'],
     ['1e64', '1e64'],
@@ -27,7 +31,9 @@ describe('decimalText', () => {
     ['e5', undefined],
     [' 1', undefined],
     ['1 ', undefined],
-    ['+1', undefined],
+    ['+-1', undefined],
+    ['1,234.50', undefined],
+    ['$3', undefined],
     ['1,5', undefined],
     ['0x10', undefined],
     ['Infinity', undefined],
@@ -44,7 +50,7 @@ describe('decimalText', () => {
   it('is always what an exact sum can take, and has the same value', () => {
     const decimal = fc.oneof(
       fc.double({ noNaN: true, noDefaultInfinity: true }),
-      fc.stringMatching(/^-?\d{0,40}(\.\d{0,40})?([eE][+-]?\d{1,4})?$/),
+      fc.stringMatching(/^[+-]?\d{0,40}(\.\d{0,40})?([eE][+-]?\d{1,4})?$/),
       fc.string(),
     );
     fc.assert(

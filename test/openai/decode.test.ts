@@ -15,6 +15,8 @@ const costs = endpoint('costs');
 
 const recorded = (name: string) => readFileSync(new URL(`../fixtures/openai/${name}.json`, import.meta.url));
 
+const recordedRows = (name: string): unknown[] => JSON.parse(recorded(name).toString());
+
 /** The only bucket of a page whose bucket has these rows; a string is JSON, for what no object can say. */
 async function bucketOf(rows: readonly unknown[] | string, of = completions, groupBy: readonly string[] = []) {
   const results = typeof rows === 'string' ? rows : JSON.stringify(rows);
@@ -118,7 +120,6 @@ describe('the page', () => {
 describe('a count', () => {
   test.each([
     ['0', 0],
-    ['1.5', 1.5],
     ['9007199254740991', 9_007_199_254_740_991],
     ['3e9', 3e9],
   ])('%s is taken', async (json, value) => {
@@ -132,12 +133,31 @@ describe('a count', () => {
     expect(bucket).toMatchObject({ rows: 3, malformedRows: 0 });
   });
 
-  test.each(['"5"', 'true', '{}', '[1]', '-1', '1e999', '-1e999'])('%s refuses its row alone', async (json) => {
-    const rows = `[{"input_tokens":1,"model":"a"},{"output_tokens":7,"input_tokens":${json},"num_model_requests":9,"model":"b"},{"input_tokens":3,"model":"c"}]`;
-    const bucket = await bucketOf(rows, completions, ['model']);
-    expect(bucket).toMatchObject({ rows: 2, malformedRows: 1, labels: [['a', 'c']] });
-    expect(bucket.numbers.get('input_tokens')).toEqual(Float64Array.of(1, 3));
-    expect([...(bucket.numbers.get('output_tokens') ?? [])].every(Number.isNaN)).toBe(true);
+  test.each(['"5"', 'true', '{}', '[1]', '-1', '1.5', '9007199254740992', '1e308', '1e999', '-1e999'])(
+    '%s refuses its row alone',
+    async (json) => {
+      const rows = `[{"input_tokens":1,"model":"a"},{"output_tokens":7,"input_tokens":${json},"num_model_requests":9,"model":"b"},{"input_tokens":3,"model":"c"}]`;
+      const bucket = await bucketOf(rows, completions, ['model']);
+      expect(bucket).toMatchObject({ rows: 2, malformedRows: 1, labels: [['a', 'c']] });
+      expect(bucket.numbers.get('input_tokens')).toEqual(Float64Array.of(1, 3));
+      expect([...(bucket.numbers.get('output_tokens') ?? [])].every(Number.isNaN)).toBe(true);
+    },
+  );
+
+  it('can be a fraction where the catalogue says so', async () => {
+    const seconds = await bucketOf([{ seconds: 1.5, num_model_requests: 1 }], endpoint('audio_transcriptions'));
+    expect(columnsOf(seconds)).toEqual({ seconds: [1.5], num_model_requests: [1] });
+    const requests = await bucketOf([{ seconds: 1.5, num_model_requests: 0.5 }], endpoint('audio_transcriptions'));
+    expect(requests).toMatchObject({ rows: 0, malformedRows: 1 });
+  });
+
+  it('that is refused is told', async () => {
+    const { losses } = await bucketOf('[{"input_tokens":1e308},7,{"model":{}}]', completions, ['model']);
+    expect(losses).toEqual([
+      { kind: 'row', name: 'input_tokens', sent: '1e+308', lineItem: undefined },
+      { kind: 'row', name: '', sent: '7', lineItem: undefined },
+      { kind: 'row', name: 'model', sent: 'an object', lineItem: undefined },
+    ]);
   });
 
   test.each(['null', '7', '"row"', '[]', 'true'])('a row that is %s is refused', async (json) => {
@@ -161,24 +181,65 @@ describe('a cost', () => {
     expect(bucket.units.get('amount_value')).toEqual([currency]);
   });
 
+  const loses = (row: string) =>
+    bucketOf(`[${row},{"amount":{"value":"2","currency":"usd"},"quantity":-4,"line_item":"b"}]`, costs, ['line_item']);
+
   test.each([
     '{"amount":5}',
     '{"amount":"5"}',
     '{"amount":[]}',
     '{"amount":{"value":true}}',
     '{"amount":{"value":{}}}',
+    '{"amount":{"value":"1,234.50"}}',
+    '{"amount":{"value":"$3"}}',
     '{"amount":{"value":"NaN"}}',
     '{"amount":{"value":""}}',
+    '{"amount":{"value":"1e65"}}',
     '{"amount":{"value":1e999}}',
     '{"amount":{"value":"1","currency":{}}}',
-    '{"quantity":"5"}',
-    '{"quantity":5,"quantity_unit":[]}',
-  ])('%s is refused', async (row) => {
-    const bucket = await bucketOf(`[${row},{"amount":{"value":"2","currency":"usd"},"quantity":-4}]`, costs);
-    expect(bucket).toMatchObject({ rows: 1, malformedRows: 1 });
-    expect(bucket.decimals.get('amount_value')).toEqual(['2']);
-    expect(bucket.units.get('amount_value')).toEqual(['usd']);
-    expect(columnsOf(bucket)).toEqual({ quantity: [-4] });
+  ])('%s loses the amount alone', async (row) => {
+    const bucket = await loses(`${row.slice(0, -1)},"quantity":7,"line_item":"a"}`);
+    expect(bucket).toMatchObject({ rows: 2, malformedRows: 0, damagedRows: 1, labels: [['a', 'b']] });
+    expect(bucket.decimals.get('amount_value')).toEqual([null, '2']);
+    expect(columnsOf(bucket)).toEqual({ quantity: [7, -4] });
+    expect(bucket.losses).toMatchObject([{ kind: 'value', name: 'amount_value', lineItem: 'a' }]);
+  });
+
+  test.each([
+    '"quantity":"many"',
+    '"quantity":1e999',
+    '"quantity":"1e17"',
+    '"quantity":{}',
+    '"quantity":5,"quantity_unit":[]',
+  ])('%s loses the quantity alone', async (quantity) => {
+    const bucket = await loses(`{"amount":{"value":"1","currency":"usd"},${quantity}}`);
+    expect(bucket).toMatchObject({ rows: 2, malformedRows: 0, damagedRows: 1 });
+    expect(bucket.decimals.get('amount_value')).toEqual(['1', '2']);
+    expect(columnsOf(bucket)).toEqual({ quantity: [Number.NaN, -4] });
+    expect(bucket.losses).toMatchObject([{ kind: 'value', name: 'quantity', lineItem: undefined }]);
+  });
+
+  it('has a quantity as text like one as a number', async () => {
+    const bucket = await bucketOf(recordedRows('costs-quantity-text'), costs, ['line_item']);
+    expect(bucket).toMatchObject({ rows: 3, malformedRows: 0, damagedRows: 1 });
+    expect(bucket.decimals.get('amount_value')).toEqual(['40.00', '2.00', '1.00']);
+    expect(columnsOf(bucket)).toEqual({ quantity: [123_456, 1_000, Number.NaN] });
+    expect(bucket.losses).toEqual([
+      { kind: 'value', name: 'quantity', sent: '"many"', lineItem: 'gpt-5, cached input' },
+    ]);
+  });
+
+  it('tells each line item that lost something once, and so many at the most', async () => {
+    const row = (item: number) => ({ line_item: `item ${item}`, amount: { value: '$3', currency: 'usd' } });
+    const twice = await bucketOf([row(1), row(1), row(2)], costs);
+    expect(twice.damagedRows).toBe(3);
+    expect(twice.losses.map(({ lineItem }) => lineItem)).toEqual(['item 1', 'item 2']);
+    const many = await bucketOf(
+      Array.from({ length: 100 }, (_, item) => row(item)),
+      costs,
+    );
+    expect(many).toMatchObject({ damagedRows: 100 });
+    expect(many.losses).toHaveLength(20);
   });
 });
 
@@ -206,6 +267,12 @@ describe('labels', () => {
   });
 });
 
+it('counts and tells labels that are too long, in characters', async () => {
+  const bucket = await bucketOf([{ model: '🤖'.repeat(256) }, { model: '🤖'.repeat(257) }], completions, ['model']);
+  expect(bucket).toMatchObject({ rows: 2, malformedRows: 0, damagedRows: 1 });
+  expect(bucket.losses).toMatchObject([{ kind: 'label', name: 'model' }]);
+});
+
 describe('fields that the catalogue does not know', () => {
   it('are taken if they are numbers, nested ones too', async () => {
     const bucket = await bucketOf([
@@ -229,17 +296,30 @@ describe('fields that the catalogue does not know', () => {
     );
     expect(columnsOf(bucket)).toEqual({ quantity: [2], amount_tax: [3] });
     expect(bucket.labels).toEqual([[4]]);
+    expect(bucket).toMatchObject({ damagedRows: 1, malformedRows: 0 });
+    expect(bucket.losses.map(({ kind, name }) => `${kind} ${name}`)).toEqual([
+      'field Upper',
+      'field 1st',
+      'field a-b',
+      'field ',
+      'value huge',
+    ]);
   });
 
   it('share no column: the first path has the name', async () => {
     const bucket = await bucketOf([{ a: { b: 1 } }, { a_b: 2 }, { a: { b: 3 }, a_b: 4 }]);
     expect(columnsOf(bucket)).toEqual({ a_b: [1, Number.NaN, 3] });
+    expect(bucket.damagedRows).toBe(2);
   });
 
   it('are bounded in a page', async () => {
     const row = Object.fromEntries(Array.from({ length: 5_000 }, (_, index) => [`f${index}`, index]));
     const page = { data: [0, 60].map((start) => ({ start_time: start, end_time: start + 60, results: [row] })) };
     const { buckets } = await decodePage(Buffer.from(JSON.stringify(page)), completions, []);
+    expect(buckets.map(({ damagedRows, losses }) => [damagedRows, losses.length])).toEqual([
+      [1, 20],
+      [1, 20],
+    ]);
     expect(buckets.map(({ numbers }) => [...numbers.keys()])).toEqual(
       Array(2).fill(Array.from({ length: 64 }, (_, index) => `f${index}`)),
     );

@@ -181,15 +181,15 @@ describe('the cursor', () => {
     for (const { query, cursor } of asked.slice(1)) expect(query).toEqual([...first, ['page', cursor]]);
   });
 
-  it('is not followed once all buckets are there', async () => {
+  it('is followed once more when all buckets are there, for the last may go on', async () => {
     const { client, asked } = fakeClient((one) => ({ ...pages(60)(one), has_more: true, next_page: 'on and on' }));
     expect(await read(client)).toMatchObject({ starts: minutes(10), error: undefined });
-    expect(asked).toHaveLength(1);
+    expect(asked).toHaveLength(2);
   });
 
   it('is not followed without has_more: what is there is all there is', async () => {
     const { client, asked } = fakeClient((one) => ({ ...pages(60, 4)(one), has_more: false }));
-    expect(await read(client)).toMatchObject({ starts: minutes(4), error: undefined });
+    expect(await read(client)).toMatchObject({ starts: minutes(10), error: undefined });
     expect(asked).toHaveLength(1);
   });
 
@@ -255,6 +255,16 @@ describe('buckets that were not asked for', () => {
     expect(await read(client)).toMatchObject({ starts: minutes(10), error: undefined });
   });
 
+  it('are told if they are within the range, and what they would have told is not taken for empty', async () => {
+    const { client } = fakeClient((one) => {
+      const page = pages(60)(one);
+      return { ...page, data: page.data.toSpliced(3, 1, bucket(noon + 190, 50)) };
+    });
+    const { starts, pages: got } = await read(client);
+    expect(starts).toEqual(minutes(10).toSpliced(3, 1));
+    expect(got.flatMap(({ misplaced }) => misplaced)).toMatchObject([{ start: noon + 190 }]);
+  });
+
   it('that are clipped at the end are for the caller to judge', async () => {
     const { client } = fakeClient((one) => {
       const page = pages(60)(one);
@@ -306,13 +316,140 @@ describe('a refused cursor', () => {
   });
 });
 
-it('passes other errors on, after the pages that came', async () => {
+it('passes other errors on, after the buckets that are whole', async () => {
   const given = new ApiError({ reason: 'server', api: 'completions', path: '/x', status: 500, detail: 'no' });
   const { client } = fakeClient((one) => {
     if (one.cursor === null) return pages(60, 4)(one);
     throw given;
   });
-  expect(await read(client)).toMatchObject({ starts: minutes(4), error: given });
+  // The fourth may go on on the page that failed.
+  expect(await read(client)).toMatchObject({ starts: minutes(3), error: given });
+});
+
+describe('buckets that the API passes over', () => {
+  const rowsOf = ({ pages: got }: Outcome) => got.flatMap(({ buckets }) => buckets.map(({ rows }) => rows));
+  const row = { input_tokens: 1_000, output_tokens: 100, num_model_requests: 10, model: 'gpt-5' };
+  const hour = 3_600;
+
+  it('were empty: three hours are read, of which one has rows', async () => {
+    const { client, asked } = fakeClient(({ from }) => ({
+      data: [bucket(from + hour, hour, [row])],
+      has_more: false,
+      next_page: null,
+    }));
+    const outcome = await read(client, { width: '1h', to: noon + 3 * hour });
+    expect(outcome).toMatchObject({ starts: [0, 1, 2].map((index) => noon + index * hour), error: undefined });
+    expect(rowsOf(outcome)).toEqual([0, 1, 0]);
+    expect(outcome.pages[0]?.buckets.map(({ passedOver }) => passedOver)).toEqual([true, undefined, true]);
+    expect(asked).toHaveLength(1);
+  });
+
+  it('between pages were empty, too', async () => {
+    const { client } = fakeClient(({ from, cursor }) =>
+      cursor === null
+        ? { data: [bucket(from + 60, 60, [row])], has_more: true, next_page: 'more' }
+        : { data: [bucket(from + 240, 60, [row])], has_more: false, next_page: null },
+    );
+    const outcome = await read(client);
+    expect(outcome).toMatchObject({ starts: minutes(10), error: undefined });
+    expect(rowsOf(outcome)).toEqual([0, 1, 0, 0, 1, 0, 0, 0, 0, 0]);
+  });
+
+  it('say nothing about what has not begun', async () => {
+    const startedAt = (noon + 130) * 1_000;
+    const { client } = fakeClient(() => ({ data: [], has_more: false, next_page: null }), startedAt);
+    expect(await read(client)).toMatchObject({ starts: minutes(3), error: undefined });
+  });
+
+  it('do not make large pages seem small: the limit grows with the time that was covered', async () => {
+    const { client, asked } = fakeClient(() => ({ data: [], has_more: false, next_page: null }));
+    await read(client, { width: '1h', to: noon + 100 * hour });
+    expect(asked.map(({ limit }) => limit)).toEqual([4, 16, 64, 16]);
+  });
+});
+
+describe('a bucket that goes on on the next page', () => {
+  const row = (tokens: number, model: string) => ({
+    input_tokens: tokens,
+    output_tokens: 1,
+    num_model_requests: 1,
+    model,
+  });
+  const half = (rows: unknown[], more: string | null): SentPage => ({
+    data: [bucket(noon, 3_600, rows)],
+    has_more: more !== null,
+    next_page: more,
+  });
+  const anHour = { width: '1h', to: noon + 3_600 } as const;
+  const tokens = ({ pages: got }: Outcome) =>
+    got.map(({ buckets }) => buckets.map(({ numbers }) => [...(numbers.get('input_tokens') ?? [])]));
+
+  it('is one bucket with the rows of both', async () => {
+    const { client } = fakeClient(({ cursor }) =>
+      cursor === null ? half([row(1, 'a')], 'p2') : half([{ ...row(2, 'b'), input_cached_tokens: 1 }], null),
+    );
+    const outcome = await read(client, anHour);
+    expect(outcome).toMatchObject({ starts: [noon], error: undefined });
+    expect(tokens(outcome)).toEqual([[[1, 2]]]);
+    expect(outcome.pages[0]?.buckets[0]).toMatchObject({ rows: 2, labels: [['a', 'b']] });
+    expect([...(outcome.pages[0]?.buckets[0]?.numbers.get('input_cached_tokens') ?? [])]).toEqual([Number.NaN, 1]);
+  });
+
+  it('goes on over any number of pages, and others follow', async () => {
+    const { client } = fakeClient(({ cursor, from }) => {
+      const page = Number(cursor ?? 0);
+      const last = page === 3;
+      const rest = last ? [bucket(from + 60, 60, [row(9, 'z')])] : [];
+      return {
+        data: [bucket(from, 60, [row(page + 1, `m${page}`)]), ...rest],
+        has_more: !last,
+        next_page: last ? null : String(page + 1),
+      };
+    });
+    const outcome = await read(client, { to: noon + 120 });
+    expect(tokens(outcome).flat()).toEqual([[1, 2, 3, 4], [9]]);
+    expect(outcome).toMatchObject({ starts: minutes(2), error: undefined });
+  });
+
+  it('does not count twice if the same page comes again, under whatever cursor', async () => {
+    const { client, asked } = fakeClient((_, index) => half([row(1, 'a')], `p${index}`));
+    const outcome = await read(client, anHour);
+    expect(tokens(outcome)).toEqual([[[1]]]);
+    expect(outcome.error).toBe(undefined);
+    expect(asked).toHaveLength(2);
+  });
+
+  it('is not taken in half if the next page fails', async () => {
+    const given = new ApiError({ reason: 'server', api: 'completions', path: '/x', status: 500, detail: 'no' });
+    const { client } = fakeClient(({ cursor }) => {
+      if (cursor === null) return half([row(1, 'a')], 'p2');
+      throw given;
+    });
+    expect(await read(client, anHour)).toMatchObject({ starts: [], error: given });
+  });
+});
+
+describe('an end that is still to come', () => {
+  const refusing = (message: string) =>
+    fakeClient((one) => {
+      if (Number.isNaN(one.to)) return pages(60)({ ...one, to: one.from + 60 * one.limit });
+      throw new ApiError({ reason: 'rejected', api: 'completions', path: '/x', status: 400, detail: message });
+    });
+
+  it('is left out once it was refused, and from then on', async () => {
+    const { client, asked } = refusing('end_time must not be in the future');
+    const sizes = createPageSizes();
+    expect(await read(client, {}, sizes)).toMatchObject({ starts: minutes(10), error: undefined });
+    expect(asked.map(({ to }) => to)).toEqual([noon + 600, Number.NaN]);
+    expect(await read(client, {}, sizes)).toMatchObject({ starts: minutes(10), error: undefined });
+    expect(asked).toHaveLength(3);
+  });
+
+  it('is not given up for another refusal', async () => {
+    const { client, asked } = refusing('Invalid value for start_time');
+    expect((await read(client)).error).toMatchObject({ status: 400 });
+    expect(asked).toHaveLength(1);
+  });
 });
 
 describe('the limit', () => {

@@ -38,6 +38,7 @@ const status: Status = {
       reason: 'malformed',
       message: `<img src=x onerror="alert('&')">`,
       whatToDo: null,
+      leftOut: null,
       dataThrough: { '1m': '2026-01-01T00:40:00.000Z' },
       series: 12,
     },

@@ -13,6 +13,7 @@ const api: ApiStatus = {
   reason: null,
   message: null,
   whatToDo: null,
+  leftOut: null,
   dataThrough: { '1m': '2026-01-15T12:14:00.000Z' },
   series: 12,
 };
@@ -24,6 +25,7 @@ const list: ListStatus = {
   reason: null,
   message: null,
   whatToDo: null,
+  leftOut: null,
 };
 
 const empty: Status = {
