@@ -59,7 +59,7 @@ test('rows that are refused are not blamed on the address', async () => {
 test('lists are told of: not asked yet, read, failing', async () => {
   const users = { api: 'users', from: Date.parse(start) + 8 * 60_000 };
   const status = run({ faults: [{ when: users, fault: { kind: 'status', status: 400 } }] });
-  const unknown = { up: null, lastSuccess: null, reason: null, message: null, whatToDo: null };
+  const unknown = { up: null, lastSuccess: null, reason: null, message: null, whatToDo: null, leftOut: null };
   expect(listsOf(await status())).toEqual(Object.fromEntries((await status()).lists.map(({ api }) => [api, unknown])));
   expect(Object.keys(listsOf(await status()))).toHaveLength(8);
   await running?.minutes(7);

@@ -60,7 +60,19 @@ test('hours are those of the last day, also from before the start of the process
   expect(usage.hours[23]?.tokens).toBeGreaterThan(30 * tokensAMinute);
 });
 
-test('hours that the API does not return are unknown, not 0', async () => {
+test('hours that could not be read are unknown, not 0', async () => {
+  running = runExporter({
+    start: '2026-05-15T06:30:05Z',
+    flags: ['--poll.apis=completions', '--poll.group-by=project_id,model,batch'],
+    client: rowsClient(rows, ({ width }) => (width === '1h' ? { reason: 'server' } : undefined)),
+  });
+  await running.minutes(10);
+  const { usage } = await running.exporter.overview();
+  expect(usage.hours.map(({ state }) => state)).toEqual(Array.from({ length: 24 }, () => 'unknown'));
+  expect(usage.hours[0]).toMatchObject({ start: '2026-05-14T07:00:00.000Z', tokens: null, requests: null });
+});
+
+test('hours that the API passes over were empty', async () => {
   const known = Date.parse('2026-05-14T20:00:00Z') / 1_000;
   running = runExporter({
     start: '2026-05-15T06:30:05Z',
@@ -69,13 +81,9 @@ test('hours that the API does not return are unknown, not 0', async () => {
   });
   await running.minutes(10);
   const { usage } = await running.exporter.overview();
-  expect(usage.hours.map(({ state }) => state)).toEqual([
-    ...Array.from({ length: 13 }, () => 'unknown'),
-    ...Array.from({ length: 10 }, () => 'settled'),
-    'open',
-  ]);
-  expect(usage.hours[0]).toMatchObject({ start: '2026-05-14T07:00:00.000Z', tokens: null, requests: null });
-  // Nor do the counters wait for them.
+  expect(usage.hours.map(({ state }) => state)).toEqual([...Array.from({ length: 23 }, () => 'settled'), 'open']);
+  expect(usage.hours[0]).toMatchObject({ start: '2026-05-14T07:00:00.000Z', tokens: 0, requests: 0 });
+  // The counters do not wait for them.
   expect(running.exporter.apis[0]?.account.counters).toBe('shown');
 });
 
