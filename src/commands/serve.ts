@@ -11,7 +11,7 @@ import { createBasicAuth } from '../web/basic-auth.ts';
 import { createBcrypt } from '../web/bcrypt.ts';
 import { warningsOf } from '../web/exposure.ts';
 import { createLiveConfig, type LiveConfig } from '../web/live-config.ts';
-import { createRateCounter } from '../web/rate-limit.ts';
+import { createClientRateCounter } from '../web/rate-limit.ts';
 import { createRefusals } from '../web/refusals.ts';
 import { createServer } from '../web/server.ts';
 import { tlsServer } from '../web/tls.ts';
@@ -53,7 +53,7 @@ export async function serve(options: ServeOptions): Promise<void> {
   const bcrypt = createBcrypt();
   const isAllowed = createBasicAuth(() => live.current().users, bcrypt);
   const refusals = createRefusals({ clock: wallClock, log });
-  const countRequest = createRateCounter();
+  const countRequest = createClientRateCounter();
   const server = createServer({
     page: exporter.page,
     self: () => exporter.self.text(),
@@ -64,10 +64,10 @@ export async function serve(options: ServeOptions): Promise<void> {
     onRejected: () => exporter.self.scrapeRejected(),
     log,
     clock: wallClock,
-    authorize: ({ headers }) => live.current().users.size === 0 || isAllowed(headers.authorization),
-    delay: () => {
+    authorize: ({ headers }, client) => live.current().users.size === 0 || isAllowed(headers.authorization, client),
+    delay: (client) => {
       const { rateLimit } = live.current();
-      return rateLimit === undefined ? 0 : countRequest(rateLimit, wallClock.monotonic());
+      return rateLimit === undefined ? 0 : countRequest(client, rateLimit, wallClock.monotonic());
     },
     refuse: refusals.add,
     headers: () => live.current().headers,

@@ -1,21 +1,25 @@
 /** The routes: who may ask what, by which method, and what is answered. */
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
-import { alarm, type Clock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { PageSource } from '../metrics/published.ts';
 import type { Status } from '../status.ts';
 import type { Verdict } from './basic-auth.ts';
+import { clientAt } from './client-address.ts';
 import { sendExposition } from './exposition.ts';
 import { refreshScript } from './refresh.ts';
 import type { Refuse } from './refusals.ts';
+import { createShared } from './shared.ts';
+import { createSlots } from './slots.ts';
 import { assetPaths, statusPage, statusPolicy } from './status-page.ts';
 import { styleSheet } from './style.ts';
 
 /**
- * Whether a request may see what the exporter knows; `busy` where that cannot be found out soon. Health routes are
- * open to everybody.
+ * Finds out whether a request may see what the exporter knows; `busy` where that cannot be found out soon. Health
+ * routes are open to everybody.
+ * @param client who sends it: see `clientAt`
  */
-export type Authorize = (request: Request) => Verdict | Promise<Verdict>;
+export type Authorize = (request: Request, client: string) => Verdict | Promise<Verdict>;
 
 export interface AppOptions {
   readonly page: PageSource;
@@ -24,13 +28,13 @@ export interface AppOptions {
   readonly status: () => Status | Promise<Status>;
   /** Every api was tried once. */
   readonly ready: () => boolean;
-  /** Scrapes at once; further ones get 503. */
+  /** Scrapes at once, and status pages at once; further ones get 503. */
   readonly maxRequests: number;
   readonly telemetryPath: string;
   /** Everybody may, if not given. */
   readonly authorize?: Authorize;
-  /** Counts a request, and gives the milliseconds after which it may come again; 0 if it may be answered. */
-  readonly delay?: () => number;
+  /** Counts a request of a client; gives the milliseconds after which it may come again, 0 if it may be answered. */
+  readonly delay?: (client: string) => number;
   /** Told of requests that were not answered because of who sent them, or how many there were. */
   readonly refuse?: Refuse;
   /** Of every answer; they replace ours of the same name. */
@@ -42,10 +46,8 @@ export interface AppOptions {
   readonly clock: Clock;
 }
 
-/** The longest that one answer to a scrape may take, so that a slow reader holds an old page only for a while. */
-const longestScrape = 60_000;
-/** The longest while others are turned away because of it; Prometheus gives up after 10 s, unless told otherwise. */
-const longestWhenFull = 15_000;
+/** Milliseconds that a client waits for the word that its password has no place among those that wait. */
+const busyAfter = 2_000;
 
 const closedPolicy = "default-src 'none'; frame-ancestors 'none'";
 
@@ -60,6 +62,7 @@ export function createApp(options: AppOptions): Express {
     headers = noHeaders,
     telemetryPath,
     log,
+    clock,
   } = options;
   const app = express();
   app.disable('x-powered-by');
@@ -84,16 +87,19 @@ export function createApp(options: AppOptions): Express {
   const guard = async (request: Request, response: Response, next: NextFunction) => {
     // While it is there: who has hung up has none.
     const { remoteAddress } = request.socket;
-    const wait = delay();
+    const client = clientAt(remoteAddress);
+    const wait = delay(client);
     if (wait > 0) {
       refuse('rate_limited', remoteAddress);
       response.setHeader('Retry-After', Math.ceil(wait / 1_000));
       return answer(response, 429, 'Too many requests.\n');
     }
-    const verdict = await authorize(request);
+    const verdict = await authorize(request, client);
     if (verdict === true) return next();
     if (verdict === 'busy') {
       refuse('busy', remoteAddress);
+      // Told at once, a guesser would come again at once, thousands of times a second.
+      await clock.sleep(busyAfter);
       response.setHeader('Retry-After', '5');
       return answer(response, 503, 'Too many passwords are being checked.\n');
     }
@@ -110,13 +116,31 @@ export function createApp(options: AppOptions): Express {
     else answer(response, 503, 'not ready: not every api has been tried once\n');
   });
   get(telemetryPath, guard, scrapeHandler(options));
-  get('/api/status', guard, async (_request, response) => {
-    answer(response, 200, `${JSON.stringify(await options.status())}\n`, 'application/json; charset=utf-8');
-  });
-  get('/', guard, async (_request, response) => {
-    const page = statusPage(await options.status(), telemetryPath);
+  const pageSlots = createSlots(options.maxRequests, clock, () => {});
+  const sendShared = (make: () => Promise<Buffer>, type: string) => {
+    const shared = createShared(make);
+    return async (_request: Request, response: Response) => {
+      if (response.destroyed) return;
+      if (!pageSlots.take(response)) {
+        refuse('crowded', response.req.socket.remoteAddress);
+        response.setHeader('Retry-After', '1');
+        return answer(response, 503, 'Too many readers at once.\n');
+      }
+      answer(response, 200, await shared(), type);
+    };
+  };
+  const sendStatus = sendShared(
+    async () => Buffer.from(`${JSON.stringify(await options.status())}\n`),
+    'application/json; charset=utf-8',
+  );
+  get('/api/status', guard, sendStatus);
+  const sendPage = sendShared(
+    async () => Buffer.from(statusPage(await options.status(), telemetryPath)),
+    'text/html; charset=utf-8',
+  );
+  get('/', guard, (request, response) => {
     if (!('Content-Security-Policy' in headers())) response.setHeader('Content-Security-Policy', statusPolicy);
-    answer(response, 200, page, 'text/html; charset=utf-8');
+    return sendPage(request, response);
   });
   get(assetPaths.style, guard, (_request, response) => {
     answer(response, 200, styleSheet, 'text/css; charset=utf-8');
@@ -137,39 +161,18 @@ export function createApp(options: AppOptions): Express {
 }
 
 function scrapeHandler({ page, self, maxRequests, onRejected, clock, log }: AppOptions) {
-  /** When each began, in monotonic milliseconds; the oldest first. */
-  const inFlight = new Map<Response, number>();
-
-  /** Whether there is room for another, if need be in the place of one that its scraper has given up by now. */
-  function isRoom(): boolean {
-    if (inFlight.size < maxRequests) return true;
-    const [oldest] = inFlight;
-    if (oldest === undefined || clock.monotonic() - oldest[1] < longestWhenFull) return false;
-    cutOff(oldest[0], longestWhenFull);
-    return true;
-  }
-
-  function cutOff(response: Response, after: number): void {
+  const slots = createSlots(maxRequests, clock, (after) => {
     log.warn('a scrape was cut off: its reader was too slow', { seconds: after / 1_000 });
-    inFlight.delete(response);
-    response.destroy();
-  }
-
+  });
   return async (request: Request, response: Response) => {
-    if (!isRoom()) {
+    // Gone while it was being authorized.
+    if (response.destroyed) return;
+    if (!slots.take(response)) {
       onRejected();
       response.setHeader('Retry-After', '1');
       answer(response, 503, `Too many scrapes at once (--web.max-requests is ${maxRequests}).\n`);
       return;
     }
-    // Gone while it was being authorized: its `close` has passed, and nothing would count it out again.
-    if (response.destroyed) return;
-    inFlight.set(response, clock.monotonic());
-    const disarm = alarm(clock, longestScrape, () => cutOff(response, longestScrape));
-    response.once('close', () => {
-      inFlight.delete(response);
-      disarm();
-    });
     await sendExposition(request, response, { page, self });
   };
 }
@@ -183,7 +186,12 @@ function readOnly(request: Request, response: Response, next: NextFunction): voi
   answer(response, 405, 'Only GET and HEAD are answered here.\n');
 }
 
-function answer(response: Response, status: number, text: string, type: string = 'text/plain; charset=utf-8'): void {
+function answer(
+  response: Response,
+  status: number,
+  text: string | Buffer,
+  type: string = 'text/plain; charset=utf-8',
+): void {
   // Not response.send: it would look at the request's caching headers and change the type.
   response.removeHeader('Content-Encoding');
   response.statusCode = status;

@@ -5,64 +5,93 @@
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { Bcrypt } from './bcrypt.ts';
+import { createPasswordQueue } from './password-queue.ts';
 
-/** `busy`: more passwords wait to be compared than anybody honest sends. */
+/** `busy`: so many passwords wait to be compared that this one has no place among them. */
 export type Verdict = boolean | 'busy';
 
-/** Checks the value of an `Authorization` header. @throws if passwords cannot be compared */
-export type CheckAuthorization = (header: string | undefined) => Promise<Verdict>;
+/**
+ * Checks the value of an `Authorization` header.
+ * @param client who sent it: see `clientAt`
+ * @throws if passwords cannot be compared
+ */
+export type CheckAuthorization = (header: string | undefined, client: string) => Promise<Verdict>;
 
-/** Compared one after another, a tenth of a second each; so a guesser delays the next comparison by seconds at most. */
-const mostWaiting = 32;
 /** Wrong passwords that are remembered: a scraper with an old one asks again and again. */
 const mostRefused = 1_000;
 
 /**
  * @param users the hashes by user, as they are now
  */
-export function createBasicAuth(users: () => ReadonlyMap<string, string>, bcrypt: Bcrypt): CheckAuthorization {
+export function createBasicAuth(
+  users: () => ReadonlyMap<string, string>,
+  bcrypt: Pick<Bcrypt, 'compare'>,
+): CheckAuthorization {
   const key = randomBytes(32);
   /** Digest of the right password and the hash that it was right for, by user: so there are as many as users. */
   const right = new Map<string, Buffer>();
   const refused = new LRUCache<string, true>({ max: mostRefused });
-  const underWay = new Map<string, Promise<boolean>>();
+  const queue = createPasswordQueue();
+  const underWay = new Map<string, Promise<Verdict>>();
 
   const digestOf = (...parts: readonly string[]): Buffer =>
     createHmac('sha256', key).update(JSON.stringify(parts)).digest();
 
-  async function compare(user: string, password: string, hash: string, known: boolean): Promise<boolean> {
-    const same = await bcrypt.compare(password, hash);
-    return same && known && users().get(user) === hash;
+  async function compare({ user, password, hash, known, digest, name }: Attempt): Promise<boolean> {
+    // Somebody at another address may have sent the same meanwhile.
+    const found = remembered({ user, known, digest, name });
+    if (found !== undefined) return found;
+    const isSame = await bcrypt.compare(password, hash);
+    const isCurrent = known ? users().get(user) === hash : !users().has(user);
+    if (isSame && known && isCurrent) right.set(user, digest);
+    // Unless it was the hash that changed meanwhile, and not the password that was wrong.
+    else if (isCurrent) refused.set(name, true);
+    for (const one of right.keys()) if (!users().has(one)) right.delete(one);
+    return isSame && known && isCurrent;
   }
 
-  return async (header) => {
+  function remembered({ user, known, digest, name }: Omit<Attempt, 'password' | 'hash'>): boolean | undefined {
+    const one = right.get(user);
+    if (one !== undefined && known && timingSafeEqual(one, digest)) return true;
+    return refused.has(name) ? false : undefined;
+  }
+
+  return async (header, client) => {
     const given = credentialsIn(header);
     if (given === undefined) return false;
     const { user, password } = given;
     const all = users();
-    const hash = all.get(user);
+    const own = all.get(user);
+    const known = own !== undefined;
     // Somebody's hash, so that it takes as long to find out that there is no such user.
-    const compared = hash ?? all.values().next().value;
-    if (compared === undefined) return false;
+    const hash = own ?? all.values().next().value;
+    if (hash === undefined) return false;
     // With whether there is such a user: there can be one later, with the very hash that stood in.
-    const digest = digestOf(hash === undefined ? 'unknown' : 'known', user, password, compared);
-    const remembered = right.get(user);
-    if (remembered !== undefined && hash !== undefined && timingSafeEqual(remembered, digest)) return true;
-    const name = digest.toString('base64');
-    if (refused.has(name)) return false;
-    let comparison = underWay.get(name);
+    const digest = digestOf(known ? 'known' : 'unknown', user, password, hash);
+    const attempt = { user, password, hash, known, digest, name: digest.toString('base64') };
+    const found = remembered(attempt);
+    if (found !== undefined) return found;
+    // For each client, so that nobody waits because another one who sent the same has to wait.
+    const place = `${client} ${attempt.name}`;
+    let comparison = underWay.get(place);
     if (comparison === undefined) {
-      if (bcrypt.waiting() >= mostWaiting) return 'busy';
-      comparison = compare(user, password, compared, hash !== undefined).finally(() => underWay.delete(name));
-      underWay.set(name, comparison);
+      comparison = queue.compare(client, attempt.name, () => compare(attempt)).finally(() => underWay.delete(place));
+      underWay.set(place, comparison);
     }
-    const same = await comparison;
-    if (same) right.set(user, digest);
-    // Unless it was the hash that changed meanwhile, and not the password that was wrong.
-    else if (users().get(user) === hash) refused.set(name, true);
-    for (const one of right.keys()) if (!users().has(one)) right.delete(one);
-    return same;
+    return await comparison;
   };
+}
+
+interface Attempt {
+  readonly user: string;
+  readonly password: string;
+  /** The user's, or another one in its place. */
+  readonly hash: string;
+  /** There is such a user. */
+  readonly known: boolean;
+  readonly digest: Buffer;
+  /** The digest as text. */
+  readonly name: string;
 }
 
 function credentialsIn(header: string | undefined): { readonly user: string; readonly password: string } | undefined {

@@ -8,8 +8,7 @@ import { Worker } from 'node:worker_threads';
 export interface Bcrypt {
   /** @throws if the thread broke down */
   compare(password: string, hash: string): Promise<boolean>;
-  /** Comparisons that have not ended. */
-  waiting(): number;
+  /** Ends the thread. What it still compares gets no answer. */
   close(): Promise<void>;
 }
 
@@ -68,9 +67,12 @@ export function createBcrypt(): Bcrypt {
         waiting.set(last, { resolve, reject });
         worker.postMessage({ id: last, password, hash });
       }),
-    waiting: () => waiting.size,
     async close() {
-      await worker?.terminate();
+      const ended = worker;
+      // Nobody who asked is there any more, so it did not break down.
+      worker = undefined;
+      waiting.clear();
+      await ended?.terminate();
     },
   };
 }

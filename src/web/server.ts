@@ -1,10 +1,18 @@
 /** Listens, bounds what a client may cost, and stops without cutting off a running scrape. */
-import { createServer as createHttpServer, type RequestListener, type Server, type ServerOptions } from 'node:http';
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
 import type { Socket } from 'node:net';
 import { Server as TlsServer } from 'node:tls';
 import { alarm } from '../clock.ts';
 import type { ListenAddress } from '../settings/listen-address.ts';
 import { type AppOptions, createApp } from './app.ts';
+import { createConnections } from './connections.ts';
 import { ListenError } from './listen-error.ts';
 
 /** Makes the server that listens: http, or https with its certificates. */
@@ -36,49 +44,41 @@ const limits = {
   maxHeaderSize: 16_384,
 } satisfies ServerOptions;
 
-/** Of all connections, this share is for those that have not agreed on a key yet. */
-const shareOfHandshakes = 0.1;
+/** Of all connections, this share is for those that come until one that has to make room for them has gone. */
+const shareOfNewcomers = 0.1;
 const maxHeaders = 100;
+/** Milliseconds in which a client must have taken something of its answer. */
+const longestStandstill = 60_000;
 
 /**
  * A server that does not listen yet.
  * @throws what `makeServer` throws, such as for certificates that cannot be used
  */
 export function createServer(options: WebOptions): WebServer {
-  const { makeServer = createHttpServer, maxConnections = 1_000, clock, log } = options;
-  const app = createApp(options);
-  /** Answers under way, by connection. Node counts a connection that has never asked anything as busy. */
-  const underWay = new Map<Socket, number>();
-  const mostKept = Math.floor(maxConnections * (1 - shareOfHandshakes));
-  let stopping = false;
-  const server = makeServer(limits, (request, response) => {
-    const { socket } = request;
-    if (stopping) response.setHeader('Connection', 'close');
-    underWay.set(socket, (underWay.get(socket) ?? 0) + 1);
-    response.once('close', () => {
-      const left = (underWay.get(socket) ?? 1) - 1;
-      if (underWay.has(socket)) underWay.set(socket, left);
-      // Its head may have promised to keep the connection, before there was nothing to keep it for.
-      if (stopping && left === 0) socket.destroySoon();
-    });
-    app(request, response);
+  const { makeServer = createHttpServer, maxConnections = 1_000, clock, log, refuse = () => {} } = options;
+  const most = Math.floor(maxConnections * (1 - shareOfNewcomers));
+  const connections = createConnections({ most, answer: createApp(options), refuse });
+  const asked = (request: IncomingMessage, response: ServerResponse) => connections.asked(request, response);
+  const server = makeServer(limits, asked);
+  // Node would answer these itself, all that come at once.
+  server.on('checkContinue', asked).on('checkExpectation', asked);
+  /** Connections that have not agreed on a key yet, by end. */
+  const agreeing = new Map<string, Socket>();
+  server.on('connection', (socket: Socket) => {
+    connections.opened(socket);
+    if (!(server instanceof TlsServer)) return connections.ready(socket, socket);
+    const end = endOf(socket);
+    agreeing.set(end, socket);
+    socket.once('close', () => agreeing.delete(end));
   });
-  server.on(server instanceof TlsServer ? 'secureConnection' : 'connection', (socket: Socket) => {
-    underWay.set(socket, 0);
-    socket.once('close', () => underWay.delete(socket));
-    if (underWay.size > mostKept) makeRoom();
+  server.on('secureConnection', (socket: Socket) => {
+    const end = endOf(socket);
+    connections.ready(socket, agreeing.get(end));
+    agreeing.delete(end);
   });
-  /** Who came longest ago and asks for nothing, or only slowly, goes: so a crowd of such keeps no scraper away. */
-  function makeRoom(): void {
-    for (const [socket, answers] of underWay) {
-      if (answers > 0) continue;
-      underWay.delete(socket);
-      socket.destroy();
-      return;
-    }
-  }
   server.maxConnections = maxConnections;
   server.maxHeadersCount = maxHeaders;
+  server.timeout = longestStandstill;
 
   return {
     async listen(address) {
@@ -98,19 +98,20 @@ export function createServer(options: WebOptions): WebServer {
 
     async stop(within = 4_000) {
       if (!server.listening) return;
-      stopping = true;
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve());
       });
-      for (const [socket, answers] of underWay) {
-        if (answers === 0) socket.destroySoon();
-      }
+      connections.stop();
       const disarm = alarm(clock, within, () => {
-        for (const socket of underWay.keys()) socket.destroy();
+        connections.destroy();
         server.closeAllConnections();
       });
       await closed;
       disarm();
     },
   };
+}
+
+function endOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`;
 }

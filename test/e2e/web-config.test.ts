@@ -51,11 +51,19 @@ async function secured(text?: string, address = '127.0.0.1:0') {
   return { exporter, port: Number(port) };
 }
 
-function ask(port: number, path: string, authorization?: string) {
+function ask(port: number, path: string, authorization?: string, localAddress = '127.0.0.1') {
   return new Promise<{ status: number | undefined; text: string; fingerprint: string | undefined }>(
     (resolve, reject) => {
       const headers = authorization === undefined ? {} : { authorization };
-      const asked = request({ host: '127.0.0.1', port, path, headers, agent: false, rejectUnauthorized: false });
+      const asked = request({
+        host: '127.0.0.1',
+        localAddress,
+        port,
+        path,
+        headers,
+        agent: false,
+        rejectUnauthorized: false,
+      });
       asked.on('error', reject).on('response', (response) => {
         const { socket } = response;
         const fingerprint = 'getPeerX509Certificate' in socket ? fingerprintOf(socket) : undefined;
@@ -269,3 +277,20 @@ describe('a warning that everybody can read what is served', () => {
     expect(await started(['--web.listen-address=127.0.0.1:0', `--web.config.file=${file}`])).not.toMatch(inTheClear);
   });
 });
+
+test('who guesses passwords while the exporter starts does not keep a scraper away', async () => {
+  const { port } = await secured();
+  let isOver = false;
+  let guesses = 0;
+  const guess = async () => {
+    while (!isOver) {
+      guesses += 1;
+      await ask(port, '/metrics', credentials('ali', `guess ${guesses}`), '127.0.0.2');
+    }
+  };
+  const guessers = Array.from({ length: 50 }, guess);
+  await vi.waitFor(() => expect(guesses).toBeGreaterThan(50), { timeout: 20_000 });
+  expect(await ask(port, '/metrics', credentials('ali', 'open sesame'))).toMatchObject({ status: 200 });
+  isOver = true;
+  await Promise.all(guessers);
+}, 60_000);

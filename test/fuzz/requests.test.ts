@@ -24,8 +24,6 @@ beforeAll(async () => {
   const { exporter, clock } = running;
   const check = createBasicAuth(() => new Map([['ali', 'hash']]), {
     compare: async (password) => password === 'open sesame',
-    waiting: () => 0,
-    close: async () => {},
   });
   ({ server, port } = await startWebServer({
     page: exporter.page,
@@ -34,7 +32,7 @@ beforeAll(async () => {
     ready: exporter.ready,
     log,
     // Both ways in: with a password where one is sent, and without.
-    authorize: ({ headers }) => headers.authorization === undefined || check(headers.authorization),
+    authorize: ({ headers }, client) => headers.authorization === undefined || check(headers.authorization, client),
   }));
 });
 

@@ -4,6 +4,9 @@ import { createBasicAuth } from '../../src/web/basic-auth.ts';
 import { type Bcrypt, createBcrypt } from '../../src/web/bcrypt.ts';
 import { credentials, sesame } from '../helpers/web-config.ts';
 
+/** A client. */
+const here = '192.0.2.1';
+
 const real = createBcrypt();
 afterAll(() => real.close());
 
@@ -17,7 +20,6 @@ function countingBcrypt(): Bcrypt & { readonly asked: string[]; end(): void } {
       asked.push(hash);
       return new Promise((resolve) => gates.push(() => resolve(password === 'open sesame')));
     },
-    waiting: () => gates.length,
     close: async () => {},
     end: () => {
       for (const gate of gates.splice(0)) gate();
@@ -48,7 +50,7 @@ describe('with real hashes', () => {
     [false, 'Bearer open sesame'],
     [false, undefined],
   ])('%s: %s', async (verdict, header) => {
-    expect(await check(header)).toBe(verdict);
+    expect(await check(header, here)).toBe(verdict);
   });
 
   test('the event loop goes on meanwhile', async () => {
@@ -69,11 +71,11 @@ describe('with real hashes', () => {
 test('a right password costs bcrypt once, and a wrong one, too', async () => {
   const bcrypt = countingBcrypt();
   const check = createBasicAuth(() => new Map([['ali', 'h1']]), bcrypt);
-  expect(await ended(bcrypt, check(credentials('ali', 'open sesame')))).toBe(true);
-  expect(await ended(bcrypt, check(credentials('ali', 'close sesame')))).toBe(false);
+  expect(await ended(bcrypt, check(credentials('ali', 'open sesame'), here))).toBe(true);
+  expect(await ended(bcrypt, check(credentials('ali', 'close sesame'), here))).toBe(false);
   for (let scrape = 0; scrape < 10; scrape++) {
-    expect(await check(credentials('ali', 'open sesame'))).toBe(true);
-    expect(await check(credentials('ali', 'close sesame'))).toBe(false);
+    expect(await check(credentials('ali', 'open sesame'), here)).toBe(true);
+    expect(await check(credentials('ali', 'close sesame'), here)).toBe(false);
   }
   expect(bcrypt.asked).toEqual(['h1', 'h1']);
 });
@@ -81,7 +83,7 @@ test('a right password costs bcrypt once, and a wrong one, too', async () => {
 test('the same password from many at once is compared once', async () => {
   const bcrypt = countingBcrypt();
   const check = createBasicAuth(() => new Map([['ali', 'h1']]), bcrypt);
-  const all = Array.from({ length: 50 }, () => check(credentials('ali', 'open sesame')));
+  const all = Array.from({ length: 50 }, () => check(credentials('ali', 'open sesame'), here));
   expect(await ended(bcrypt, Promise.all(all))).toEqual(all.map(() => true));
   expect(bcrypt.asked).toEqual(['h1']);
 });
@@ -89,7 +91,7 @@ test('the same password from many at once is compared once', async () => {
 test('a user that does not exist costs as much as one that does, and never gets in', async () => {
   const bcrypt = countingBcrypt();
   const check = createBasicAuth(() => new Map([['ali', 'h1']]), bcrypt);
-  expect(await ended(bcrypt, check(credentials('baba', 'open sesame')))).toBe(false);
+  expect(await ended(bcrypt, check(credentials('baba', 'open sesame'), here))).toBe(false);
   expect(bcrypt.asked).toEqual(['h1']);
 });
 
@@ -97,13 +99,13 @@ test('a new hash asks anew; a user who is gone is out at once', async () => {
   const bcrypt = countingBcrypt();
   let users = new Map([['ali', 'h1']]);
   const check = createBasicAuth(() => users, bcrypt);
-  expect(await ended(bcrypt, check(credentials('ali', 'open sesame')))).toBe(true);
+  expect(await ended(bcrypt, check(credentials('ali', 'open sesame'), here))).toBe(true);
   users = new Map([['ali', 'h2']]);
-  expect(await ended(bcrypt, check(credentials('ali', 'open sesame')))).toBe(true);
+  expect(await ended(bcrypt, check(credentials('ali', 'open sesame'), here))).toBe(true);
   expect(bcrypt.asked).toEqual(['h1', 'h2']);
   users = new Map([['baba', 'h2']]);
-  expect(await ended(bcrypt, check(credentials('ali', 'open sesame')))).toBe(false);
-  const gone = check(credentials('baba', 'open sesame'));
+  expect(await ended(bcrypt, check(credentials('ali', 'open sesame'), here))).toBe(false);
+  const gone = check(credentials('baba', 'open sesame'), here);
   users = new Map();
   expect(await ended(bcrypt, gone)).toBe(false);
 });
@@ -112,9 +114,9 @@ test('a user who was not there yet is not remembered as refused: a hash can come
   const bcrypt = countingBcrypt();
   let users = new Map([['ali', 'h1']]);
   const check = createBasicAuth(() => users, bcrypt);
-  expect(await ended(bcrypt, check(credentials('baba', 'open sesame')))).toBe(false);
+  expect(await ended(bcrypt, check(credentials('baba', 'open sesame'), here))).toBe(false);
   users = new Map([['baba', 'h1']]);
-  expect(await ended(bcrypt, check(credentials('baba', 'open sesame')))).toBe(true);
+  expect(await ended(bcrypt, check(credentials('baba', 'open sesame'), here))).toBe(true);
 });
 
 test('nor is one who was away while the password was compared', async () => {
@@ -122,21 +124,36 @@ test('nor is one who was away while the password was compared', async () => {
   const before = new Map([['ali', 'h1']]);
   let users = before;
   const check = createBasicAuth(() => users, bcrypt);
-  const meanwhile = check(credentials('ali', 'open sesame'));
+  const meanwhile = check(credentials('ali', 'open sesame'), here);
   users = new Map([['ali', 'h2']]);
   expect(await ended(bcrypt, meanwhile)).toBe(false);
   users = before;
-  expect(await ended(bcrypt, check(credentials('ali', 'open sesame')))).toBe(true);
+  expect(await ended(bcrypt, check(credentials('ali', 'open sesame'), here))).toBe(true);
 });
 
-test('guesses beyond a bound are told to come later; who is known does not wait for them', async () => {
+test('guesses beyond sixteen are told to come later; who is known, or comes from elsewhere, does not wait', async () => {
   const bcrypt = countingBcrypt();
-  const check = createBasicAuth(() => new Map([['ali', 'h1']]), bcrypt);
-  expect(await ended(bcrypt, check(credentials('ali', 'open sesame')))).toBe(true);
-  const guesses = Array.from({ length: 32 }, (_, index) => check(credentials('ali', `guess ${index}`)));
-  await Promise.resolve();
-  expect(await check(credentials('ali', 'one more'))).toBe('busy');
-  expect(await check(credentials('ali', 'open sesame'))).toBe(true);
+  const users = new Map([
+    ['ali', 'h1'],
+    ['baba', 'h2'],
+  ]);
+  const check = createBasicAuth(() => users, bcrypt);
+  expect(await ended(bcrypt, check(credentials('ali', 'open sesame'), here))).toBe(true);
+  const guesses = Array.from({ length: 17 }, (_, index) => check(credentials('ali', `guess ${index}`), here));
+  expect(await check(credentials('ali', 'one more'), here)).toBe('busy');
+  expect(await check(credentials('ali', 'open sesame'), here)).toBe(true);
+  const elsewhere = check(credentials('baba', 'open sesame'), '198.51.100.1');
+  for (let count = 0; count < 3; count++) {
+    bcrypt.end();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  // The guess that was being compared already, and then at once.
+  expect(bcrypt.asked.slice(0, 3)).toEqual(['h1', 'h1', 'h2']);
+  expect(await elsewhere).toBe(true);
+  while (bcrypt.asked.length < 19) {
+    bcrypt.end();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
   bcrypt.end();
   expect(await Promise.all(guesses)).toEqual(guesses.map(() => false));
 });

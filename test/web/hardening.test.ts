@@ -1,10 +1,14 @@
 /** Clients that mean no good, or go about it slowly: they are bounded, and keep nobody away. */
 import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import { connect, type Socket } from 'node:net';
+import { connect as connectSecurely } from 'node:tls';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { emptyPage } from '../../src/metrics/published.ts';
+import type { Status } from '../../src/status.ts';
 import type { MakeServer, WebOptions } from '../../src/web/server.ts';
+import { readCertificate } from '../helpers/web-config.ts';
 import { startWebServer } from '../helpers/web-server.ts';
 
 const sockets: Socket[] = [];
@@ -18,13 +22,21 @@ async function serve(options: Partial<WebOptions> = {}): ReturnType<typeof start
   return started;
 }
 
-async function open(port: number, text: string): Promise<Socket> {
-  const socket = connect(port, '127.0.0.1');
+async function open(port: number, text: string, localAddress = '127.0.0.1'): Promise<Socket> {
+  const socket = connect({ port, host: '127.0.0.1', localAddress });
   sockets.push(socket);
   socket.on('error', () => {});
   await new Promise((resolve) => socket.once('connect', resolve));
   socket.resume();
   socket.write(text);
+  return socket;
+}
+
+async function openSecure(port: number): Promise<Socket> {
+  const socket = connectSecurely({ port, host: '127.0.0.1', rejectUnauthorized: false });
+  sockets.push(socket);
+  socket.on('error', () => {});
+  await new Promise((resolve) => socket.once('secureConnect', resolve));
   return socket;
 }
 
@@ -143,4 +155,175 @@ test('it listens where it was told to, and nowhere else', async () => {
   const elsewhere = connect(port, '127.0.0.2');
   sockets.push(elsewhere);
   await expect(new Promise((_, reject) => elsewhere.once('error', reject))).rejects.toThrow('ECONNREFUSED');
+});
+
+/** Turns of the event loop. */
+async function turns(count: number): Promise<void> {
+  for (let turn = 0; turn < count; turn++) await new Promise((resolve) => setImmediate(resolve));
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await turns(1);
+}
+
+/** A server for TLS that everybody may speak to. */
+const secure: MakeServer = (options, listener) =>
+  createHttpsServer(
+    { ...options, cert: readCertificate('localhost/cert.pem'), key: readCertificate('localhost/key.pem') },
+    listener,
+  );
+
+describe('requests that are sent at once over one connection', () => {
+  const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+
+  test('are answered one after the other, all of them, in their order', async () => {
+    let underWay = 0;
+    let most = 0;
+    let made = 0;
+    const self = async () => {
+      underWay += 1;
+      most = Math.max(most, underWay);
+      await turns(2);
+      underWay -= 1;
+      made += 1;
+      return `own ${made}\n`;
+    };
+    const { port } = await serve({ self });
+    const answers = await answerTo(port, get('/metrics').repeat(500) + scrape);
+    expect([...answers.matchAll(/own (\d+)/g)].map(([, number]) => Number(number))).toEqual(
+      Array.from({ length: 501 }, (_, index) => index + 1),
+    );
+    expect(most).toBe(1);
+  });
+
+  test.each([
+    ['http', undefined],
+    ['https', secure],
+  ])('by %s are not answered while nothing is read, and others are', async (_, makeServer) => {
+    const page = { ...emptyPage, plain: [Buffer.alloc(8_000_000, 'x')], plainBytes: 8_000_000 };
+    let made = 0;
+    let asked = 0;
+    const self = async () => {
+      made += 1;
+      return 'own 1\n';
+    };
+    const authorize = () => {
+      asked += 1;
+      return true;
+    };
+    const shown = makeServer === undefined ? {} : { makeServer };
+    const { port } = await serve({ page: { current: () => page }, self, authorize, ...shown });
+    const stranger = makeServer === undefined ? await open(port, '') : await openSecure(port);
+    stranger.pause();
+    stranger.write(get('/metrics').repeat(2_400));
+    await until(() => asked > 0);
+    await turns(200);
+    const health = makeServer === undefined ? await open(port, '') : await openSecure(port);
+    const healthy = new Promise((resolve) => health.once('data', resolve));
+    health.write(get('/-/healthy'));
+    expect(String(await healthy)).toMatch(/^HTTP\/1\.1 200 /);
+    // What the kernel takes in is made, and one more.
+    expect(asked).toBeLessThanOrEqual(3);
+    expect(made).toBeLessThanOrEqual(3);
+  });
+
+  test('are dropped with their connection', async () => {
+    let asked = 0;
+    const authorize = () => {
+      asked += 1;
+      return true;
+    };
+    const { port } = await serve({ authorize, self: () => new Promise(() => {}) });
+    const stranger = await open(port, get('/metrics').repeat(100));
+    await until(() => asked === 1);
+    stranger.destroy();
+    await answerTo(port, 'GET /-/healthy HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    expect(asked).toBe(1);
+  });
+
+  test('are ours to answer with an expectation, too', async () => {
+    let asked = 0;
+    const authorize = () => {
+      asked += 1;
+      return true;
+    };
+    const { port } = await serve({ authorize, self: () => new Promise(() => {}) });
+    await open(port, 'GET /metrics HTTP/1.1\r\nHost: a\r\nExpect: miracles\r\n\r\n'.repeat(100));
+    await until(() => asked === 1);
+    await turns(20);
+    expect(asked).toBe(1);
+  });
+});
+
+test('the status page is made once for all who ask while it is being made', async () => {
+  let made = 0;
+  let fail = (_error: Error) => {};
+  const status = () => {
+    made += 1;
+    return new Promise<Status>((_resolve, reject) => {
+      fail = reject;
+    });
+  };
+  let asked = 0;
+  const authorize = () => {
+    asked += 1;
+    return true;
+  };
+  const { port } = await serve({ status, authorize });
+  const answers = Array.from({ length: 30 }, () => answerTo(port, scrape.replace('/metrics', '/api/status')));
+  await until(() => asked === 30);
+  await turns(2);
+  expect(made).toBe(1);
+  fail(new Error('it is enough that all have the same'));
+  for (const answer of await Promise.all(answers)) expect(answer).toMatch(/^HTTP\/1\.1 500 /);
+});
+
+describe('a stranger at one address does not keep a scraper at another one away', () => {
+  test('with connections that all wait for an answer', async () => {
+    let asked = 0;
+    const authorize = () => {
+      asked += 1;
+      return true;
+    };
+    let isOpen = false;
+    const self = async () => (isOpen ? 'own 1\n' : await new Promise<string>(() => {}));
+    const { port } = await serve({ maxConnections: 50, maxRequests: 1_000, self, authorize });
+    const gone: Promise<unknown>[] = [];
+    for (let count = 0; count < 45; count++) {
+      const socket = await open(port, scrape, '127.0.0.2');
+      gone.push(new Promise((resolve) => socket.once('close', resolve)));
+    }
+    await until(() => asked === 45);
+    isOpen = true;
+    expect(await answerTo(port, scrape)).toMatch(/^HTTP\/1\.1 200 .*own 1/s);
+    await Promise.race(gone);
+  });
+
+  test('nor with connections that never agree on a key', async () => {
+    const { port } = await serve({ maxConnections: 50, makeServer: secure });
+    for (let count = 0; count < 60; count++) await open(port, '', '127.0.0.2');
+    const scraper = await openSecure(port);
+    const answer = new Promise((resolve) => scraper.once('data', resolve));
+    scraper.write(scrape);
+    expect(String(await answer)).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  test('nor with scrapes that are not read: it gives one up after two seconds', async () => {
+    const time = { now: 0 };
+    const clock = { ...systemClock, monotonic: () => time.now };
+    let asked = 0;
+    const authorize = () => {
+      asked += 1;
+      return true;
+    };
+    let isOpen = false;
+    const self = async () => (isOpen ? 'own 1\n' : await new Promise<string>(() => {}));
+    const { port } = await serve({ maxRequests: 3, self, authorize, clock });
+    for (let count = 0; count < 3; count++) await open(port, scrape, '127.0.0.2');
+    await until(() => asked === 3);
+    isOpen = true;
+    expect(await answerTo(port, scrape)).toMatch(/^HTTP\/1\.1 503 /);
+    time.now += 2_000;
+    expect(await answerTo(port, scrape)).toMatch(/^HTTP\/1\.1 200 .*own 1/s);
+  });
 });

@@ -1,7 +1,7 @@
 /** The token bucket, second by second, and against one that counts tokens. */
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { createRateCounter } from '../../src/web/rate-limit.ts';
+import { createClientRateCounter, createRateCounter } from '../../src/web/rate-limit.ts';
 
 test('lets a burst through, and then one for each interval', () => {
   const count = createRateCounter();
@@ -36,4 +36,11 @@ test('never more than the burst and what time allows', () => {
       }
     }),
   );
+});
+
+test('nobody uses up what another client has', () => {
+  const count = createClientRateCounter();
+  const limit = { interval: 1_000, burst: 2 };
+  expect([0, 0, 0].map((now) => count('stranger', limit, now))).toEqual([0, 0, 1_000]);
+  expect([0, 0, 0].map((now) => count('scraper', limit, now))).toEqual([0, 0, 1_000]);
 });

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { register } from 'prom-client';
 import { afterEach, describe, expect, test } from 'vitest';
-import type { Clock } from '../../src/clock.ts';
+import { type Clock, systemClock } from '../../src/clock.ts';
 import { compressPiece, joinPieces } from '../../src/metrics/gzip.ts';
 import { emptyPage, type Page } from '../../src/metrics/published.ts';
 import type { Status } from '../../src/status.ts';
@@ -361,8 +361,13 @@ test('who is not authorized sees the health routes alone', async () => {
 });
 
 test('who has to wait until a password can be checked is told so', async () => {
-  const { ask } = await serve({ authorize: () => 'busy' });
-  const answer = await ask('/metrics');
+  const clock = handClock();
+  const { ask } = await serve({ authorize: () => 'busy', clock });
+  const asked = ask('/metrics');
+  // Not at once: who is told at once comes again at once.
+  await until(() => clock.sleeping() === 1);
+  clock.wake();
+  const answer = await asked;
   expect([answer.status, answer.headers['retry-after']]).toEqual([503, '5']);
   expect((await ask('/-/healthy')).status).toBe(200);
 });
@@ -389,6 +394,7 @@ test('who is refused is told of by kind and address, and nobody else is', async 
   const delays = [0, 0, 0, 1];
   let count = 0;
   const { ask } = await serve({
+    clock: { ...systemClock, sleep: (ms) => (ms === 2_000 ? Promise.resolve() : new Promise(() => {})) },
     delay: () => delays[count] ?? 0,
     authorize: () => verdicts[count] ?? true,
     refuse: (kind, address) => refused.push(`${kind} ${address}`),
