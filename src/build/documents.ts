@@ -1,4 +1,5 @@
 /** Which parts of which documents are generated, and from what. */
+import { adviceTable } from './advice-table.ts';
 import { commandPages, exitTable, synopsis } from './cli-page.ts';
 import { budgetTable, selfTable, usageTables } from './metrics-page.ts';
 import { limitsTable, namesTable } from './names-page.ts';
@@ -15,6 +16,7 @@ export const generatedParts: readonly GeneratedPart[] = [
   { file: 'docs/cli.md', part: 'synopsis', text: synopsis },
   { file: 'docs/cli.md', part: 'commands', text: commandPages },
   { file: 'docs/cli.md', part: 'exit status', text: exitTable },
+  { file: 'docs/deploy.md', part: 'advice', text: adviceTable },
   { file: 'docs/settings.md', part: 'settings', text: settingsTable },
   { file: 'docs/metrics.md', part: 'usage', text: usageTables },
   { file: 'docs/metrics.md', part: 'names', text: namesTable },

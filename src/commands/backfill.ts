@@ -18,6 +18,7 @@ import { type HistoryReading, readHistory } from '../history/read.ts';
 import { type ApiSamples, makeSamples } from '../history/samples.ts';
 import { writeOutputFile } from '../history/write.ts';
 import type { Logger } from '../log.ts';
+import { earliestDayIn } from '../openai/advice.ts';
 import { type Endpoint, endpoints, isCosts } from '../openai/catalogue.ts';
 import type { Client } from '../openai/client.ts';
 import { ApiError, inFull, isBeyondLookback, sentence } from '../openai/errors.ts';
@@ -70,7 +71,7 @@ export async function runBackfill(options: BackfillOptions): Promise<0 | 1 | 2> 
     const resumable = history.output !== '-' && !hopeless;
     if (!resumable) removeWorkFolder(output);
     const advice = hopeless
-      ? beginLater(output.bounds, settings.counters.anchor)
+      ? beginLater(error, output.bounds, settings.counters.anchor)
       : resumable
         ? ' --resume goes on from here.'
         : '';
@@ -218,10 +219,19 @@ function jobFingerprint(settings: BackfillOptions['settings'], { from, to, width
   });
 }
 
-/** What to do when OpenAI does not go back to the anchor that the counters begin at. */
-function beginLater({ from }: Bounds, anchor: Anchor): string {
-  const next = isoOf(anchorAfter(anchorAt(from * 1_000, anchor), anchor)).slice(0, 10);
-  return ` OpenAI keeps about a year, and counters need everything since their anchor: begin with --from=${next} or later.`;
+/** What to do when OpenAI does not go back far enough: the dates that work, from its own words where they have one. */
+function beginLater(error: unknown, { from }: Bounds, anchor: Anchor): string {
+  const earliest = error instanceof ApiError ? earliestDayIn(error.detail) : undefined;
+  if (earliest === undefined) {
+    const next = isoOf(anchorAfter(anchorAt(from * 1_000, anchor), anchor)).slice(0, 10);
+    return ` OpenAI keeps about a year, and counters need everything since their anchor: begin with --from=${next} or later.`;
+  }
+  const instant = Date.parse(earliest);
+  const anchored = anchorAt(instant, anchor);
+  const first = isoOf(anchored * 1_000 === instant ? anchored : anchorAfter(anchored, anchor)).slice(0, 10);
+  const begin = ` Begin with --from=${earliest} or later`;
+  if (first === earliest) return `${begin}.`;
+  return `${begin} for costs alone (--poll.apis=costs), and with --from=${first} or later for counters, which need everything since their anchor.`;
 }
 
 /** In sentences; without what to do about an error of the API, where that is said otherwise. */

@@ -117,6 +117,7 @@ export function createClient(options: ClientOptions): Client {
       code: code === undefined ? undefined : presentable(code, secrets, 100),
       param: param === undefined ? undefined : presentable(param, secrets, 100),
       requestId: requestId === undefined ? undefined : presentable(requestId, secrets, 100),
+      until: rest.retryAfterMs === undefined ? undefined : clock.now() + rest.retryAfterMs,
       ...(cause === undefined ? {} : { cause: causeWithout(secrets, cause) }),
     });
   }
@@ -232,6 +233,7 @@ export function createClient(options: ClientOptions): Client {
     // Before the body is read, so that nobody sends meanwhile.
     if (notBefore !== undefined) budget.holdUntil(notBefore);
     const contentType = headerOf(response.headers, 'content-type')?.split(';')[0];
+    const location = addressIn(headerOf(response.headers, 'location'));
     const { message, code, param } = apiErrorIn(await readStart(response, longestErrorBody, signal));
     const error = failed(target, {
       reason: reasonOfStatus(status),
@@ -239,14 +241,23 @@ export function createClient(options: ClientOptions): Client {
       code,
       param,
       detail:
-        message ??
-        (status < 400
-          ? 'redirected; redirects are not followed'
-          : `answered with ${contentType ?? 'no content type'} and no API error message`),
+        status < 400
+          ? `redirected${location === undefined ? '' : ` to ${location}`}; redirects are not followed`
+          : (message ?? `answered with ${contentType ?? 'no content type'} and no API error message`),
+      baseUrl: `${baseUrl.origin}${prefix}`,
+      contentType: message === undefined ? contentType : undefined,
+      location,
       requestId: headerOf(response.headers, 'x-request-id'),
       retryAfterMs,
     });
     return { error, again, notBefore };
+  }
+
+  /** The address that a redirect leads to; without its query, in which a login can have anything. */
+  function addressIn(location: string | undefined): string | undefined {
+    if (location === undefined || !URL.canParse(location, baseUrl.href)) return undefined;
+    const { protocol, host, pathname } = new URL(location, baseUrl);
+    return /^https?:$/.test(protocol) ? presentable(`${protocol}//${host}${pathname}`, secrets, 200) : undefined;
   }
 
   /** What it means that a request or the body of a success broke off. */

@@ -3,6 +3,7 @@
  * was asked and what came back, and apart from it stands what to do. Nothing that it says or holds can contain the key.
  */
 import { codeOf } from '../error-code.ts';
+import { adviceOn } from './advice.ts';
 
 export const reasons = [
   'auth',
@@ -17,9 +18,6 @@ export const reasons = [
 ] as const;
 
 export type Reason = (typeof reasons)[number];
-
-/** Where an admin key is made. */
-export const adminKeysUrl = 'https://platform.openai.com/settings/organization/admin-keys';
 
 /** The reason of an answer with a status that is not a success. */
 export function reasonOfStatus(status: number): Reason {
@@ -48,6 +46,11 @@ export interface ApiErrorDetails {
   readonly requestId?: string | undefined;
   /** How long nothing may be sent, from when this error arose. */
   readonly retryAfterMs?: number | undefined;
+  /** What else the advice depends on. See `Facts`. */
+  readonly baseUrl?: string | undefined;
+  readonly contentType?: string | undefined;
+  readonly location?: string | undefined;
+  readonly until?: number | undefined;
   /** What a person can do about it, where only who asked can know that. */
   readonly whatToDo?: string | undefined;
   readonly cause?: unknown;
@@ -62,6 +65,8 @@ export class ApiError extends Error {
   readonly detail: string;
   /** What a person can do about it, in a sentence that does not repeat the message. */
   readonly whatToDo: string;
+  /** The key lacks a scope, and nothing else is wrong. */
+  readonly lacksScope: boolean;
   readonly status: number | undefined;
   readonly code: string | undefined;
   readonly param: string | undefined;
@@ -76,7 +81,9 @@ export class ApiError extends Error {
     this.api = details.api;
     this.path = details.path;
     this.detail = details.detail;
-    this.whatToDo = details.whatToDo ?? adviceOn(details);
+    const { whatToDo, lacksScope } = adviceOn(details);
+    this.whatToDo = details.whatToDo ?? whatToDo;
+    this.lacksScope = lacksScope;
     this.status = details.status;
     this.code = details.code;
     this.param = details.param;
@@ -105,51 +112,6 @@ export function whatToDoAbout(error: Error): string {
 /** What happened and what to do: all that a line of the log has to say of it. */
 export function inFull(error: Error): string {
   return `${sentence(error.message)} ${whatToDoAbout(error)}`;
-}
-
-/** The advice that the log, the status page and `check` give. */
-function adviceOn({ reason, kind, path, status, detail }: ApiErrorDetails): string {
-  switch (kind ?? reason) {
-    case 'auth':
-      return `Check that OPENAI_ADMIN_KEY, or the file of OPENAI_ADMIN_KEY_FILE, holds a current admin key with the scope ${scopeOf(path)}, or create one at ${adminKeysUrl}.`;
-    case 'key_file':
-      return `Let this user read the key file, with a current admin key in it; it is read again at the next refusal. Admin keys are made at ${adminKeysUrl}.`;
-    case 'permission':
-      return `Give the key the scope ${missingScope(detail) ?? scopeOf(path)}, or create an admin key that has it at ${adminKeysUrl}.`;
-    case 'rate_limited':
-      return 'If it lasts, send less: lower --openai.max-requests-per-minute or raise --poll.interval.';
-    case 'timeout':
-      return 'If it lasts, look at the network to OpenAI, or raise --openai.timeout.';
-    case 'request_limit':
-      return 'If it lasts, raise --openai.max-requests-per-minute or --poll.interval.';
-    case 'server':
-      return 'If it lasts, see https://status.openai.com.';
-    case 'network':
-      return 'Check DNS, firewall, certificates and HTTPS_PROXY between here and OpenAI.';
-    case 'malformed':
-      return 'Check that --openai.base-url leads to the API and not to a page of a gateway; if it does, report it.';
-    case 'refused_rows':
-      return 'Some rows were refused: report it if it stays.';
-    case 'too_large':
-      return isOfBuckets(path) ? 'Group by less with --poll.group-by, or use the filters.' : 'Report it if it stays.';
-    case 'rejected':
-      if (status === 404 || (status !== undefined && status < 400)) return 'Check --openai.base-url.';
-      return 'Check --openai.base-url and the filters; if they are right, report it.';
-  }
-}
-
-/** The API words it `Missing scopes: api.usage.read.` */
-function missingScope(detail: string): string | undefined {
-  return /missing scopes?: *([a-z_]+(?:\.[a-z_]+)+(?:, *[a-z_]+(?:\.[a-z_]+)+)*)/i.exec(detail)?.[1];
-}
-
-function scopeOf(path: string): string {
-  return isOfBuckets(path) ? 'api.usage.read' : 'api.management.read';
-}
-
-/** Usage and costs; the others are lists. */
-function isOfBuckets(path: string): boolean {
-  return /\/organization\/(?:usage\/|costs\b)/.test(path);
 }
 
 /** A cursor was refused. Costs hand out such cursors now and then. */

@@ -23,12 +23,31 @@ const longestKey = 4_096;
 export function keyIn(text: string, from: string): string {
   const key = text.trim();
   if (key === '') throw new Error(`${from} holds no key: it is empty`);
+  const around = whatStandsAround(key);
+  if (around !== undefined) throw new Error(`${from} must hold the key alone: ${around}`);
   if (key.length > longestKey) throw new Error(`${from} holds no key: it is longer than ${longestKey} characters`);
   if (/\s/.test(key)) throw new Error(`${from} holds no key: there is white space inside it`);
   if (!/^[\x21-\x7e]+$/.test(key)) {
     throw new Error(`${from} holds no key: there are characters in it that a header cannot carry`);
   }
   return key;
+}
+
+/** What belongs to another kind of file: a line of an environment file or of a script, or text in quotes. */
+function whatStandsAround(text: string): string | undefined {
+  const quote = /["'`\u2018-\u201f]/;
+  if (/^(?:(?:export|set|setx)\s+|\$env:)?[a-z_]\w*\s*=\s*["'`]?sk-/i.test(text) || isAssignment(text)) {
+    return 'there is a name with an equals sign before it, as in NAME=…; remove both';
+  }
+  if (quote.test(text.charAt(0)) || quote.test(text.slice(-1))) return 'there are quotes around it; remove them';
+  if (/^(?:authorization:\s*)?bearer\s/i.test(text)) return 'the word Bearer stands before it; remove it';
+  return undefined;
+}
+
+/** Other keys than OpenAI's may have any letters, but hardly the name of a variable for keys and an equals sign. */
+function isAssignment(text: string): boolean {
+  const [, name = ''] = /^(?:(?:export|set|setx)\s+|\$env:)?([a-z_]\w*)\s*=\s*\S/i.exec(text) ?? [];
+  return /openai|(?:^|_)(?:api_?key|key|token|secret)(?:_|$)/i.test(name);
 }
 
 /** A key that does not change. @throws as `keyIn` */

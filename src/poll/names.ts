@@ -4,8 +4,9 @@
  */
 import { longestNap } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import { adminKeysUrl } from '../openai/advice.ts';
 import { type ListApi, listApis } from '../openai/catalogue.ts';
-import { adminKeysUrl, type Reason } from '../openai/errors.ts';
+import { ApiError, inFull, type Reason } from '../openai/errors.ts';
 import type { Filters } from '../openai/query.ts';
 import { day } from '../usage/windows.ts';
 import { attempt, type Outcome } from './attempt.ts';
@@ -93,17 +94,20 @@ export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
     }
   }
 
-  /** Says once that the key lacks the scope, and once that it has it after all. */
+  /** Says once that names and limits are refused, and once that they are not any more. */
   function logScope(api: string, failure: Outcome['failure']): void {
     if (failure?.reason === 'permission' && !refused) {
       refused = true;
-      log.warn(
-        `names and limits are off: the key lacks the scope api.management.read. Usage and costs go on without it; add the scope, or make an admin key that has it, at ${adminKeysUrl}`,
-        { api },
-      );
+      const { error } = failure;
+      // Others than the API refuse, too, and then the scopes are not at fault.
+      const why =
+        error instanceof ApiError && !error.lacksScope
+          ? inFull(error)
+          : `the key lacks the scope api.management.read. Usage and costs go on without it; add the scope, or make an admin key that has it, at ${adminKeysUrl}`;
+      log.warn(`names and limits are off: ${why}`, { api });
     } else if (failure === undefined && refused) {
       refused = false;
-      log.info('names and limits are read again: the key has the scope api.management.read', { api });
+      log.info('names and limits are read again', { api });
     }
   }
 

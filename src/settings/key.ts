@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { type Environment, textOf } from '../environment.ts';
 import { codeOf } from '../error-code.ts';
-import { adminKeysUrl } from '../openai/errors.ts';
+import { adminKeysUrl } from '../openai/advice.ts';
 import { keyIn } from '../openai/key.ts';
 
 export type KeySetting =

@@ -191,6 +191,15 @@ describe('backfill', () => {
       { kind: 'status', status: 400, body: { error: { message: 'Too old', code: 'reporting_lookback_exceeded' } } },
       /Too old.* begin with --from=2026-06-01 or later/,
     ],
+    [
+      'a span that is too old, where OpenAI says what is not',
+      {
+        kind: 'status',
+        status: 400,
+        body: { error: { message: 'start_time must be on or after 2026-05-03', code: 'reporting_lookback_exceeded' } },
+      },
+      /Begin with --from=2026-05-03 or later for costs alone .*, and with --from=2026-06-01 or later for counters/,
+    ],
   ] as const)('fails with what to do on %s', async (_, fault, message) => {
     const path = join(folder, 'out.om');
     const faults = [{ when: { api: 'completions' }, fault }];

@@ -404,7 +404,9 @@ describe('a refused key', () => {
     expect(error.message).toMatch(
       /: Incorrect API key provided: \[key\]\. The key file \S+\/key cannot be read again: there is no such file\.$/,
     );
-    expect(error.whatToDo).toMatch(/^Let this user read the key file/);
+    expect(error.whatToDo).toMatch(
+      /^Put a current admin key, and nothing else, into the key file, and let this user read it/,
+    );
     await writeFile(file, `${secret} key-2`);
     expect((await failure()).message).toMatch(
       /\. The key file \S+\/key holds no key: there is white space inside it\.$/,

@@ -98,7 +98,10 @@ describe('what to do', () => {
   });
 
   it('about an address that leads elsewhere is to look at it', () => {
-    for (const status of [302, 404]) expect(adviceOn({ reason: 'rejected', status })).toBe('Check --openai.base-url.');
+    expect(adviceOn({ reason: 'rejected', status: 404 })).toBe('Check --openai.base-url.');
+    expect(adviceOn({ reason: 'rejected', status: 302 })).toMatch(
+      /^Check --openai\.base-url, and any proxy on the way/,
+    );
     expect(adviceOn({ reason: 'rejected', status: 400 })).toContain('the filters');
   });
 

@@ -28,6 +28,15 @@ describe('a fixed key', () => {
     ['sk-admin-\u0000', 'cannot carry'],
     ['sk-admin-ä', 'cannot carry'],
     ['x'.repeat(5_000), 'longer than 4096'],
+    ['"sk-admin-1"', 'quotes around it'],
+    ["'sk-admin-1'\n", 'quotes around it'],
+    ['\u201csk-admin-1\u201d', 'quotes around it'],
+    ['`sk-admin-1', 'quotes around it'],
+    ['OPENAI_ADMIN_KEY=sk-admin-1', 'a name with an equals sign before it'],
+    ['export OPENAI_API_KEY="sk-admin-1"\n', 'a name with an equals sign before it'],
+    ['admin = sk-admin-1', 'a name with an equals sign before it'],
+    ['MY_GATEWAY_KEY=admin-abc', 'a name with an equals sign before it'],
+    ['Bearer sk-admin-1', 'the word Bearer'],
   ])('%j is refused and not repeated', (text, why) => {
     const attempt = () => fixedKey(text);
     expect(attempt).toThrow(why);
@@ -35,7 +44,27 @@ describe('a fixed key', () => {
   });
 });
 
+test.each(['gateway-abc==', 'a=b', 'x"y', 'sk-admin-a=b'])('%j is a key, though an odd one', (text) => {
+  expect(fixedKey(text).current()).toBe(text);
+});
+
 describe('a key file', () => {
+  test.each([
+    ['"sk-admin-2"', /must hold the key alone: there are quotes around it; remove them$/],
+    ['OPENAI_ADMIN_KEY=sk-admin-2', /there is a name with an equals sign before it, as in NAME=…; remove both$/],
+  ])('that says %s is named as the mistake, at the start and when it is read again', async (text, why) => {
+    await writeFile(path, text);
+    const refusal = await keyFile(path).catch((error: unknown) => String(error));
+    expect(refusal).toMatch(why);
+    await writeFile(path, 'sk-admin-1');
+    const key = await keyFile(path);
+    await writeFile(path, text);
+    expect(await key.refused()).toBe(false);
+    expect(key.trouble()).toMatch(why);
+    expect(`${refusal} ${key.trouble()}`).not.toMatch(/sk-|OPENAI_ADMIN_KEY/);
+    expect(key.current()).toBe('sk-admin-1');
+  });
+
   it('is read at once, and again when the key is refused', async () => {
     await writeFile(path, 'sk-admin-1\r\n');
     const key = await keyFile(path);

@@ -365,6 +365,16 @@ describe('the admin key', () => {
       key: { from: 'file', path: '/run/key' },
     });
     expect(reads).toEqual(['/run/key']);
+    expect(errorsOf([command], { OPENAI_ADMIN_KEY: '"sk-a"' })).toEqual([
+      'OPENAI_ADMIN_KEY: the variable must hold the key alone: there are quotes around it; remove them',
+    ]);
+    expect(
+      parseSettings([command], { OPENAI_ADMIN_KEY_FILE: '/run/key' }, () => 'OPENAI_ADMIN_KEY=sk-a'),
+    ).toMatchObject({
+      errors: [
+        'OPENAI_ADMIN_KEY_FILE: the file must hold the key alone: there is a name with an equals sign before it, as in NAME=…; remove both',
+      ],
+    });
     expect(parseSettings([command], { OPENAI_ADMIN_KEY: ' sk-a\n' })).toMatchObject({ key: { key: 'sk-a' } });
   });
 

@@ -1,0 +1,335 @@
+/**
+ * What a person can do when a request fails: one table, from which the log, the status page, `check` and the
+ * documentation take their words. The first row that fits holds, so the particular ones come before the general.
+ */
+
+/** Where an admin key is made. */
+export const adminKeysUrl = 'https://platform.openai.com/settings/organization/admin-keys';
+
+/** What is known of a failure. Texts of others have been through `presentable`. */
+export interface Facts {
+  readonly reason: string;
+  /** What it is more precisely, where that asks for other advice than the reason. */
+  readonly kind?: string | undefined;
+  /** Below the base URL, without the query. */
+  readonly path: string;
+  readonly status?: number | undefined;
+  /** The API's `error.code`. */
+  readonly code?: string | undefined;
+  /** The API's `error.param`. */
+  readonly param?: string | undefined;
+  readonly detail: string;
+  /** The setting, without a slash at the end. */
+  readonly baseUrl?: string | undefined;
+  /** Without parameters, such as `text/html`. */
+  readonly contentType?: string | undefined;
+  /** The address that a redirect leads to, without its query. */
+  readonly location?: string | undefined;
+  /** Milliseconds for which nothing of the kind may be sent, and the UTC milliseconds of their end. */
+  readonly retryAfterMs?: number | undefined;
+  readonly until?: number | undefined;
+}
+
+export interface Advice {
+  /** What is seen, in a few words, for the documentation. */
+  readonly seen: string;
+  /** A failure of this kind, for the documentation and for tests. */
+  readonly example: Facts;
+  fits(facts: Facts): boolean;
+  /** Whole sentences, which do not repeat what happened. */
+  says(facts: Facts): string;
+  /** The key lacks a scope, and nothing else is wrong. */
+  readonly lacksScope?: true;
+}
+
+const usage = '/organization/usage/completions';
+const users = '/organization/users';
+
+/** A `Retry-After` of more milliseconds is worth telling its end. */
+const longWait = 60_000;
+
+export const advices: readonly Advice[] = [
+  {
+    seen: 'The key was refused, and its file cannot be read again',
+    example: { reason: 'auth', kind: 'key_file', path: usage, status: 401, detail: '' },
+    fits: ({ kind }) => kind === 'key_file',
+    says: () =>
+      `Put a current admin key, and nothing else, into the key file, and let this user read it; it is read again at the next refusal. Admin keys are made at ${adminKeysUrl}.`,
+  },
+  {
+    seen: '401 `incorrect_hostname`: the organization lives in a region',
+    example: {
+      reason: 'auth',
+      path: usage,
+      status: 401,
+      code: 'incorrect_hostname',
+      detail: 'You are attempting to access a regional organization. Please make your request to eu.api.openai.com',
+    },
+    fits: ({ code, detail }) => code === 'incorrect_hostname' || /\bregional organization\b/i.test(detail),
+    says({ detail }) {
+      const host = openAiHostIn(detail);
+      const setting = `--openai.base-url=https://${host ?? 'eu.api.openai.com'}/v1`;
+      return host === undefined
+        ? `Set --openai.base-url to the host of the organization's region, like ${setting}. The key is not at fault.`
+        : `The organization lives at ${host}: set ${setting}. The key is not at fault.`;
+    },
+  },
+  {
+    seen: '401 `mismatched_organization`',
+    example: {
+      reason: 'auth',
+      path: usage,
+      status: 401,
+      code: 'mismatched_organization',
+      detail: 'OpenAI-Organization header should match organization for API key',
+    },
+    fits: ({ code, detail }) =>
+      code === 'mismatched_organization' || /openai-organization header should match/i.test(detail),
+    says: () =>
+      'The key belongs to another organization than the one that --openai.organization (or OPENAI_ORG_ID) names: remove that setting, or set it to the organization of the key.',
+  },
+  {
+    seen: '401 or 403 `ip_not_authorized`',
+    example: {
+      reason: 'auth',
+      path: usage,
+      status: 401,
+      code: 'ip_not_authorized',
+      detail: 'Your IP is not authorized for this project',
+    },
+    fits: ({ code, detail }) => code === 'ip_not_authorized' || /\bIP\b.*\bnot authorized\b/i.test(detail),
+    says: () =>
+      "Add the address that this machine, or its proxy, has on the internet to the IP allowlist in the organization's settings at OpenAI, or ask from an address that is on it. The key is not at fault.",
+  },
+  {
+    seen: '403 `unsupported_country_region_territory`',
+    example: {
+      reason: 'permission',
+      path: usage,
+      status: 403,
+      code: 'unsupported_country_region_territory',
+      detail: 'Country, region, or territory not supported',
+    },
+    fits: ({ code = '', detail }) =>
+      code.startsWith('unsupported_country') || /country, region, or territory not supported/i.test(detail),
+    says: () =>
+      'OpenAI does not answer in the country that the request comes from: run the exporter, or the proxy that HTTPS_PROXY names, in one that it supports. Neither the key nor its scopes are at fault.',
+  },
+  {
+    seen: '429 `insufficient_quota`',
+    example: {
+      reason: 'rate_limited',
+      path: usage,
+      status: 429,
+      code: 'insufficient_quota',
+      detail: 'You exceeded your current quota, please check your plan and billing details.',
+    },
+    fits: ({ code = '', detail }) =>
+      code === 'insufficient_quota' || code.startsWith('billing_') || /exceeded your current quota/i.test(detail),
+    says: () =>
+      'Look at the plan, the credit and the limits of the organization at https://platform.openai.com/settings/organization/billing. Neither waiting nor sending less helps.',
+  },
+  {
+    seen: 'A redirect (3xx), which is never followed: the key goes to no other address',
+    example: {
+      reason: 'rejected',
+      path: usage,
+      status: 307,
+      detail: 'redirected to https://gateway.example/login; redirects are not followed',
+      location: 'https://gateway.example/login',
+    },
+    fits: ({ status = 0 }) => status >= 300 && status < 400,
+    says: ({ location }) =>
+      `Check --openai.base-url, and any proxy on the way: it sends the exporter on to ${location ?? 'another address'}. If the API is there, set --openai.base-url to it.`,
+  },
+  {
+    seen: '404 for everything, and the base URL does not end with `/v1`',
+    example: {
+      reason: 'rejected',
+      path: '/organization/costs',
+      status: 404,
+      detail: 'Invalid URL (GET /organization/costs)',
+      baseUrl: 'https://api.openai.com',
+    },
+    fits: ({ status, baseUrl }) => status === 404 && baseUrl !== undefined && !/\/v\d+$/.test(baseUrl),
+    says: ({ baseUrl = '' }) => `The base URL lacks the version at its end: set --openai.base-url=${baseUrl}/v1.`,
+  },
+  {
+    seen: '403, or another 4xx, with a page of HTML',
+    example: {
+      reason: 'permission',
+      path: usage,
+      status: 403,
+      detail: 'answered with text/html and no API error message',
+      contentType: 'text/html',
+    },
+    fits: ({ status = 0, contentType = '' }) =>
+      status >= 400 && status < 500 && status !== 408 && status !== 429 && /\bhtml\b/i.test(contentType),
+    says: () =>
+      'A proxy, firewall or CDN answered in the place of OpenAI: check --openai.base-url and HTTPS_PROXY, and let it pass requests of this machine. Neither the key nor its scopes are at fault.',
+  },
+  {
+    seen: '400 `reporting_lookback_exceeded`',
+    example: {
+      reason: 'rejected',
+      path: usage,
+      status: 400,
+      code: 'reporting_lookback_exceeded',
+      detail: 'start_time must be on or after 2025-11-29',
+    },
+    fits: ({ code }) => code === 'reporting_lookback_exceeded',
+    says({ detail }) {
+      const earliest = earliestDayIn(detail);
+      return `OpenAI keeps usage and costs for about a year${earliest === undefined ? '' : `, now since ${earliest}`}: begin later, with --from in a backfill and with --counters.anchor otherwise.`;
+    },
+  },
+  {
+    seen: '400 for `group_by`: a dimension is not granted',
+    example: {
+      reason: 'rejected',
+      path: '/organization/costs',
+      status: 400,
+      param: 'group_by[2]',
+      detail: "Invalid value: 'api_key_id'. Supported values are: 'project_id' and 'line_item'.",
+    },
+    fits: ({ status, param = '', detail }) =>
+      status === 400 && (/^group_?by\b/i.test(param) || /\bgroup(?:ing)?[ _]?by\b/i.test(detail)),
+    says: () =>
+      'Use --poll.group-by=all, which leaves out the dimensions that OpenAI does not grant, or name there only those that it does.',
+  },
+  {
+    seen: '429 with a long `Retry-After`',
+    example: {
+      reason: 'rate_limited',
+      path: usage,
+      status: 429,
+      detail: 'Rate limit reached',
+      retryAfterMs: 1_800_000,
+      until: Date.UTC(2026, 10, 20, 12),
+    },
+    fits: ({ retryAfterMs = 0, until }) => retryAfterMs >= longWait && until !== undefined,
+    says: ({ until = 0 }) =>
+      `OpenAI wants no such request before ${timeOf(until)}, and none is sent. If that happens again, lower --openai.max-requests-per-minute or raise --poll.interval.`,
+  },
+  {
+    seen: '429',
+    example: { reason: 'rate_limited', path: usage, status: 429, detail: 'Rate limit reached' },
+    fits: ({ reason }) => reason === 'rate_limited',
+    says: () => 'If it lasts, send less: lower --openai.max-requests-per-minute or raise --poll.interval.',
+  },
+  {
+    seen: '401 otherwise',
+    example: { reason: 'auth', path: usage, status: 401, detail: 'Incorrect API key provided: sk-….' },
+    fits: ({ reason }) => reason === 'auth',
+    says: ({ path }) =>
+      `Check that OPENAI_ADMIN_KEY, or the file of OPENAI_ADMIN_KEY_FILE, holds a current admin key with the scope ${scopeOf(path)}, or create one at ${adminKeysUrl}.`,
+  },
+  {
+    seen: '403 otherwise',
+    example: { reason: 'permission', path: usage, status: 403, detail: 'Missing scopes: api.usage.read.' },
+    lacksScope: true,
+    fits: ({ reason }) => reason === 'permission',
+    says: ({ path, detail }) =>
+      `Give the key the scope ${missingScope(detail) ?? scopeOf(path)}, or create an admin key that has it at ${adminKeysUrl}.`,
+  },
+  {
+    seen: 'The request could not be sent in time',
+    example: { reason: 'timeout', kind: 'request_limit', path: usage, detail: '' },
+    fits: ({ kind }) => kind === 'request_limit',
+    says: () => 'If it lasts, raise --openai.max-requests-per-minute or --poll.interval.',
+  },
+  {
+    seen: 'No answer in time',
+    example: { reason: 'timeout', path: usage, detail: 'no answer within 30 s' },
+    fits: ({ reason }) => reason === 'timeout',
+    says: () => 'If it lasts, look at the network to OpenAI, or raise --openai.timeout.',
+  },
+  {
+    seen: '409, 5xx',
+    example: { reason: 'server', path: usage, status: 503, detail: 'answered with text/html' },
+    fits: ({ reason }) => reason === 'server',
+    says: () => 'If it lasts, see https://status.openai.com.',
+  },
+  {
+    seen: 'No connection, or one that broke',
+    example: { reason: 'network', path: usage, detail: 'ECONNREFUSED' },
+    fits: ({ reason }) => reason === 'network',
+    says: () => 'Check DNS, firewall, certificates and HTTPS_PROXY between here and OpenAI.',
+  },
+  {
+    seen: 'Rows with values that cannot be',
+    example: { reason: 'malformed', kind: 'refused_rows', path: usage, detail: '' },
+    fits: ({ kind }) => kind === 'refused_rows',
+    says: () => 'Some rows were refused: report it if it stays.',
+  },
+  {
+    seen: 'A success that is not the answer of the API',
+    example: { reason: 'malformed', path: usage, status: 200, detail: 'Unexpected token <' },
+    fits: ({ reason }) => reason === 'malformed',
+    says: () => 'Check that --openai.base-url leads to the API and not to a page of a gateway; if it does, report it.',
+  },
+  {
+    seen: 'An answer beyond bounds, of usage or costs',
+    example: { reason: 'too_large', path: usage, detail: 'the body is longer than 64 MiB' },
+    fits: ({ reason, path }) => reason === 'too_large' && isOfBuckets(path),
+    says: () => 'Group by less with --poll.group-by, or use the filters.',
+  },
+  {
+    seen: 'An answer beyond bounds, of a list',
+    example: { reason: 'too_large', path: users, detail: 'the list has more than 1000 pages' },
+    fits: ({ reason }) => reason === 'too_large',
+    says: () => 'Report it if it stays.',
+  },
+  {
+    seen: '404 otherwise',
+    example: { reason: 'rejected', path: usage, status: 404, detail: 'not found' },
+    fits: ({ status }) => status === 404,
+    says: () => 'Check --openai.base-url.',
+  },
+  {
+    seen: '400 and other refusals',
+    example: { reason: 'rejected', path: usage, status: 400, detail: 'Invalid value' },
+    fits: () => true,
+    says: () => 'Check --openai.base-url and the filters; if they are right, report it.',
+  },
+];
+
+/** The row of the table that fits; the last one fits everything. */
+export function adviceOn(facts: Facts): { readonly whatToDo: string; readonly lacksScope: boolean } {
+  const advice = advices.find(({ fits }) => fits(facts));
+  return { whatToDo: advice?.says(facts) ?? '', lacksScope: advice?.lacksScope === true };
+}
+
+/** The earliest day that a refusal says can be read, like `2025-11-29`; it names a date, or seconds of UTC. */
+export function earliestDayIn(detail: string): string | undefined {
+  const date = /\b(20\d\d-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d)?))?/.exec(detail);
+  const [, seconds] = /\b(1\d{9}|2\d{9})\b/.exec(detail) ?? [];
+  const at = date === null ? Number(seconds) * 1_000 : Date.parse(`${date[1]}T${date[2] ?? '00:00'}Z`);
+  if (Number.isNaN(at)) return undefined;
+  // A day of which only the end can be read is not one that can be asked for.
+  return new Date(Math.ceil(at / 86_400_000) * 86_400_000).toISOString().slice(0, 10);
+}
+
+/** OpenAI's own alone: whatever else answers must not tell anybody where to send the key. */
+function openAiHostIn(detail: string): string | undefined {
+  return /(?<![\w.-])((?:[a-z0-9-]{1,63}\.){0,4}openai\.com)(?![\w-]|\.\w)/i.exec(detail)?.[1]?.toLowerCase();
+}
+
+/** `2026-11-20 12:00:00 UTC` */
+function timeOf(instant: number): string {
+  return `${new Date(instant).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
+}
+
+/** The API words it `Missing scopes: api.usage.read.` */
+function missingScope(detail: string): string | undefined {
+  return /missing scopes?: *([a-z_]+(?:\.[a-z_]+)+(?:, *[a-z_]+(?:\.[a-z_]+)+)*)/i.exec(detail)?.[1];
+}
+
+function scopeOf(path: string): string {
+  return isOfBuckets(path) ? 'api.usage.read' : 'api.management.read';
+}
+
+/** Usage and costs; the others are lists. */
+function isOfBuckets(path: string): boolean {
+  return /\/organization\/(?:usage\/|costs\b)/.test(path);
+}
