@@ -8,16 +8,16 @@ import type { Served } from './messages.ts';
 
 export interface OrganizationSize {
   readonly groups: number;
-  /** Fields of completions that have usage: ten, as text with some audio has; all fifteen; or others in each group. */
+  /** Fields of completions that have usage: ten, as text with some audio has; all seventeen; or others in each group. */
   readonly fields: 'ten' | 'all' | 'mixed';
   readonly historyDays: number;
   /** Instead of the above, the organization of the demonstration. */
   readonly demo?: boolean;
 }
 
-/** Leaves after the requests: text, audio, image, cached text, audio, image, cache write; text, audio, image out. */
+/** Leaves after the requests: text, audio, image, cached text, audio, image, cache write (30 minutes); text, audio, image out; cache write (12 hours). */
 const tenFields = [300, 0, 0, 120, 0, 0, 40, 90, 15, 0];
-const allFields = [300, 20, 10, 120, 8, 6, 40, 90, 15, 12];
+const allFields = [300, 20, 10, 120, 8, 6, 40, 90, 15, 12, 10];
 
 /** Many groups in completions and nothing else, a tenth of them active in a minute. */
 function largeProfile(groups: number): Profile {

@@ -2,6 +2,7 @@
 import type { Family } from '../metrics/families.ts';
 import {
   adminKeyExpires,
+  apiKeyExpires,
   modelLimitInfo,
   organizationSpendAlert,
   organizationSpendLimit,
@@ -9,7 +10,7 @@ import {
   projectSpendLimit,
   rateLimitFamily,
 } from '../metrics/limits.ts';
-import { apiKeyInfo, infoLabels, projectInfo, userInfo } from '../metrics/names.ts';
+import { apiKeyInfo, infoLabels, organizationInfo, projectInfo, userInfo } from '../metrics/names.ts';
 import { rateLimitFields } from '../openai/lists.ts';
 import { markdownTable } from './markers.ts';
 
@@ -20,6 +21,7 @@ export function namesTable(): string {
     row(projectInfo, infoLabels.project),
     row(apiKeyInfo, infoLabels.apiKey),
     row(userInfo, infoLabels.user),
+    row(organizationInfo, infoLabels.organization),
   ]);
 }
 
@@ -32,6 +34,7 @@ export function limitsTable(): string {
     row(organizationSpendAlert, ['currency', 'alert_id']),
     row(projectSpendAlert, ['currency', 'alert_id', 'project_id']),
     row(adminKeyExpires, ['api_key_id', 'api_key_name']),
+    row(apiKeyExpires, ['api_key_id']),
   ]);
 }
 

@@ -191,6 +191,7 @@ export function createExporter(options: ExporterOptions): Exporter {
         },
         leftOut: (start, rows, losses) => leftOut.rows(api, start, rows, losses),
         bucketRefused: (start) => leftOut.other(api, 1, bucketRefusedAt(start)),
+        organization: (id, name, start) => names.organizationNamed(id, name, start),
         incomplete(buckets) {
           const today = bucketAt(clock.now(), '1d');
           if (buckets === 0 || incompleteSaidOn.get(api) === today) return;

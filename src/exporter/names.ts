@@ -34,6 +34,8 @@ export interface NamesParts {
   watch(section: Section, shown: () => readonly Groups[]): Section;
   readonly directory: Directory;
   readonly limits: Limits;
+  /** Rows of the bucket that starts at `at` have said whose they are. */
+  organizationNamed(id: string, name: string | null, at: number): void;
   /** To be rendered after all that are watched. */
   readonly sections: readonly Section[];
   /** Empty where names and limits are turned off. */
@@ -64,6 +66,11 @@ export function createNames({ settings, apis, clock, log, failureLog, changed }:
     directory,
     limits,
     watch: (section, shown) => onPage.watch(section, shown),
+    organizationNamed(id, name, at) {
+      const before = directory.version;
+      directory.takeOrganization(id, name, at);
+      if (directory.version !== before) changed(namesSectionName);
+    },
     sections: [
       namesSection({ directory, onPage, userEmail }),
       ...(refresh === 0 ? [] : [limitsSection({ limits, allRateLimits })]),

@@ -1,4 +1,4 @@
-/** The section of limits: rate limits of the models in use, spend limits and alerts, and when admin keys expire. */
+/** The section of limits: rate limits of the models in use, spend limits and alerts, and when keys expire. */
 import { organization } from '../names/directory.ts';
 import { limitModelOf } from '../names/limit-model.ts';
 import type { Limits, SpendAlert, SpendLimit } from '../names/limits.ts';
@@ -52,6 +52,12 @@ export const adminKeyExpires: Family = {
   name: 'openai_admin_api_key_expires_timestamp_seconds',
   type: 'gauge',
   help: 'expires_at of /v1/organization/admin_api_keys: when the admin key expires. Absent for keys that do not.',
+};
+
+export const apiKeyExpires: Family = {
+  name: 'openai_api_key_expires_timestamp_seconds',
+  type: 'gauge',
+  help: 'expires_at of /v1/organization/projects/{project_id}/api_keys: when the API key expires. Absent for keys that do not.',
 };
 
 export interface LimitsOptions {
@@ -126,6 +132,9 @@ function* render(limits: Limits, allRateLimits: boolean): Generator<Rendered> {
   ]);
   yield* renderEntries(adminKeyExpires, [...limits.adminKeys.all().values()], ({ id, name, expiresAt }, add) =>
     add('', labelText(['api_key_id', 'api_key_name'], [id, name]), expiresAt),
+  );
+  yield* renderEntries(apiKeyExpires, [...limits.apiKeys.all().values()], ({ id, expiresAt }, add) =>
+    add('', labelText(['api_key_id'], [id]), expiresAt),
   );
 }
 

@@ -18,7 +18,7 @@ const everyId =
 export const projectInfo: Family = {
   name: 'openai_project_info',
   type: 'gauge',
-  help: `Name and status of a project; always 1. ${everyId}`,
+  help: `Name, status and residency of a project; always 1. ${everyId}`,
 };
 export const apiKeyInfo: Family = {
   name: 'openai_api_key_info',
@@ -31,11 +31,18 @@ export const userInfo: Family = {
   help: `Name of a user or service account; always 1. ${everyId}`,
 };
 
+export const organizationInfo: Family = {
+  name: 'openai_organization_info',
+  type: 'gauge',
+  help: 'Id and name of the organization, as the rows of its costs say; always 1. Absent until a row of costs was read.',
+};
+
 /** Labels of the info series; the e-mail address only where it was asked for. */
 export const infoLabels = {
-  project: ['project_id', 'project_name', 'status'],
+  project: ['project_id', 'project_name', 'status', 'residency'],
   apiKey: ['api_key_id', 'api_key_name', 'project_id', 'owner_type', 'owner_id'],
   user: ['user_id', 'user_name', 'user_email'],
+  organization: ['organization_id', 'organization_name'],
 } as const;
 
 export const namedDimensions: readonly string[] = ['project_id', 'api_key_id', 'user_id'];
@@ -58,8 +65,12 @@ export function namesSection({ directory, onPage, userEmail }: NamesOptions): Se
       const projects = entries(directory.projects, onPage.values('project_id'), unknownProject);
       const keys = entries(directory.keys, onPage.values('api_key_id'), unknownKey);
       const users = entries(directory.users, onPage.values('user_id'), unknownUser);
-      yield* renderInfo(projectInfo, projects, ({ id, name, status }) =>
-        labelText(infoLabels.project, [id, name, status]),
+      const { organization } = directory;
+      yield* renderInfo(organizationInfo, organization === undefined ? [] : [organization], ({ id, name }) =>
+        labelText(infoLabels.organization, [id, name]),
+      );
+      yield* renderInfo(projectInfo, projects, ({ id, name, status, residency }) =>
+        labelText(infoLabels.project, [id, name, status, residency]),
       );
       yield* renderInfo(apiKeyInfo, keys, ({ id, name, projectId, ownerType, ownerId }) =>
         labelText(infoLabels.apiKey, [id, name, projectId, ownerType, ownerId]),
@@ -96,7 +107,7 @@ function isReserved(id: string): boolean {
   return id === noValue || id === foldedValue;
 }
 
-const unknownProject = (id: string): ProjectName => ({ id, name: id, status: noValue });
+const unknownProject = (id: string): ProjectName => ({ id, name: id, status: noValue, residency: noValue });
 const unknownKey = (id: string): KeyName => ({
   id,
   name: id,

@@ -10,8 +10,15 @@ import { Listing } from './listing.ts';
 export interface ProjectName {
   readonly id: string;
   readonly name: string;
-  /** As the API words it; `none` where it does not say. */
+  /** As the API words them; `none` where it does not say. */
   readonly status: string;
+  readonly residency: string;
+}
+
+/** The organization, as its rows of costs name it. */
+export interface OrganizationName {
+  readonly id: string;
+  readonly name: string;
 }
 
 export interface KeyName {
@@ -44,6 +51,8 @@ export class Directory {
   readonly #keys: Listing<KeyName>;
   readonly #users: Listing<UserName>;
   readonly #serviceAccounts: Listing<UserName>;
+  readonly #organization = new Listing<OrganizationName>();
+  #organizationNamed = Number.NEGATIVE_INFINITY;
   readonly projects: Names<ProjectName>;
   readonly keys: Names<KeyName>;
   readonly users: Names<UserName>;
@@ -70,7 +79,23 @@ export class Directory {
 
   /** Rises with every change. */
   get version(): number {
-    return this.#projects.version + this.#keys.version + this.#users.version + this.#serviceAccounts.version;
+    const listings = [this.#projects, this.#keys, this.#users, this.#serviceAccounts, this.#organization];
+    return listings.reduce((sum, { version }) => sum + version, 0);
+  }
+
+  /** The organization that the key belongs to; undefined until a row of costs has named it. */
+  get organization(): OrganizationName | undefined {
+    return this.#organization.all().values().next().value;
+  }
+
+  /**
+   * A key belongs to one organization: what its newest rows say counts.
+   * @param at start of the bucket that says so
+   */
+  takeOrganization(id: string, name: string | null, at: number): void {
+    if (at < this.#organizationNamed) return;
+    this.#organizationNamed = at;
+    this.#organization.take(organization, [{ id: labelValue(id), name: nameOr(name, id) }], true);
   }
 
   /** Rises when a project comes, goes or changes. */
@@ -86,7 +111,12 @@ export class Directory {
 
   /** @param complete whether these are all: then what is not among them is gone */
   takeProjects(items: readonly ProjectItem[], complete: boolean): void {
-    const projects = items.map(({ id, name, status }) => ({ id, name: nameOr(name, id), status: labelValue(status) }));
+    const projects = items.map(({ id, name, status, residency }) => ({
+      id,
+      name: nameOr(name, id),
+      status: labelValue(status),
+      residency: labelValue(residency),
+    }));
     this.#projects.take(organization, projects, complete);
   }
 

@@ -1,6 +1,6 @@
 /** The limits that the organization has set or been given: rate limits, spend limits, spend alerts, expiring keys. */
 import { Big } from 'big.js';
-import type { AdminKeyItem, SpendAlertItem, SpendLimitItem } from '../openai/lists.ts';
+import type { AdminKeyItem, ApiKeyItem, SpendAlertItem, SpendLimitItem } from '../openai/lists.ts';
 import { labelValue } from '../usage/labels.ts';
 import { nameOr, organization } from './directory.ts';
 import { Listing } from './listing.ts';
@@ -34,11 +34,14 @@ export class Limits {
   readonly spendLimits = new Listing<SpendLimit>();
   readonly spendAlerts = new Listing<SpendAlert>();
   readonly adminKeys = new Listing<ExpiringKey>();
+  /** By project: those that expire. */
+  readonly apiKeys = new Listing<ExpiringKey>();
 
   /** Rises with every change. */
   get version(): number {
-    const { rate, inUse, spendLimits, spendAlerts, adminKeys } = this;
-    return rate.version + inUse.version + spendLimits.version + spendAlerts.version + adminKeys.version;
+    const { rate, inUse, spendLimits, spendAlerts, adminKeys, apiKeys } = this;
+    const listings = [rate, inUse, spendLimits, spendAlerts, adminKeys, apiKeys];
+    return listings.reduce((sum, { version }) => sum + version, 0);
   }
 
   takeSpendLimit(scope: string, items: readonly SpendLimitItem[], complete: boolean): void {
@@ -61,10 +64,11 @@ export class Limits {
   }
 
   takeAdminKeys(items: readonly AdminKeyItem[], complete: boolean): void {
-    const keys = items.flatMap(({ id, name, expiresAt }) =>
-      expiresAt === null ? [] : [{ id, name: nameOr(name, id), expiresAt }],
-    );
-    this.adminKeys.take(organization, keys, complete);
+    this.adminKeys.take(organization, expiring(items), complete);
+  }
+
+  takeApiKeys(projectId: string, items: readonly ApiKeyItem[], complete: boolean): void {
+    this.apiKeys.take(projectId, expiring(items), complete);
   }
 
   /** The project can no longer be asked, and its limits hold for nobody. */
@@ -72,7 +76,14 @@ export class Limits {
     this.rate.drop(projectId);
     this.spendLimits.drop(projectId);
     this.spendAlerts.drop(projectId);
+    this.apiKeys.drop(projectId);
   }
+}
+
+function expiring(items: readonly (AdminKeyItem | ApiKeyItem)[]): readonly ExpiringKey[] {
+  return items.flatMap(({ id, name, expiresAt }) =>
+    expiresAt === null ? [] : [{ id, name: nameOr(name, id), expiresAt }],
+  );
 }
 
 /** Exact until it becomes a float. */

@@ -1,7 +1,8 @@
 /**
  * The catalogue: every endpoint of the Usage and Costs API that is exported, as data. The client, the metrics,
  * the reference in docs/ and the simulated organization all read it, so a new endpoint is one new entry here.
- * Source: OpenAI's published OpenAPI document 2.3.0 and observed responses; where they differ, what was observed.
+ * Source: OpenAI's published OpenAPI document 2.3.0, the types of the official client 7.59 and observed responses; where
+ * they differ, what was observed.
  */
 
 /** Bucket widths of the API. */
@@ -26,7 +27,7 @@ export interface Field {
   readonly kind: FieldKind;
   /** What one unit of the value is, in words, for HELP. */
   readonly unit: string;
-  /** A row always has it. The others can be missing, and missing is not zero. */
+  /** A row always has it. The others can be missing or null, and missing is not zero. */
   readonly required: boolean;
   /** Values can be fractions. All other counts are whole, and one that is not is refused. */
   readonly fraction?: true;
@@ -45,7 +46,8 @@ export type FilterName =
   | 'sources'
   | 'sizes'
   | 'vector_store_ids'
-  | 'context_levels';
+  | 'context_levels'
+  | 'line_items';
 
 /** The `limit` parameter, in buckets. */
 export interface PageLimit {
@@ -66,8 +68,10 @@ export interface Endpoint {
   readonly rowObject: string;
   readonly title: string;
   readonly fields: readonly Field[];
-  /** Values that `group_by` accepts; any other is answered with 400. */
+  /** Values of `group_by` that are asked for together. A path accepts those of all its entries, and answers any other with 400. */
   readonly dimensions: readonly string[];
+  /** Dimensions that are asked for besides and summed over: they are no labels. */
+  readonly summedOver?: readonly string[];
   readonly filters: readonly FilterName[];
   readonly limits: Readonly<Partial<Record<Width, PageLimit>>>;
   /** The API's word on how late its data is, for HELP. */
@@ -94,6 +98,36 @@ const usageLimits = {
 
 const usageDelay = 'OpenAI reports it 5 to 15 minutes late and restates it now and then.';
 
+const completionFields = [
+  flow('input_tokens', 'tokens', true, 'All input: uncached, cached and cache-write together.'),
+  flow('output_tokens', 'tokens', true, 'All output: text, audio and image together.'),
+  requests,
+  flow('input_cached_tokens', 'tokens', false, 'Part of input_tokens that was read from the cache.'),
+  flow('input_cache_write_tokens', 'tokens', false, 'Part of input_tokens that was written to the cache.'),
+  flow(
+    'input_cache_write_30m_tokens',
+    'tokens',
+    false,
+    'Part of input_cache_write_tokens that is kept for 30 minutes.',
+  ),
+  flow('input_cache_write_12h_tokens', 'tokens', false, 'Part of input_cache_write_tokens that is kept for 12 hours.'),
+  flow(
+    'input_uncached_tokens',
+    'tokens',
+    false,
+    'Part of input_tokens that was neither read from nor written to the cache.',
+  ),
+  flow('input_text_tokens', 'tokens', false, 'Uncached text input.'),
+  flow('output_text_tokens', 'tokens', false, 'Part of output_tokens that is text.'),
+  flow('input_cached_text_tokens', 'tokens', false, 'Cached text input.'),
+  flow('input_audio_tokens', 'tokens', false, 'Uncached audio input.'),
+  flow('input_cached_audio_tokens', 'tokens', false, 'Cached audio input.'),
+  flow('output_audio_tokens', 'tokens', false, 'Part of output_tokens that is audio.'),
+  flow('input_image_tokens', 'tokens', false, 'Uncached image input.'),
+  flow('input_cached_image_tokens', 'tokens', false, 'Cached image input.'),
+  flow('output_image_tokens', 'tokens', false, 'Part of output_tokens that is images.'),
+] as const satisfies readonly Field[];
+
 const byModel = ['project_id', 'user_id', 'api_key_id', 'model'] as const;
 const filtersByModel = ['project_ids', 'user_ids', 'api_key_ids', 'models'] as const;
 
@@ -114,32 +148,60 @@ function usage<const Api extends string, const About extends Pick<Endpoint, 'fie
   } as const;
 }
 
+const costs = {
+  api: 'costs',
+  path: '/organization/costs',
+  rowObject: 'organization.costs.result',
+  title: 'Costs',
+  fields: [
+    {
+      name: 'amount_value',
+      path: ['amount', 'value'],
+      kind: 'money',
+      unit: 'units of the currency',
+      required: false,
+      unitLabel: { name: 'currency', path: ['amount', 'currency'] },
+      note: 'Matches the invoice; does not reconcile exactly with usage.',
+    },
+    {
+      name: 'quantity',
+      path: ['quantity'],
+      kind: 'quantity',
+      unit: 'the unit in quantity_unit',
+      required: false,
+      fraction: true,
+      unitLabel: { name: 'quantity_unit', path: ['quantity_unit'] },
+      note: 'What the line item billed.',
+    },
+  ],
+  dimensions: ['project_id', 'line_item', 'api_key_id', 'api_source'],
+  filters: ['project_ids', 'api_key_ids', 'line_items'],
+  limits: { '1d': { byDefault: 7, maximum: 180, perPage: 31 } },
+  delay: 'OpenAI reports it 10 minutes to hours late; a day is final about 24 hours after its end.',
+} as const satisfies Endpoint;
+
+/**
+ * The second read of costs, by user and line item alone, because the API does not grant user and project together to
+ * every organization. Only the sums of its months are shown: its days are those of `costs`.
+ */
+const costsByUser = {
+  ...costs,
+  api: 'user_costs',
+  title: 'Costs by user',
+  dimensions: ['user_id'],
+  summedOver: ['line_item'],
+} as const satisfies Endpoint;
+
 /** Kept with its literal types, so that the compiler can hold it against the official client's. */
 const catalogue = [
   usage('completions', 'Completions', {
-    fields: [
-      flow('input_tokens', 'tokens', true, 'All input: uncached, cached and cache-write together.'),
-      flow('output_tokens', 'tokens', true, 'All output: text, audio and image together.'),
-      requests,
-      flow('input_cached_tokens', 'tokens', false, 'Part of input_tokens that was read from the cache.'),
-      flow('input_cache_write_tokens', 'tokens', false, 'Part of input_tokens that was written to the cache.'),
-      flow(
-        'input_uncached_tokens',
-        'tokens',
-        false,
-        'Part of input_tokens that was neither read from nor written to the cache.',
-      ),
-      flow('input_text_tokens', 'tokens', false, 'Uncached text input.'),
-      flow('output_text_tokens', 'tokens', false, 'Part of output_tokens that is text.'),
-      flow('input_cached_text_tokens', 'tokens', false, 'Cached text input.'),
-      flow('input_audio_tokens', 'tokens', false, 'Uncached audio input.'),
-      flow('input_cached_audio_tokens', 'tokens', false, 'Cached audio input.'),
-      flow('output_audio_tokens', 'tokens', false, 'Part of output_tokens that is audio.'),
-      flow('input_image_tokens', 'tokens', false, 'Uncached image input.'),
-      flow('input_cached_image_tokens', 'tokens', false, 'Cached image input.'),
-      flow('output_image_tokens', 'tokens', false, 'Part of output_tokens that is images.'),
-    ],
-    dimensions: [...byModel, 'batch', 'service_tier'],
+    fields: completionFields,
+    dimensions: [...byModel, 'batch', 'service_tier', 'api_source'],
+    filters: [...filtersByModel, 'batch'],
+  }),
+  usage('decisions', 'Decisions', {
+    fields: completionFields,
+    dimensions: [...byModel, 'batch', 'service_tier', 'api_source'],
     filters: [...filtersByModel, 'batch'],
   }),
   usage('embeddings', 'Embeddings', {
@@ -198,50 +260,25 @@ const catalogue = [
   {
     ...usage('web_search_calls', 'Web search calls', {
       fields: [requests, flow('num_requests', 'calls', true)],
-      dimensions: [...byModel, 'context_level'],
+      dimensions: [...byModel, 'context_level', 'api_source'],
       filters: [...filtersByModel, 'context_levels'],
     }),
     rowObject: 'organization.usage.web_searches.result',
   },
-  {
-    api: 'costs',
-    path: '/organization/costs',
-    rowObject: 'organization.costs.result',
-    title: 'Costs',
-    fields: [
-      {
-        name: 'amount_value',
-        path: ['amount', 'value'],
-        kind: 'money',
-        unit: 'units of the currency',
-        required: false,
-        unitLabel: { name: 'currency', path: ['amount', 'currency'] },
-        note: 'Matches the invoice; does not reconcile exactly with usage.',
-      },
-      {
-        name: 'quantity',
-        path: ['quantity'],
-        kind: 'quantity',
-        unit: 'the unit in quantity_unit',
-        required: false,
-        fraction: true,
-        unitLabel: { name: 'quantity_unit', path: ['quantity_unit'] },
-        note: 'What the line item billed.',
-      },
-    ],
-    dimensions: ['project_id', 'line_item', 'api_key_id'],
-    filters: ['project_ids', 'api_key_ids'],
-    limits: { '1d': { byDefault: 7, maximum: 180, perPage: 31 } },
-    delay: 'OpenAI reports it 10 minutes to hours late; a day is final about 24 hours after its end.',
-  },
+  costs,
 ] as const satisfies readonly Endpoint[];
 
 /** What the catalogue says, as types. */
-export type Catalogue = typeof catalogue;
+export type Catalogue = readonly [...typeof catalogue, typeof costsByUser];
 
 export const endpoints: readonly Endpoint[] = catalogue;
 
-const byApi: ReadonlyMap<string, Endpoint> = new Map(endpoints.map((endpoint) => [endpoint.api, endpoint]));
+/** The second read of costs. It follows `costs`: no setting names it. */
+export const userCosts: Endpoint = costsByUser;
+
+const byApi: ReadonlyMap<string, Endpoint> = new Map(
+  [...endpoints, userCosts].map((endpoint) => [endpoint.api, endpoint]),
+);
 
 /** The endpoint whose `api` label is `api`. */
 export function endpointOf(api: string): Endpoint | undefined {
@@ -261,6 +298,12 @@ export const listApis = [
 ] as const;
 
 export type ListApi = (typeof listApis)[number];
+
+/** Every value that `group_by` of this path accepts. */
+export function dimensionsOfPath(path: string): readonly string[] {
+  const entries = [...endpoints, userCosts].filter((endpoint) => endpoint.path === path);
+  return [...new Set(entries.flatMap((endpoint) => endpoint.dimensions))];
+}
 
 /** Every dimension of any endpoint, in the order of first mention. */
 export const allDimensions: readonly string[] = [...new Set(endpoints.flatMap((endpoint) => endpoint.dimensions))];

@@ -14,8 +14,13 @@ const name = z.string().nullish();
 const orNull = <T>(value: T | null | undefined): T | null => value ?? null;
 
 const project = z
-  .object({ id, name, status: z.string().nullish() })
-  .transform((item) => ({ id: item.id, name: orNull(item.name), status: orNull(item.status) }));
+  .object({ id, name, status: z.string().nullish(), residency: z.string().nullish().catch(null) })
+  .transform((item) => ({
+    id: item.id,
+    name: orNull(item.name),
+    status: orNull(item.status),
+    residency: orNull(item.residency),
+  }));
 export type ProjectItem = z.output<typeof project>;
 
 /** An owner whose id is missing is an owner that nobody knows; the key is good all the same. */
@@ -24,11 +29,14 @@ const apiKey = z
   .object({
     id,
     name,
+    // A key whose expiry cannot be read keeps its name, so that no amount loses it.
+    expires_at: z.number().positive().nullish().catch(null),
     owner: z.object({ type: z.string().nullish(), user: keyOwner, service_account: keyOwner }).nullish(),
   })
-  .transform(({ id: key, name: keyName, owner }) => ({
+  .transform(({ id: key, name: keyName, owner, expires_at }) => ({
     id: key,
     name: orNull(keyName),
+    expiresAt: orNull(expires_at),
     ownerType: orNull(owner?.type),
     ownerId: orNull((owner?.type === 'service_account' ? owner.service_account : owner?.user)?.id),
   }));

@@ -30,6 +30,7 @@ const filterNames: readonly FilterName[] = [
   'sizes',
   'vector_store_ids',
   'context_levels',
+  'line_items',
 ];
 
 /** The filters in use that the endpoint does not have: it would answer for everybody. */
@@ -61,7 +62,7 @@ export function bucketQuery({ endpoint, width, from, to, groupBy, filters, limit
     ['start_time', String(from)],
     ['end_time', String(to)],
     ['bucket_width', width],
-    ...groupBy.map((name): [string, string] => ['group_by[]', name]),
+    ...[...groupBy, ...(endpoint.summedOver ?? [])].map((name): [string, string] => ['group_by[]', name]),
   ];
   for (const name of filterNames) {
     const values = valuesOf(filters, name);

@@ -2,7 +2,7 @@
  * The rows of a bucket, one after another, into columns: the labels that were asked for, the fields of the catalogue
  * and the numbers that it does not know. Behind it a value is one that a count or an amount can have.
  */
-import { allDimensions, type Endpoint, type Field } from './catalogue.ts';
+import { allDimensions, type Endpoint, type Field, isCosts } from './catalogue.ts';
 import { decimalText } from './decimal.ts';
 import { isObject, own, type PlainObject } from './json.ts';
 import { type Loss, longestLabel, type RawBucket, type RawLabel } from './page.ts';
@@ -50,6 +50,7 @@ export function createRowReader(
       .flatMap((path) => path.map((_, index) => pathKey(path.slice(0, index + 1)))),
   ]);
   const knownNames = new Set<string>([...endpoint.fields.map(({ name }) => name), ...endpoint.dimensions]);
+  const namesOrganization = isCosts(endpoint);
   /** What became of the unknown fields of this page, by path: the path that had a name first keeps it. */
   const unknownFieldsByPath = new Map<string, Unknown>();
   const taken = new Set<string>();
@@ -78,6 +79,7 @@ export function createRowReader(
     let damaged = false;
     const refusedLabels: RawLabel[][] = [];
     const losses = new Map<string, Loss>();
+    let organization: RawBucket['organization'];
     const labels: RawLabel[][] = groupBy.map(() => []);
     const numbers = new Map<string, Float64Array>();
     const decimals = new Map<string, (string | null)[]>();
@@ -177,6 +179,7 @@ export function createRowReader(
         lose('row', '', row, row);
         return false;
       }
+      if (namesOrganization) organization ??= organizationOf(row);
       if (!readLabels(row)) return false;
       for (const field of endpoint.fields) {
         if (field.kind === 'money' || field.kind === 'quantity') readAmount(row, field, at(row, field.path));
@@ -209,6 +212,7 @@ export function createRowReader(
         return {
           ...{ start, end, rows, labels, numbers, decimals, units },
           ...{ malformedRows, refused: refusedLabels, damagedRows, losses: [...losses.values()] },
+          ...(organization === undefined ? {} : { organization }),
         };
       },
     };
@@ -226,6 +230,14 @@ function at(row: object, path: readonly string[]): unknown {
     value = own(value, name);
   }
   return value;
+}
+
+/** Whose the row is; undefined where it does not say. */
+function organizationOf(row: PlainObject): RawBucket['organization'] {
+  const id = own(row, 'organization_id');
+  const name = own(row, 'organization_name');
+  if (typeof id !== 'string' || id === '') return undefined;
+  return { id, name: typeof name === 'string' ? name : null };
 }
 
 function labelOf(value: unknown): RawLabel | typeof unreadable {

@@ -190,7 +190,10 @@ export function createListTasks(options: ListTasksOptions): ListTasks {
         kindOf(lists.users, ranks.last, (_, items, all) => directory.takeUsers(items, all)),
       ],
       project: [
-        kindOf(lists.apiKeys, ranks.first, (id, items, all) => directory.takeKeys(id, items, all)),
+        kindOf(lists.apiKeys, ranks.first, (id, items, all) => {
+          directory.takeKeys(id, items, all);
+          limits.takeApiKeys(id, items, all);
+        }),
         kindOf(lists.serviceAccounts, ranks.first, (id, items, all) => directory.takeServiceAccounts(id, items, all)),
         kindOf(lists.spendLimits, ranks.second, (id, items, all) => limits.takeSpendLimit(id, items, all)),
         kindOf(lists.spendAlerts, ranks.second, (id, items, all) => limits.takeSpendAlerts(id, items, all)),

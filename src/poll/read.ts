@@ -24,6 +24,8 @@ export interface ReadReport {
   bucketRefused(start: number): void;
   /** Buckets that count from now on although rows of them are refused. */
   incomplete(buckets: number): void;
+  /** Rows of the bucket that starts at `at` have said whose they are. */
+  organization(id: string, name: string | null, at: number): void;
 }
 
 export interface ReadContext {
@@ -84,6 +86,8 @@ export async function readSpan(
     for await (const page of pages) {
       for (const { start } of page.misplaced) report.bucketRefused(start);
       for (const raw of page.buckets) {
+        const { organization } = raw;
+        if (organization !== undefined) report.organization(organization.id, organization.name, raw.start);
         const steps = collectBucket(raw, span.width, page.readAt, settleDelay, groups, fields);
         const bucket = await inTurns(steps, breathe);
         if (bucket === undefined) report.bucketRefused(raw.start);

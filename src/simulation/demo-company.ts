@@ -8,7 +8,7 @@ import type { CostGroup, Label } from './profile.ts';
 
 const projects: readonly SimulatedProject[] = [
   { id: 'proj_search', name: 'Search', status: 'active' },
-  { id: 'proj_support', name: 'Support assistant', status: 'active' },
+  { id: 'proj_support', name: 'Support assistant', status: 'active', residency: 'eu' },
   { id: 'proj_documents', name: 'Document pipeline', status: 'active' },
   { id: 'proj_mobile', name: 'Mobile app', status: 'active' },
   { id: 'proj_research', name: 'Research', status: 'active' },
@@ -35,7 +35,13 @@ const serviceAccounts = [
 const keys: readonly SimulatedKey[] = [
   { id: 'key_search_prod', name: 'search production', projectId: 'proj_search', ownerId: 'sa-search-api' },
   { id: 'key_search_index', name: 'search indexer', projectId: 'proj_search', ownerId: 'sa-search-api' },
-  { id: 'key_search_dev', name: 'search development', projectId: 'proj_search', ownerId: 'user-bela' },
+  {
+    id: 'key_search_dev',
+    name: 'search development',
+    projectId: 'proj_search',
+    ownerId: 'user-bela',
+    expiresAfterDays: 90,
+  },
   { id: 'key_support_prod', name: 'support production', projectId: 'proj_support', ownerId: 'sa-support-bot' },
   { id: 'key_support_eval', name: 'support evaluation', projectId: 'proj_support', ownerId: 'user-chidi' },
   { id: 'key_support_voice', name: 'support voice line', projectId: 'proj_support', ownerId: 'sa-support-bot' },
@@ -45,9 +51,21 @@ const keys: readonly SimulatedKey[] = [
   { id: 'key_mobile_android', name: 'Android', projectId: 'proj_mobile', ownerId: 'sa-mobile' },
   { id: 'key_mobile_old', name: 'mobile (old)', projectId: 'proj_mobile', ownerId: 'sa-mobile', deleted: true },
   { id: 'key_research_ada', name: "Ada's experiments", projectId: 'proj_research', ownerId: 'user-ada' },
-  { id: 'key_research_emi', name: 'fine-tuning', projectId: 'proj_research', ownerId: 'user-emi' },
+  {
+    id: 'key_research_emi',
+    name: 'fine-tuning',
+    projectId: 'proj_research',
+    ownerId: 'user-emi',
+    expiresAfterDays: null,
+  },
   { id: 'key_default_dana', name: 'scripts', projectId: 'proj_default', ownerId: 'user-dana' },
-  { id: 'key_default_finn', name: 'notebook', projectId: 'proj_default', ownerId: 'user-finn' },
+  {
+    id: 'key_default_finn',
+    name: 'notebook',
+    projectId: 'proj_default',
+    ownerId: 'user-finn',
+    expiresAfterDays: 365,
+  },
 ];
 
 /** As the API writes it. */
@@ -136,13 +154,19 @@ export interface Chat {
   readonly perMinute: number;
   readonly text: number;
   readonly cached?: number;
+  /** Written to the cache for 30 minutes, and for 12 hours. */
   readonly cacheWrite?: number;
+  readonly cacheWriteLong?: number;
   readonly out: number;
   readonly audio?: number;
   readonly audioOut?: number;
   readonly image?: number;
   readonly batch?: boolean | null;
   readonly tier?: string | null;
+  /** Made through the Agents API; otherwise nobody says. */
+  readonly agents?: boolean;
+  /** Default: completions. */
+  readonly api?: 'decisions';
 }
 
 export const chats: readonly Chat[] = [
@@ -174,7 +198,9 @@ export const chats: readonly Chat[] = [
     text: 1_400,
     cached: 3_900,
     cacheWrite: 210,
+    cacheWriteLong: 40,
     out: 310,
+    agents: true,
   },
   {
     key: 'key_support_prod',
@@ -246,6 +272,17 @@ export const chats: readonly Chat[] = [
     tier: 'incentivized-tier',
   },
   { key: null, model: 'gpt-5-2025-08-07', minutes: 0.6, perMinute: 1, text: 700, out: 500, batch: null, tier: null },
+  {
+    api: 'decisions',
+    key: 'key_support_prod',
+    model: 'gpt-5-mini-2025-08-07',
+    minutes: 45,
+    perMinute: 7,
+    text: 520,
+    cached: 310,
+    cacheWrite: 60,
+    out: 4,
+  },
 ];
 
 /** A use of another api. */
@@ -381,7 +418,7 @@ export const otherUses: readonly OtherUse[] = [
     minutes: 11,
     perMinute: 2,
     each: [1.7],
-    labels: { context_level: 'medium' },
+    labels: { context_level: 'medium', api_source: 'unlabeled' },
     line: 'web search tool calls',
     dollars: 0.01,
   },
@@ -399,6 +436,8 @@ export const adjustment: CostGroup = {
   projectId: null,
   lineItem: 'adjustment',
   apiKeyId: null,
+  userId: null,
+  apiSource: 'unlabeled',
   currency: 'usd',
   perDay: -1.5,
   unit: null,

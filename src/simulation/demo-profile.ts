@@ -3,7 +3,7 @@
  * lines of its bill.
  */
 import { endpointOf } from '../openai/catalogue.ts';
-import { adjustment, chats, directory, otherUses, prices, vectorStores } from './demo-company.ts';
+import { adjustment, type Chat, chats, directory, otherUses, prices, vectorStores } from './demo-company.ts';
 import { type CostGroup, defaultBehaviour, type Label, labelsFor, type Profile, type UsageGroup } from './profile.ts';
 
 const keyById = new Map(directory.keys.map((key) => [key.id, key]));
@@ -25,8 +25,15 @@ function usage(): ReadonlyMap<string, readonly UsageGroup[]> {
   const add = (api: string, group: UsageGroup) => groups.set(api, [...(groups.get(api) ?? []), group]);
   for (const chat of chats) {
     const { key, model, minutes, perMinute, batch = false, tier = 'default' } = chat;
-    add('completions', {
-      labels: labels('completions', { ...identity(key), model, batch, service_tier: tier }),
+    const api = chat.api ?? 'completions';
+    add(api, {
+      labels: labels(api, {
+        ...identity(key),
+        model,
+        batch,
+        service_tier: tier,
+        api_source: chat.agents === true ? 'agents_api' : 'unlabeled',
+      }),
       minutes,
       perMinute,
       perRequest: [
@@ -40,6 +47,7 @@ function usage(): ReadonlyMap<string, readonly UsageGroup[]> {
         chat.out,
         chat.audioOut ?? 0,
         0,
+        chat.cacheWriteLong ?? 0,
       ],
       zeros: key === null ? 'left out' : 'written',
     });
@@ -62,12 +70,20 @@ function usage(): ReadonlyMap<string, readonly UsageGroup[]> {
 
 function costs(): readonly CostGroup[] {
   const lines: CostGroup[] = [];
-  const add = (key: string | null, lineItem: string, perDay: number, unit: string | null, price: number): void => {
-    const { project_id: projectId, api_key_id: apiKeyId } = identity(key);
+  const add = (
+    { key, agents = false }: Pick<Chat, 'key' | 'agents'>,
+    lineItem: string,
+    perDay: number,
+    unit: string | null,
+    price: number,
+  ): void => {
+    const { project_id: projectId, api_key_id: apiKeyId, user_id: userId } = identity(key);
     lines.push({
       projectId: typeof projectId === 'string' ? projectId : null,
       lineItem,
       apiKeyId: typeof apiKeyId === 'string' ? apiKeyId : null,
+      userId: typeof userId === 'string' ? userId : null,
+      apiSource: agents ? 'agents_api' : 'unlabeled',
       currency: 'usd',
       perDay,
       unit,
@@ -79,18 +95,20 @@ function costs(): readonly CostGroup[] {
     const requests = 24 * chat.minutes * chat.perMinute;
     const [input = 1, cached = 1, output = 1] = prices[chat.model] ?? [];
     const factor = (chat.batch === true || chat.tier === 'flex' ? 0.5 : 1) / 1e6;
-    const tokensIn = chat.text + (chat.image ?? 0) + (chat.cacheWrite ?? 0) + 4 * (chat.audio ?? 0);
-    add(chat.key, `${chat.model}, input`, requests * tokensIn * input * factor, 'tokens', input * factor);
+    const cacheWrite = (chat.cacheWrite ?? 0) + (chat.cacheWriteLong ?? 0);
+    const tokensIn = chat.text + (chat.image ?? 0) + cacheWrite + 4 * (chat.audio ?? 0);
+    add(chat, `${chat.model}, input`, requests * tokensIn * input * factor, 'tokens', input * factor);
     if (chat.cached) {
-      add(chat.key, `${chat.model}, cached input`, requests * chat.cached * cached * factor, 'tokens', cached * factor);
+      add(chat, `${chat.model}, cached input`, requests * chat.cached * cached * factor, 'tokens', cached * factor);
     }
     const tokensOut = chat.out + 4 * (chat.audioOut ?? 0);
-    add(chat.key, `${chat.model}, output`, requests * tokensOut * output * factor, 'tokens', output * factor);
+    add(chat, `${chat.model}, output`, requests * tokensOut * output * factor, 'tokens', output * factor);
   }
-  for (const { key, line, minutes, perMinute, dollars } of otherUses) {
+  for (const use of otherUses) {
+    const { line, minutes, perMinute, dollars } = use;
     const requests = 24 * minutes * perMinute;
     const counted = line.includes('calls') || line.includes('|') ? 'requests' : null;
-    add(key, line, requests * dollars, counted, dollars);
+    add(use, line, requests * dollars, counted, dollars);
   }
   lines.push(adjustment);
   return lines;

@@ -4,6 +4,8 @@ export interface SimulatedProject {
   readonly id: string;
   readonly name: string | null;
   readonly status: 'active' | 'archived';
+  /** Where its data is kept; null: the API does not say. */
+  readonly residency?: string | null;
 }
 
 export interface SimulatedKey {
@@ -14,6 +16,8 @@ export interface SimulatedKey {
   readonly ownerId: string;
   /** It has usage, but is no longer listed. */
   readonly deleted?: boolean;
+  /** Days from the organization's start to its expiry; null: never; absent: as a list that does not say. */
+  readonly expiresAfterDays?: number | null;
 }
 
 export interface SimulatedUser {

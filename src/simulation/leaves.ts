@@ -19,18 +19,21 @@ const completionLeaves = [
   'cached_text',
   'cached_audio',
   'cached_image',
-  'cache_write',
+  'cache_write_30m',
   'text_out',
   'audio_out',
   'image_out',
+  'cache_write_12h',
 ];
 
 const completionFields: ReadonlyMap<string, readonly number[]> = new Map([
   ['num_model_requests', [0]],
-  ['input_tokens', [1, 2, 3, 4, 5, 6, 7]],
+  ['input_tokens', [1, 2, 3, 4, 5, 6, 7, 11]],
   ['input_uncached_tokens', [1, 2, 3]],
   ['input_cached_tokens', [4, 5, 6]],
-  ['input_cache_write_tokens', [7]],
+  ['input_cache_write_tokens', [7, 11]],
+  ['input_cache_write_30m_tokens', [7]],
+  ['input_cache_write_12h_tokens', [11]],
   ['input_text_tokens', [1]],
   ['input_audio_tokens', [2]],
   ['input_image_tokens', [3]],
@@ -46,12 +49,12 @@ const completionFields: ReadonlyMap<string, readonly number[]> = new Map([
 /** The leaves of a usage endpoint. */
 export function leavesOf(endpoint: Endpoint): Leaves {
   const fields = endpoint.fields.map((field) => field.name);
-  if (endpoint.api === 'completions') {
+  if (fields.includes('input_cache_write_tokens')) {
     return {
       names: completionLeaves,
       ofField: fields.map((name) => {
         const leaves = completionFields.get(name);
-        if (!leaves) throw new Error(`The simulated organization does not know how completions.${name} is made.`);
+        if (!leaves) throw new Error(`The simulated organization does not know how ${endpoint.api}.${name} is made.`);
         return leaves;
       }),
     };

@@ -62,6 +62,12 @@ function owner(directory: Directory, id: string, created: number): object {
   return { type: 'user', user: { id, name, email, created_at: created, role } };
 }
 
+/** When a key expires, where its list says so. */
+function expiry(afterDays: number | null | undefined, created: number): { readonly expires_at?: number | null } {
+  if (afterDays === undefined) return {};
+  return { expires_at: afterDays === null ? null : created + afterDays * 86_400 };
+}
+
 /** All items of a list, or the single object that `spend_limit` is, or why there are none. */
 export function listItems(
   organization: Organization,
@@ -83,13 +89,14 @@ export function listItems(
       const archived = query.get('include_archived') === 'true';
       const items = directory.projects
         .filter((project) => archived || project.status === 'active')
-        .map(({ id, name: projectName, status }) => ({
+        .map(({ id, name: projectName, status, residency }) => ({
           object: 'organization.project',
           id,
           name: projectName,
           created_at: created,
           archived_at: status === 'archived' ? createdAt : null,
           status,
+          ...(residency === undefined ? {} : { residency }),
         }));
       return { items };
     }
@@ -103,6 +110,7 @@ export function listItems(
           redacted_value: 'sk-proj-***',
           created_at: created,
           last_used_at: now - (now % 60),
+          ...expiry(key.expiresAfterDays, created),
           owner: owner(directory, key.ownerId, created),
           owner_project_access: 'active',
         }));
@@ -150,7 +158,7 @@ export function listItems(
         name: key.name,
         redacted_value: 'sk-admin-***',
         created_at: created,
-        expires_at: key.expiresAfterDays === null ? null : created + key.expiresAfterDays * 86_400,
+        ...expiry(key.expiresAfterDays, created),
         last_used_at: now - (now % 60),
         owner: { type: 'user', object: 'organization.user', id: directory.users[0]?.id ?? 'user-0', role: 'owner' },
       }));

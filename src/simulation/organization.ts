@@ -3,7 +3,14 @@
  * API comes to know each piece of it. `truth` answers what the API's numbers are at any instant, for tests and
  * proofs to compare with.
  */
-import { type Endpoint, endpointOf, endpoints, type Width, widthSeconds } from '../openai/catalogue.ts';
+import {
+  dimensionsOfPath,
+  type Endpoint,
+  endpointOf,
+  endpoints,
+  type Width,
+  widthSeconds,
+} from '../openai/catalogue.ts';
 import { type CostRow, type CostSource, createCosts } from './costs.ts';
 import { demoProfile } from './demo-profile.ts';
 import type { Directory } from './directory.ts';
@@ -139,11 +146,13 @@ function fold(
   return { rowOf, labels, more: moreOf };
 }
 
-const costDimensions = endpointOf('costs')?.dimensions ?? [];
+const costDimensions = dimensionsOfPath(endpointOf('costs')?.path ?? '');
 
 function costLabel(group: CostGroup, dimension: string): Label {
   if (dimension === 'project_id') return group.projectId;
   if (dimension === 'line_item') return group.lineItem;
+  if (dimension === 'user_id') return group.userId;
+  if (dimension === 'api_source') return group.apiSource;
   return dimension === 'api_key_id' ? group.apiKeyId : null;
 }
 

@@ -1,6 +1,6 @@
 /** Writes pages of usage and costs. A bucket's text is kept for as long as nothing in it changes. */
 import { LRUCache } from 'lru-cache';
-import { type Endpoint, widthSeconds } from '../openai/catalogue.ts';
+import { dimensionsOfPath, type Endpoint, widthSeconds } from '../openai/catalogue.ts';
 import { amountScale, amountToDecimal } from './costs.ts';
 import type { CostRows, Organization, Rows } from './organization.ts';
 import type { Label } from './profile.ts';
@@ -41,9 +41,9 @@ function iso(second: number, zone: string): string {
   return new Date(second * 1_000).toISOString().slice(0, 19) + zone;
 }
 
-/** What every dimension of the endpoint reads in a row: null unless it is grouped. */
+/** What every dimension of the endpoint's path reads in a row: null unless it is grouped. */
 function dimensionsJson(endpoint: Endpoint, groupBy: readonly string[], labels: readonly Label[]): string {
-  return endpoint.dimensions
+  return dimensionsOfPath(endpoint.path)
     .map((dimension) => {
       const value = labels[groupBy.indexOf(dimension)] ?? null;
       return `"${dimension}":${JSON.stringify(value)}`;
@@ -60,6 +60,9 @@ export function amountText(amount: bigint, padded: boolean): string {
   return (text.includes('.') ? text : `${text}.`) + '0'.repeat(34 - digits);
 }
 
+/** The apis whose optional fields can be null as well as absent. */
+const nullableApis = new Set(['decisions']);
+
 const micro = 10n ** BigInt(amountScale - 6);
 
 export function createPageWriter(organization: Organization): PageWriter {
@@ -68,6 +71,7 @@ export function createPageWriter(organization: Organization): PageWriter {
   const usageShapes = new LRUCache<string, UsageShape>({ max: 200 });
   const costShapes = new LRUCache<string, CostShape>({ max: 200 });
   const projectNames = new Map(directory.projects.map((project) => [project.id, project.name]));
+  const emails = new Map(directory.users.map((user) => [user.id, user.email]));
   let shapes = 0;
 
   const keyOf = (endpoint: Endpoint, { groupBy = [], only = new Map() }: PageQuery['selection']): string =>
@@ -96,7 +100,9 @@ export function createPageWriter(organization: Organization): PageWriter {
       const tails = rows.labels.map((tuple) => {
         const project = tuple[position] ?? null;
         const name = typeof project === 'string' ? (projectNames.get(project) ?? null) : null;
-        return `${dimensionsJson(endpoint, groupBy, tuple)},"project_name":${JSON.stringify(name)},"organization_id":${JSON.stringify(directory.id)},"organization_name":${JSON.stringify(directory.name)},"user_id":null,"user_email":null}`;
+        const user = tuple[groupBy.indexOf('user_id')] ?? null;
+        const email = typeof user === 'string' ? (emails.get(user) ?? null) : null;
+        return `${dimensionsJson(endpoint, groupBy, tuple)},"project_name":${JSON.stringify(name)},"organization_id":${JSON.stringify(directory.id)},"organization_name":${JSON.stringify(directory.name)},"user_email":${JSON.stringify(email)}}`;
       });
       shapes += 1;
       shape = { ...rows, id: shapes, tails };
@@ -115,6 +121,7 @@ export function createPageWriter(organization: Organization): PageWriter {
     const level = endpoint.fields.some((field) => field.kind === 'level');
     const chance = mix(mix(organization.seed, textHash(endpoint.api)), from);
     const texts: string[] = [];
+    const nullable = nullableApis.has(endpoint.api);
 
     const writeRow = (
       row: number,
@@ -125,6 +132,7 @@ export function createPageWriter(organization: Organization): PageWriter {
       let text = head;
       for (let f = 0; f < fieldCount; f += 1) {
         if (shown(f) || ((bits >>> f) & 1) === 1) text += `${names[f]}${valueAt(f)},`;
+        else if (nullable && f % 2 === 0) text += `${names[f]}null,`;
       }
       if (behaviour.unknownField !== undefined) text += `"${behaviour.unknownField}":${2 * valueAt(0)},`;
       texts.push(text + (shape.tails[row] ?? ''));

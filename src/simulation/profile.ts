@@ -30,6 +30,8 @@ export interface CostGroup {
   readonly projectId: string | null;
   readonly lineItem: string;
   readonly apiKeyId: string | null;
+  readonly userId: string | null;
+  readonly apiSource: string;
   readonly currency: string;
   /** Average amount of a day, in units of the currency. */
   readonly perDay: number;
@@ -177,6 +179,8 @@ export function customProfile(seed: number, options: ProfileOptions = {}): Profi
         return `vs_${i % models}`;
       case 'context_level':
         return ['low', 'medium', 'high'][i % 3] ?? null;
+      case 'api_source':
+        return apiSourceOf(i);
       default:
         return `${dimension} ${i}`;
     }
@@ -211,6 +215,8 @@ export function customProfile(seed: number, options: ProfileOptions = {}): Profi
           projectId: adjustment ? null : (key?.projectId ?? null),
           lineItem: adjustment ? `adjustment ${i}` : `${modelOf(i % models)}, ${['input', 'output'][i % 2]}`,
           apiKeyId: adjustment ? null : (key?.id ?? null),
+          userId: adjustment ? null : (key?.ownerId ?? null),
+          apiSource: apiSourceOf(i),
           currency: secondCurrency && i % 3 === 1 ? 'eur' : 'usd',
           perDay: adjustment ? -2 : 0.5 + (mix(seed, i) % 4_000) / 100,
           unit: style === 'absent' || i % 3 !== 2 ? 'tokens' : null,
@@ -237,6 +243,11 @@ export function customProfile(seed: number, options: ProfileOptions = {}): Profi
     costs,
     behaviour: { ...defaultBehaviour, ...behaviour },
   };
+}
+
+/** Most usage is not attributed to a source. */
+function apiSourceOf(i: number): string {
+  return i % 4 === 2 ? 'agents_api' : 'unlabeled';
 }
 
 function limitOf(model: string): SimulatedRateLimit {

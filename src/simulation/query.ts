@@ -1,5 +1,12 @@
 /** Reads the query of a usage or costs request as strictly as the API does. */
-import { costsByKeySince, type Endpoint, type FilterName, type Width, widthSeconds } from '../openai/catalogue.ts';
+import {
+  costsByKeySince,
+  dimensionsOfPath,
+  type Endpoint,
+  type FilterName,
+  type Width,
+  widthSeconds,
+} from '../openai/catalogue.ts';
 import type { Selection } from './organization.ts';
 import type { Label } from './profile.ts';
 import { textHash } from './random.ts';
@@ -27,12 +34,18 @@ const dimensionOf: Readonly<Record<FilterName, string>> = {
   sizes: 'size',
   vector_store_ids: 'vector_store_id',
   context_levels: 'context_level',
+  line_items: 'line_item',
 };
 
 /** Values of an array parameter: `a[]=x&a[]=y`, `a=x&a=y` and `a=x,y` are all taken. */
 function listOf(query: URLSearchParams, name: string): string[] {
   const values = [...query.getAll(name), ...query.getAll(`${name}[]`)];
   return [...new Set(values.flatMap((value) => value.split(',')).filter((value) => value !== ''))];
+}
+
+/** Values that may hold a comma, as names of line items do. */
+function wholeOf(query: URLSearchParams, name: string): string[] {
+  return [...new Set([...query.getAll(name), ...query.getAll(`${name}[]`)])];
 }
 
 function integerOf(query: URLSearchParams, name: string): number | Refusal | undefined {
@@ -64,14 +77,15 @@ function readCursor(page: string, of: number): { readonly next: number; readonly
 
 function selectionOf(endpoint: Endpoint, query: URLSearchParams): Selection | Refusal {
   const groupBy = listOf(query, 'group_by');
-  const unknown = groupBy.find((dimension) => !endpoint.dimensions.includes(dimension));
+  const dimensions = dimensionsOfPath(endpoint.path);
+  const unknown = groupBy.find((dimension) => !dimensions.includes(dimension));
   if (unknown !== undefined) {
-    const known = endpoint.dimensions.map((dimension) => `'${dimension}'`).join(', ');
+    const known = dimensions.map((dimension) => `'${dimension}'`).join(', ');
     return refuse(`Invalid value: '${unknown}'. Supported values are: ${known}.`, 'group_by', 'invalid_value');
   }
   const only = new Map<string, readonly Label[]>();
   for (const filter of endpoint.filters) {
-    const values = listOf(query, filter);
+    const values = filter === 'line_items' ? wholeOf(query, filter) : listOf(query, filter);
     if (values.length === 0) continue;
     if (filter !== 'batch') only.set(dimensionOf[filter], values);
     else if (values.length === 1 && (values[0] === 'true' || values[0] === 'false')) {

@@ -85,10 +85,16 @@ describe('backfill', () => {
     const days = [0, 1, 2].map((day) => (from ?? 0) + (day + 2) * 86_400);
     for (const [index, at] of days.entries()) {
       const span = { from: (from ?? 0) + index * 86_400, to: (from ?? 0) + (index + 1) * 86_400 };
-      const rows = organization.truth.costs(span, { groupBy: ['project_id', 'line_item', 'api_key_id'], at: now });
+      const rows = organization.truth.costs(span, {
+        groupBy: ['project_id', 'line_item', 'api_key_id', 'api_source'],
+        at: now,
+      });
       for (const { labels, currency, amount } of rows) {
         if (amount === null || amount === 0n) continue;
-        const own = labelText(['currency', 'project_id', 'line_item', 'api_key_id'], [currency, ...labels.map(textOf)]);
+        const own = labelText(
+          ['currency', 'project_id', 'line_item', 'api_key_id', 'api_source'],
+          [currency, ...labels.map(textOf)],
+        );
         const key = `openai_usage_costs_amount_value{bucket_width="1d",state="settled",${own},${target}}`;
         expect(series.get(key)?.get(at)).toBeCloseTo(Number(amount) / 1e28, 9);
       }

@@ -26,16 +26,18 @@ function api(name: string, required: string, dimensions: readonly string[], opti
   };
 }
 
+const completions = [
+  'input_tokens output_tokens num_model_requests',
+  [...byModel, 'batch', 'service_tier', 'api_source'],
+  'input_cached_tokens input_cache_write_tokens input_cache_write_30m_tokens input_cache_write_12h_tokens ' +
+    'input_uncached_tokens input_text_tokens output_text_tokens input_cached_text_tokens input_audio_tokens ' +
+    'input_cached_audio_tokens output_audio_tokens input_image_tokens input_cached_image_tokens output_image_tokens',
+] as const;
+
 /** All but costs. */
 export const usageApis: readonly DocumentedApi[] = [
-  api(
-    'completions',
-    'input_tokens output_tokens num_model_requests',
-    [...byModel, 'batch', 'service_tier'],
-    'input_cached_tokens input_cache_write_tokens input_uncached_tokens input_text_tokens output_text_tokens ' +
-      'input_cached_text_tokens input_audio_tokens input_cached_audio_tokens output_audio_tokens ' +
-      'input_image_tokens input_cached_image_tokens output_image_tokens',
-  ),
+  api('completions', ...completions),
+  api('decisions', ...completions),
   api('embeddings', 'input_tokens num_model_requests', byModel),
   api('moderations', 'input_tokens num_model_requests', byModel),
   api('images', 'images num_model_requests', [...byModel, 'size', 'source']),
@@ -44,7 +46,7 @@ export const usageApis: readonly DocumentedApi[] = [
   api('vector_stores', 'usage_bytes', ['project_id']),
   api('code_interpreter_sessions', 'num_sessions', ['project_id']),
   api('file_search_calls', 'num_requests', ['project_id', 'user_id', 'api_key_id', 'vector_store_id']),
-  api('web_search_calls', 'num_model_requests num_requests', [...byModel, 'context_level']),
+  api('web_search_calls', 'num_model_requests num_requests', [...byModel, 'context_level', 'api_source']),
 ];
 
 export const apiNames: readonly string[] = [...usageApis.map(({ api }) => api), 'costs'];

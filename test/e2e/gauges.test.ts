@@ -122,6 +122,10 @@ function numbers(fields: readonly string[], from: number): Record<string, number
   return Object.fromEntries(fields.map((field, index) => [field, from + index]));
 }
 
+function nulls(fields: readonly string[]): Row {
+  return Object.fromEntries(fields.map((field) => [field, null]));
+}
+
 function noughts(fields: readonly string[]): Record<string, number> {
   return Object.fromEntries(fields.map((field) => [field, 0]));
 }
@@ -136,10 +140,13 @@ function bookOf(api: DocumentedApi, now: number, settleDelay: number): Book {
   // Every field of a group, another number in each bucket.
   book.put('1m', minute, 'a', numbers(all, 1_000));
   book.expect('1m', 'settled', 'a', numbers(all, 1_000));
-  // Optional fields are missing: absent, though the group had them before.
+  // Optional fields are missing or null: absent, though the group had them before.
   book.put('1m', minute, 'b', numbers(api.required, 2_000));
   book.put('1m', minute - 60, 'b', numbers(all, 2_100));
   book.expect('1m', 'settled', 'b', numbers(api.required, 2_000));
+  book.put('1m', minute, 'l', { ...nulls(api.optional), ...numbers(api.required, 2_200) });
+  book.put('1m', minute - 60, 'l', numbers(all, 2_300));
+  book.expect('1m', 'settled', 'l', numbers(api.required, 2_200));
   // Two rows of one group, of which one lacks the optional fields.
   book.put('1m', minute, 'c', numbers(all, 3_000));
   book.put('1m', minute, 'c', numbers(api.required, 50));
@@ -191,11 +198,18 @@ function bookOf(api: DocumentedApi, now: number, settleDelay: number): Book {
   return book;
 }
 
-const nobody = { project_id: null, line_item: null, api_key_id: null };
+const nobody = { project_id: null, line_item: null, api_key_id: null, api_source: null };
 
 function cost(group: string | null, amount: Row | undefined, more: Row = {}): Row {
   const labels =
-    group === null ? nobody : { project_id: `proj ${group}`, line_item: `${group}, input`, api_key_id: `key ${group}` };
+    group === null
+      ? nobody
+      : {
+          project_id: `proj ${group}`,
+          line_item: `${group}, input`,
+          api_key_id: `key ${group}`,
+          api_source: `source ${group}`,
+        };
   return { object: 'organization.costs.result', ...(amount === undefined ? {} : { amount }), ...labels, ...more };
 }
 
@@ -232,6 +246,7 @@ function costsExpected(): Record<string, number> {
       project_id: named(`proj ${group}`),
       line_item: named(`${group}, input`),
       api_key_id: named(`key ${group}`),
+      api_source: named(`source ${group}`),
       bucket_width: '1d',
       state,
       ...unit,
@@ -268,7 +283,7 @@ const settings = [
 describe.each(settings)('$what, settled after $delay', ({ clock: time, delay, settleDelay }) => {
   const clockNow = () => (typeof time === 'string' ? shiftedClock(Date.parse(time)) : time());
 
-  test('all eleven apis show exactly what their rows say', async () => {
+  test('all twelve apis show exactly what their rows say', async () => {
     const clock = clockNow();
     await withinOneMinute(clock, async (now) => {
       const books = new Map(usageApis.map((api) => [api.api, bookOf(api, now, settleDelay)]));
@@ -379,6 +394,7 @@ describe('recorded shapes', () => {
       model: 'gpt-5-2025-08-07',
       batch: 'false',
       service_tier: 'default',
+      api_source: 'none',
     };
     const other = {
       project_id: 'none',
@@ -387,6 +403,7 @@ describe('recorded shapes', () => {
       model: 'ft:gpt-4o-2024-08-06:acme:tone:9aB"c',
       batch: 'none',
       service_tier: 'incentivized-tier',
+      api_source: 'none',
     };
     const settled = {
       [series('input_tokens', a)]: 60_000,
@@ -407,7 +424,7 @@ describe('recorded shapes', () => {
   test('amounts as text, as numbers, as nought, negative and not at all', async () => {
     const day = Date.parse('2026-05-13T00:00:00Z') / 1_000;
     const { exporter } = await serve(clock(), '15m', (api) => api.faults.set('costs', moved('costs-strings', day)));
-    const labels = { bucket_width: '1d', project_id: 'proj_a', api_key_id: 'none' };
+    const labels = { bucket_width: '1d', project_id: 'proj_a', api_key_id: 'none', api_source: 'none' };
     const settled = { ...labels, state: 'settled' };
     const amount = (line_item: string, project_id = 'proj_a') =>
       seriesKey('openai_usage_costs_amount_value', { ...settled, currency: 'usd', line_item, project_id });

@@ -96,7 +96,16 @@ function everyField(api: string, group: string, more: Readonly<Record<string, un
   if (documented === undefined) {
     const amount = { value: '0.5', currency: 'usd' };
     return [
-      { amount, quantity: 3, quantity_unit: group, project_id: group, line_item: group, api_key_id: group, ...more },
+      {
+        amount,
+        quantity: 3,
+        quantity_unit: group,
+        project_id: group,
+        line_item: group,
+        api_key_id: group,
+        api_source: group,
+        ...more,
+      },
     ];
   }
   const { dimensions, required, optional } = documented;
@@ -162,7 +171,8 @@ describe('hostile labels', () => {
       expect(settled).toHaveLength(Object.keys(hostile).length);
     }
     for (const [, shown] of Object.values(hostile)) {
-      const labels = { bucket_width: '1d', state: 'settled', project_id: shown, line_item: shown, api_key_id: shown };
+      const recent = { bucket_width: '1d', state: 'settled' };
+      const labels = { ...recent, project_id: shown, line_item: shown, api_key_id: shown, api_source: shown };
       expect(page.value('openai_usage_costs_amount_value', { ...labels, currency: 'usd' })).toBe(0.5);
       expect(page.value('openai_usage_costs_quantity', { ...labels, quantity_unit: shown })).toBe(3);
     }

@@ -86,7 +86,7 @@ async function startApi(rows: RowsOf): Promise<ScriptedApi> {
   return api;
 }
 
-/** Of eleven apis, several widths each: what fits into the requests of a minute. */
+/** Of twelve apis, several widths each: what fits into the requests of a minute. */
 const quick = ['--poll.interval=5s', '--poll.idle-interval=5s', '--poll.settle-delay=1s', '--counters.zero-hold=1s'];
 
 async function exporterOf(api: ScriptedApi, more: readonly string[], port = 0): Promise<Exporter> {

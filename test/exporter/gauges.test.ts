@@ -148,7 +148,7 @@ describe('the gauges equal the organization’s truth, field by field', () => {
     const { until, text, organization, exporter } = live('2026-11-20T09:27:00Z');
     await until(end);
     const { lastPoll = 0 } = exporter.apis.find(({ endpoint }) => endpoint.api === 'costs')?.status ?? {};
-    const names = ['project_id', 'line_item', 'api_key_id'];
+    const names = ['project_id', 'line_item', 'api_key_id', 'api_source'];
     const expected = new Map<string, number>();
     const days: [string, string][] = [
       ['open', '2026-11-20T00:00Z'],

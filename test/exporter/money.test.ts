@@ -214,8 +214,8 @@ describe('costs by key, which the API knows since a certain day only', () => {
     const { shown, clock, api, log } = live(start, [], steady);
     await clock.advance(90_000);
     expect(api.asked.filter(({ from }) => from < costsByKeySince)).toEqual([]);
-    expect(shown(monthToDate)).toEqual(sum === 0 ? {} : { 'usd a none none': sum });
-    expect(shown(previousMonth)).toEqual(before === undefined ? {} : { 'usd a none none': before });
+    expect(shown(monthToDate)).toEqual(sum === 0 ? {} : { 'usd a none none none': sum });
+    expect(shown(previousMonth)).toEqual(before === undefined ? {} : { 'usd a none none none': before });
     expect(log.of('warn', 'error')).toEqual([]);
   });
 
@@ -337,7 +337,7 @@ test('budgets are shown as they were given, and only if they were', async () => 
 });
 
 describe('on the simulated organization', () => {
-  const dimensions = ['project_id', 'line_item', 'api_key_id'];
+  const dimensions = ['project_id', 'line_item', 'api_key_id', 'api_source'];
   const organizationWith = (costsRestated: number) =>
     createOrganization({
       seed: 7,

@@ -94,9 +94,14 @@ describe('on the organization of the demonstration', { timeout: 30_000 }, () => 
     expectWhole(now);
 
     const projects = labelsOf(now, 'openai_project_info', 'project_id');
-    for (const { id, name, status } of directory.projects) {
-      expect(projects[id]).toEqual({ project_id: id, project_name: name, status });
+    for (const { id, name, status, residency } of directory.projects) {
+      const known = { project_id: id, project_name: name, status, residency: residency ?? 'none' };
+      expect(projects[id]).toEqual(known);
     }
+    expect(projects['proj_support']?.['residency']).toBe('eu');
+    expect(samples(now, 'openai_organization_info').map(({ labels, value }) => ({ ...labels, value }))).toEqual([
+      { organization_id: directory.id, organization_name: directory.name, value: 1 },
+    ]);
     const keys = labelsOf(now, 'openai_api_key_info', 'api_key_id');
     const accounts = new Set(directory.serviceAccounts.map(({ id }) => id));
     for (const { id, name, projectId, ownerId, deleted } of directory.keys) {
@@ -152,6 +157,17 @@ describe('on the organization of the demonstration', { timeout: 30_000 }, () => 
           : [{ api_key_id: id, api_key_name: name ?? id, value: Math.floor(created) + expiresAfterDays * 86_400 }],
       ),
     );
+    const expiring = directory.keys.filter(({ expiresAfterDays }) => typeof expiresAfterDays === 'number');
+    expect(expiring.length).toBeGreaterThan(1);
+    expect(spend('openai_api_key_expires_timestamp_seconds')).toEqual(
+      expect.arrayContaining(
+        expiring.map(({ id, expiresAfterDays }) => ({
+          api_key_id: id,
+          value: Math.floor(created) + (expiresAfterDays ?? 0) * 86_400,
+        })),
+      ),
+    );
+    expect(spend('openai_api_key_expires_timestamp_seconds')).toHaveLength(expiring.length);
     expectRateLimits(now, profile, directory);
     for (const api of [
       'projects',
@@ -237,7 +253,12 @@ describe('every id on the page has exactly one info series', { timeout: 30_000 }
       expectWhole(page());
     }
     const projects = labelsOf(page(), 'openai_project_info', 'project_id');
-    expect(projects['other']).toEqual({ project_id: 'other', project_name: 'other', status: 'none' });
+    expect(projects['other']).toEqual({
+      project_id: 'other',
+      project_name: 'other',
+      status: 'none',
+      residency: 'none',
+    });
   });
 
   test('with names and limits turned off: then the name is the id', async () => {
@@ -247,7 +268,12 @@ describe('every id on the page has exactly one info series', { timeout: 30_000 }
     const projects = samples(page(), 'openai_project_info');
     expect(projects.length).toBeGreaterThan(1);
     for (const { labels } of projects) {
-      expect(labels).toEqual({ project_id: labels['project_id'], project_name: labels['project_id'], status: 'none' });
+      expect(labels).toEqual({
+        project_id: labels['project_id'],
+        project_name: labels['project_id'],
+        status: 'none',
+        residency: 'none',
+      });
     }
     expect([...dispatcher.counts.keys()].sort()).toEqual(['completions', 'costs']);
     expect(await self('openai_exporter_polls_total{api="projects"}')).toBeUndefined();
@@ -318,6 +344,7 @@ describe('what changes', { timeout: 30_000 }, () => {
       project_id: 'proj_1',
       project_name: 'Project 1',
       status: 'none',
+      residency: 'none',
     });
     expectWhole(page());
   });

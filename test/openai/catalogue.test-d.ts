@@ -6,36 +6,42 @@ import type * as Official from 'openai/resources/admin/organization/usage';
 import type { Catalogue } from '../../src/openai/catalogue.ts';
 
 type Entry<Api extends string> = Extract<Catalogue[number], { readonly api: Api }>;
+
+/** What all reads of an api's path ask for: costs are read by project, and again by user. */
+type Dimensions<Api extends string> = Extract<
+  Catalogue[number],
+  { readonly path: Entry<Api>['path'] }
+>['dimensions'][number];
 type Fields<Api extends string> = Entry<Api>['fields'][number];
 
 /** What the catalogue reads at the top of a row: fields, their units, dimensions. */
 type UnitPath<F> = F extends { readonly unitLabel: { readonly path: readonly [infer First, ...unknown[]] } }
   ? First
   : never;
-type Known<Api extends string> =
-  | Fields<Api>['path'][0]
-  | UnitPath<Fields<Api>>
-  | Entry<Api>['dimensions'][number]
-  | 'object';
+type Known<Api extends string> = Fields<Api>['path'][0] | UnitPath<Fields<Api>> | Dimensions<Api> | 'object';
 
 /** What a request can hold besides filters. */
 type Frame = 'start_time' | 'end_time' | 'bucket_width' | 'group_by' | 'limit' | 'page';
 
 interface Query {
-  readonly group_by?: readonly string[];
-  readonly bucket_width?: string;
+  readonly group_by?: readonly string[] | null;
+  readonly bucket_width?: string | null;
 }
 
-type Rows = Official.UsageCompletionsResponse.Data;
-type RowOf<Object> = Extract<Rows['results'][number], { readonly object: Object }>;
+type Methods = Exclude<keyof Official.Usage, '_client'>;
+/** The rows of every method's answer: those of decisions are in their own answers alone. */
+type Row = Awaited<ReturnType<Official.Usage[Methods]>>['data'][number]['results'][number];
+type RowOf<Object> = Extract<Row, { readonly object: Object }>;
+
+/** The properties of every member of a union, where keyof alone gives those that all of them have. */
+type Keys<T> = T extends unknown ? keyof T : never;
 
 /** What one knows and the other does not; never, if they agree. */
 type Difference<A, B> = Exclude<A, B> | Exclude<B, A>;
 
 interface Disagreement<Api extends string, Params extends Query> {
-  /** The API sends a unit beside the quantity that the client's type lacks. */
-  readonly rows: Exclude<Difference<keyof RowOf<Entry<Api>['rowObject']>, Known<Api>>, 'quantity_unit'>;
-  readonly dimensions: Difference<NonNullable<Params['group_by']>[number], Entry<Api>['dimensions'][number]>;
+  readonly rows: Difference<Keys<RowOf<Entry<Api>['rowObject']>>, Known<Api>>;
+  readonly dimensions: Difference<NonNullable<Params['group_by']>[number], Dimensions<Api>>;
   readonly filters: Difference<Exclude<keyof Params, Frame>, Entry<Api>['filters'][number]>;
   readonly widths: Difference<NonNullable<Params['bucket_width']>, keyof Entry<Api>['limits']>;
 }
@@ -53,6 +59,7 @@ type Same<Wanted, Found extends Wanted> = Found;
 
 export type Checks = [
   Same<Agreed, Disagreement<'completions', Official.UsageCompletionsParams>>,
+  Same<Agreed, Disagreement<'decisions', Official.UsageDecisionsParams>>,
   Same<Agreed, Disagreement<'embeddings', Official.UsageEmbeddingsParams>>,
   Same<Agreed, Disagreement<'moderations', Official.UsageModerationsParams>>,
   Same<Agreed, Disagreement<'images', Official.UsageImagesParams>>,
@@ -63,9 +70,9 @@ export type Checks = [
   Same<Agreed, Disagreement<'file_search_calls', Official.UsageFileSearchCallsParams>>,
   Same<Agreed, Disagreement<'web_search_calls', Official.UsageWebSearchCallsParams>>,
   Same<Agreed, Disagreement<'costs', Official.UsageCostsParams>>,
-  // Every kind of row, and every method of the client, has its entry.
-  Same<never, Difference<Rows['results'][number]['object'], Catalogue[number]['rowObject']>>,
-  Same<never, Difference<Exclude<keyof Official.Usage, '_client'>, Camel<Catalogue[number]['api']>>>,
+  // Every kind of row, and every method of the client, has its entry; costs have two.
+  Same<never, Difference<Row['object'], Catalogue[number]['rowObject']>>,
+  Same<never, Difference<Methods, Camel<Exclude<Catalogue[number]['api'], 'user_costs'>>>>,
   // An amount has a value and a currency, and no third part.
   Same<never, Difference<keyof NonNullable<RowOf<'organization.costs.result'>['amount']>, 'value' | 'currency'>>,
 ];

@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, test } from 'vitest';
-import { allDimensions, endpointOf, endpoints, unitLabelsOf } from '../../src/openai/catalogue.ts';
+import {
+  allDimensions,
+  dimensionsOfPath,
+  endpointOf,
+  endpoints,
+  unitLabelsOf,
+  userCosts,
+} from '../../src/openai/catalogue.ts';
 
 const root = join(import.meta.dirname, '../..');
 const run = promisify(execFile);
@@ -38,7 +45,7 @@ async function compile(from: string, to: string): Promise<string> {
 describe('the catalogue', () => {
   test('has each api once, with fields of different names', () => {
     const apis = endpoints.map((endpoint) => endpoint.api);
-    expect(new Set(apis).size).toBe(11);
+    expect(new Set(apis).size).toBe(12);
     for (const endpoint of endpoints) {
       const names = endpoint.fields.map((field) => field.name);
       expect(new Set(names).size).toBe(names.length);
@@ -46,6 +53,24 @@ describe('the catalogue', () => {
       expect(endpointOf(endpoint.api)).toBe(endpoint);
     }
     expect(allDimensions).toContain('service_tier');
+  });
+
+  test('groups costs by project, and by user in a second read that no setting names', () => {
+    expect(endpointOf('costs')?.dimensions).toEqual(['project_id', 'line_item', 'api_key_id', 'api_source']);
+    expect(userCosts).toMatchObject({
+      path: '/organization/costs',
+      dimensions: ['user_id'],
+      summedOver: ['line_item'],
+    });
+    expect(endpoints).not.toContain(userCosts);
+    expect([...dimensionsOfPath(userCosts.path)].sort()).toEqual(
+      ['project_id', 'line_item', 'api_key_id', 'api_source', 'user_id'].sort(),
+    );
+  });
+
+  test('knows where usage has a source', () => {
+    const withSource = endpoints.filter(({ dimensions }) => dimensions.includes('api_source')).map(({ api }) => api);
+    expect(withSource).toEqual(['completions', 'decisions', 'web_search_calls', 'costs']);
   });
 
   test('labels amounts and quantities, and nothing else, with a unit', () => {
@@ -56,9 +81,28 @@ describe('the catalogue', () => {
   // What the check is worth: it must fail for each kind of thing that the client knows and the catalogue does not.
   test.each([
     ["flow('input_image_tokens', 'tokens', false, 'Uncached image input.'),", '', 'input_image_tokens'],
-    ["dimensions: [...byModel, 'batch', 'service_tier']", "dimensions: [...byModel, 'batch']", 'service_tier'],
+    [
+      "flow('input_cache_write_12h_tokens', 'tokens', false, 'Part of input_cache_write_tokens that is kept for 12 hours.'),",
+      '',
+      'input_cache_write_12h_tokens',
+    ],
+    [
+      "requests,\n  flow('input_cached_tokens'",
+      "requests,\n  flow('input_lost_tokens', 'tokens', false), flow('input_cached_tokens'",
+      'input_lost_tokens',
+    ],
+    ["'service_tier', 'api_source']", "'service_tier']", 'api_source'],
+    [
+      "dimensions: [...byModel, 'batch', 'service_tier', 'api_source']",
+      "dimensions: [...byModel, 'batch', 'api_source']",
+      'service_tier',
+    ],
+    ["'context_level', 'api_source'", "'context_level'", 'api_source'],
     ["filters: [...filtersByModel, 'batch']", 'filters: filtersByModel', 'batch'],
+    ["'api_key_ids', 'line_items'", "'api_key_ids'", 'line_items'],
     ["'line_item', 'api_key_id'", "'line_item'", 'api_key_id'],
+    ["dimensions: ['user_id']", 'dimensions: []', 'user_id'],
+    ["usage('decisions', 'Decisions', {", "usage('choices', 'Decisions', {", 'decisions'],
     ["usage('moderations', 'Moderations', {", "usage('moderation', 'Moderations', {", 'moderations'],
   ])('disagrees with the official client when %s is amiss', { timeout: 30_000 }, async (from, to, named) => {
     expect(await compile(from, to)).toContain(named);

@@ -175,7 +175,7 @@ test('what is not polled or not grouped is said to be so', async () => {
 test('the busiest minute is held against the limit of the model, batches left out; names stand beside ids', async () => {
   const { exporter, clock } = await live();
   const directory = new Directory(100, clock);
-  directory.takeProjects([{ id: 'proj_11', name: 'Eleven', status: 'active' }], true);
+  directory.takeProjects([{ id: 'proj_11', name: 'Eleven', status: 'active', residency: null }], true);
   const limits = new Limits();
   const limit = (model: string, tokens: number) => ({
     model,

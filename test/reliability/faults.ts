@@ -134,7 +134,7 @@ export const elsewhereTested: Readonly<Record<string, { readonly file: string; r
   },
   '400 for the cursor': { file: 'test/reliability/matrix.test.ts', test: '400 for the cursor' },
   '400 for lookback': { file: 'test/reliability/matrix.test.ts', test: '400 for lookback' },
-  'One endpoint of eleven failing': {
+  'One endpoint of twelve failing': {
     file: 'test/e2e/faults.test.ts',
     test: 'one api that fails does not touch the others',
   },

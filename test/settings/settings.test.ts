@@ -123,9 +123,9 @@ test('filters have the names of the API', () => {
 });
 
 test('an api that lacks a filter in use is not polled', () => {
-  expect(polledApis(settingsOf(['--poll.batch']).poll)).toEqual(['completions']);
+  expect(polledApis(settingsOf(['--poll.batch']).poll)).toEqual(['completions', 'decisions']);
   expect(polledApis(settingsOf(['--poll.api-key-ids=k', '--poll.apis=costs,vector_stores']).poll)).toEqual(['costs']);
-  expect(polledApis(settingsOf([]).poll)).toHaveLength(11);
+  expect(polledApis(settingsOf([]).poll)).toHaveLength(12);
   expect(errorsOf(['--poll.batch', '--poll.apis=costs'])).toEqual([
     expect.stringMatching(/^--poll.apis: .*\(batch\).*nothing would be polled/),
   ]);
