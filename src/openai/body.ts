@@ -16,11 +16,16 @@ export class BodyRefused extends Error {
   }
 }
 
-/** The body, decompressed. @throws if it is longer than `longest`, cut short or no gzip */
+/**
+ * The body, decompressed.
+ * @param look sees each part as it comes, and can refuse it by an error
+ * @throws if it is longer than `longest`, cut short or no gzip
+ */
 export async function readBody(
   response: Dispatcher.ResponseData,
   longest: number,
   signal: AbortSignal,
+  look: (part: Buffer) => void = () => {},
 ): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;
@@ -28,6 +33,7 @@ export async function readBody(
     length += chunk.length;
     // Leaving the loop destroys the stream: the rest of a bomb is neither fetched nor unpacked.
     if (length > longest) throw new BodyRefused('too_large', `the body is longer than ${longest / 1_024 / 1_024} MiB`);
+    look(chunk);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks, length);

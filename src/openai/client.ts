@@ -19,6 +19,7 @@ import {
 } from './errors.ts';
 import type { KeySource } from './key.ts';
 import { backoff, isRetryable, parseRetryAfter } from './retry.ts';
+import { type BodyShape, createScan } from './scan.ts';
 
 export interface GetRequest {
   readonly api: string;
@@ -28,6 +29,8 @@ export interface GetRequest {
   readonly priority: Priority;
   /** Monotonic milliseconds: no attempt goes on, and no wait begins, past it. */
   readonly deadline: number;
+  /** What the body is bounded by, besides its length. */
+  readonly shape?: BodyShape;
   /** Tries at the most, whatever time is left. Default: as many as the deadline allows. */
   readonly attempts?: number;
   readonly signal?: AbortSignal | undefined;
@@ -204,7 +207,8 @@ export function createClient(options: ClientOptions): Client {
       });
       code = String(response.statusCode);
       if (response.statusCode >= 200 && response.statusCode < 300) {
-        const body = await readBody(response, longestBody, cancel.signal);
+        const scan = request.shape && createScan(request.shape);
+        const body = await readBody(response, longestBody, cancel.signal, scan?.take);
         return { status: response.statusCode, body, endedAt: clock.monotonic() };
       }
       throw new AttemptFailed(await refusal(request, response, cancel.signal));

@@ -16,8 +16,9 @@ export class MalformedPage extends Error {
 
 /** More than any `limit` allows. */
 const mostBuckets = 10_000;
-/** The event loop gets a turn after this many rows. */
+/** The event loop gets a turn after this many rows, or bytes of them. */
 const rowsAtAStretch = 250;
+const bytesAtAStretch = 65_536;
 
 /**
  * The page in `body`, as columns. A column is there when a row of the bucket has the field.
@@ -43,15 +44,18 @@ export async function decodePage(
 
   const reader = createRowReader(endpoint, groupBy, unknownFields);
   const buckets: RawBucket[] = [];
-  let sinceTurn = 0;
+  let rowsSinceTurn = 0;
+  let bytesSinceTurn = 0;
   for (const bucket of data) {
     const { start, end, results } = bucketOf(bucket, lists);
     const columns = reader.columns(results.reduce((rows, piece) => rows + piece.rows, 0));
     for (const piece of results) {
-      sinceTurn += piece.rows;
-      if (sinceTurn > rowsAtAStretch) {
+      rowsSinceTurn += piece.rows;
+      bytesSinceTurn += piece.end - piece.start;
+      if (rowsSinceTurn > rowsAtAStretch || bytesSinceTurn > bytesAtAStretch) {
         await nextTurn();
-        sinceTurn = piece.rows;
+        rowsSinceTurn = piece.rows;
+        bytesSinceTurn = piece.end - piece.start;
       }
       for (const row of parsed(() => rowsOf(body, piece))) columns.add(row);
     }

@@ -1,10 +1,12 @@
 /** What the API says in the body of a refusal. */
 import { isObject, own } from './json.ts';
+import { createScan, errorShape } from './scan.ts';
 
 /** `{ "error": { "message", "code", "param" } }`, as far as the body is that; a gateway may answer anything. */
 export function apiErrorIn(body: string): { message?: string; code?: string; param?: string } {
   let parsed: unknown;
   try {
+    createScan(errorShape).take(Buffer.from(body));
     parsed = JSON.parse(body);
   } catch {
     return {};

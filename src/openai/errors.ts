@@ -121,7 +121,11 @@ export function isInvalidPageToken(error: unknown): boolean {
 
 /** The end of the range was refused: a gateway can want none that is still to come. */
 export function isRefusedEnd(error: unknown): boolean {
-  return error instanceof ApiError && error.status === 400 && /\bend_time\b/i.test(error.detail);
+  return (
+    error instanceof ApiError &&
+    error.status === 400 &&
+    (error.param === 'end_time' || /\bend_time\b/i.test(error.detail))
+  );
 }
 
 /** The range begins earlier than OpenAI lets be read. */

@@ -7,6 +7,7 @@ import type { ListApi } from './catalogue.ts';
 import type { Client } from './client.ts';
 import { decimalText } from './decimal.ts';
 import { ApiError } from './errors.ts';
+import { listShape } from './scan.ts';
 
 /** Goes into the path of further requests, and has to be on a label as it is on usage. */
 const id = z.string().regex(/^(?!\.{1,2}$)[\x21-\x7e]{1,256}$/);
@@ -69,13 +70,18 @@ const rateLimit = z
   .transform((item) => ({
     model: item.model,
     limits: Object.entries(item).filter(
-      (entry): entry is [string, number] => isLimitName(entry[0]) && limit.safeParse(entry[1]).data != null,
+      (entry): entry is [string, number] => isLimit(entry[1]) && isLimitName(entry[0]),
     ),
   }));
 export interface RateLimitItem {
   readonly model: string;
   /** Field and value; fields that the API leaves out are not there. */
   readonly limits: readonly (readonly [string, number])[];
+}
+
+/** Checked by hand: there can be many of them. */
+function isLimit(value: unknown): value is number {
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
 }
 
 /** An instant or an identifier that happens to be a number limits nothing. */
@@ -232,6 +238,7 @@ export function createListRead<T>(
         priority: 'names',
         deadline: clock.monotonic() + deadline,
         attempts,
+        shape: listShape,
         signal,
       } as const;
       let value: DecodedPage<T>;

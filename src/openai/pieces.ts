@@ -22,7 +22,7 @@ export interface CutPage {
 
 /** A piece ends when it has so many rows or bytes: some two milliseconds of work. */
 const mostRows = 250;
-const mostBytes = 131_072;
+const mostBytes = 65_536;
 /** Bytes looked at between two yields. */
 const stretch = 65_536;
 

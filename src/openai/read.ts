@@ -10,6 +10,7 @@ import { decodePage } from './decode.ts';
 import { ApiError, isInvalidPageToken, isRefusedEnd } from './errors.ts';
 import { emptyBucket, isSame, joined, type RawBucket, type RawPage } from './page.ts';
 import { bucketQuery, type Filters } from './query.ts';
+import { pageShape } from './scan.ts';
 
 /** How to ask for buckets, learned from the pages so far: how many at once, and up to when. One for a process. */
 export interface PageSizes {
@@ -161,7 +162,14 @@ export async function* readBuckets(client: Client, sizes: PageSizes, request: Re
       let answer: Awaited<ReturnType<typeof client.get<RawPage>>>;
       try {
         answer = await client.get(
-          { ...request, api, path, attempts, query: cursor === null ? asked : [...asked, ['page', cursor]] },
+          {
+            ...request,
+            api,
+            path,
+            attempts,
+            shape: pageShape,
+            query: cursor === null ? asked : [...asked, ['page', cursor]],
+          },
           (body) => decodePage(body, endpoint, groupBy),
         );
       } catch (error) {

@@ -10,6 +10,7 @@ import { type Budget, createBudget } from '../../src/openai/budget.ts';
 import { createClient, type GetRequest } from '../../src/openai/client.ts';
 import { ApiError } from '../../src/openai/errors.ts';
 import { fixedKey, type KeySource, keyFile } from '../../src/openai/key.ts';
+import { pageShape } from '../../src/openai/scan.ts';
 import recordedErrors from '../fixtures/openai/errors.json' with { type: 'json' };
 import { type Handler, reply, startHttpServer, until } from '../helpers/http-server.ts';
 import { createVirtualClock } from '../helpers/virtual-clock.ts';
@@ -461,6 +462,28 @@ describe('bounds', () => {
     );
     expect(await failure()).toMatchObject({ reason: 'too_large' });
     expect(server.requests).toHaveLength(1);
+  });
+
+  it('refuses what would take long to parse while it comes, and reads no further', async () => {
+    let sent = 0;
+    const { failure, server } = await setUp(
+      (_, response) => {
+        response.writeHead(200);
+        response.write('{"data":');
+        const more = () => {
+          while (response.write('['.repeat(65_536))) sent += 65_536;
+          response.once('drain', more);
+        };
+        more();
+      },
+      { timeoutMs: 10_000 },
+    );
+    expect(await failure({ shape: pageShape })).toMatchObject({
+      reason: 'malformed',
+      message: expect.stringContaining('nested more than 16 deep'),
+    });
+    expect(server.requests).toHaveLength(1);
+    expect(sent).toBeLessThan(16 * 1_048_576);
   });
 
   it('refuses a bomb without unpacking it', async () => {
