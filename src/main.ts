@@ -75,12 +75,12 @@ async function main(): Promise<number> {
 }
 
 async function live(settings: Settings, key: KeySetting): Promise<number> {
-  const options = { settings, key, environment: process.env, clock: systemClock, version };
+  const options = { settings, key, environment: process.env, clock: systemClock, version, sparing: true };
   return await run(settings, loggerOf(settings), systemClock, await createLiveClient(options), false);
 }
 
 async function check(settings: Settings, key: KeySetting): Promise<number> {
-  const options = { settings, key, environment: process.env, clock: systemClock, version };
+  const options = { settings, key, environment: process.env, clock: systemClock, version, sparing: false };
   const client = (await createLiveClient(options))({ attempt: () => {}, retry: () => {} });
   const { groupBy, filters } = settings.poll;
   const polled = polledApis(settings.poll);
@@ -109,7 +109,7 @@ async function backfill(settings: Settings, history: HistorySettings, key: KeySe
   // Who reads it may go away.
   process.stdout.once('error', (error) => stop.abort(error));
   tellNotPolled(settings, log);
-  const client = await createLiveClient({ settings, key, environment: process.env, clock: systemClock, version });
+  const client = await createLiveClient({ settings, key, environment: process.env, clock: systemClock, version, sparing: false });
   const { stdout, stderr: err } = process;
   return await runBackfill({ settings, history, client, clock: systemClock, log, signal: stop.signal, stdout, err });
 }

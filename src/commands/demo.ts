@@ -43,7 +43,7 @@ export async function startDemo(wallClock: Clock, speed: number, version: string
         baseUrl: new URL(server.url),
         key: fixedKey(simulatedKey),
         dispatcher: createTransport(new URL(server.url), {}, { timeoutMs: 30_000 }),
-        budget: createBudget({ clock, maxPerMinute: requestsPerMinute, maxNamesPerMinute: requestsPerMinute }),
+        budget: createBudget({ clock, maxPerMinute: requestsPerMinute }),
         clock,
         random: Math.random,
         timeoutMs,

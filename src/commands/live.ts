@@ -15,11 +15,13 @@ export interface LiveOptions {
   readonly environment: Environment;
   readonly clock: Clock;
   readonly version: string;
+  /** As of the request budget. */
+  readonly sparing: boolean;
 }
 
 /** @throws if the key file has become unreadable since the settings were read, or the proxy cannot be used */
 export async function createLiveClient(options: LiveOptions): Promise<ExporterOptions['client']> {
-  const { settings, key, environment, clock, version } = options;
+  const { settings, key, environment, clock, version, sparing } = options;
   const { timeout, maxRequestsPerMinute, organization } = settings.openai;
   const baseUrl = new URL(settings.openai.baseUrl);
   const source = key.from === 'file' ? await keyFile(key.path) : fixedKey(key.key);
@@ -29,7 +31,7 @@ export async function createLiveClient(options: LiveOptions): Promise<ExporterOp
       baseUrl,
       key: source,
       dispatcher,
-      budget: createBudget({ clock, maxPerMinute: maxRequestsPerMinute }),
+      budget: createBudget({ clock, maxPerMinute: maxRequestsPerMinute, sparing }),
       clock,
       random: Math.random,
       ...(organization === undefined ? {} : { organization }),

@@ -19,6 +19,7 @@ import { createOverview, type Overview } from '../overview/overview.ts';
 import { createFailureLog } from '../poll/failure-log.ts';
 import { createLeftOut, type LeftOutStatus } from '../poll/left-out.ts';
 import { createPoller, type Poller } from '../poll/poller.ts';
+import { createRecovery } from '../poll/recovery.ts';
 import { type Cadence, offsetOf } from '../poll/schedule.ts';
 import { newPollStatus, type PollStatus } from '../poll/status.ts';
 import { polledApis, type Settings } from '../settings/settings.ts';
@@ -169,7 +170,12 @@ export function createExporter(options: ExporterOptions): Exporter {
       logLinesDropped: () => options.logLinesDropped?.() ?? 0,
     },
   });
-  const client = options.client(self);
+  const recovery = createRecovery(interval);
+  const client = options.client({
+    attempt: self.attempt,
+    retry: self.retry,
+    answersAgain: () => recovery.answersAgain(clock.now()),
+  });
 
   const leftOut = createLeftOut({ log, clock, count: (api, rows) => self.malformed(api, rows) });
   /** By api: the day, in seconds, on which it was said the last time. */
@@ -201,7 +207,9 @@ export function createExporter(options: ExporterOptions): Exporter {
       },
       log,
       failureLog,
+      recovery,
       polled: ({ failure }) => self.polled(api, failure?.reason),
+      late: self.changed,
       changed() {
         publisher.changed(api);
         if (api === costs?.endpoint.api) publisher.changed(moneySectionName);
@@ -236,7 +244,7 @@ export function createExporter(options: ExporterOptions): Exporter {
       clock,
       breathe: createBreather(clock).breathe,
     }),
-    ready: () => apis.every(({ status }) => status.polls > 0),
+    ready: () => apis.every(({ status }) => status.up !== undefined),
     async run(signal) {
       await Promise.all([
         publisher.run(signal),

@@ -7,6 +7,7 @@ import { alarm, type Clock } from '../clock.ts';
 import { codeOf } from '../error-code.ts';
 import { BodyRefused, headerOf, longestBody, longestErrorBody, readBody, readStart } from './body.ts';
 import type { Budget, Priority } from './budget.ts';
+import { listApis } from './catalogue.ts';
 import { apiErrorIn } from './error-body.ts';
 import {
   ApiError,
@@ -18,6 +19,7 @@ import {
   sentence,
 } from './errors.ts';
 import type { KeySource } from './key.ts';
+import { isCommon } from './outage.ts';
 import { backoff, isRetryable, parseRetryAfter } from './retry.ts';
 import { type BodyShape, createScan } from './scan.ts';
 
@@ -34,6 +36,18 @@ export interface GetRequest {
   /** Tries at the most, whatever time is left. Default: as many as the deadline allows. */
   readonly attempts?: number;
   readonly signal?: AbortSignal | undefined;
+  /** Where given, time spent waiting for the request budget is added here and moves the deadline. */
+  readonly patience?: Patience | undefined;
+  /**
+   * Called once, with the reason, if there is no answer within twice the time that an attempt has: the request goes on,
+   * but whoever asked is not to be taken for healthy meanwhile.
+   */
+  readonly late?: ((error: ApiError) => void) | undefined;
+}
+
+/** Milliseconds that requests with a common deadline have waited for the request budget. */
+export interface Patience {
+  waited: number;
 }
 
 export interface Answer<T> {
@@ -60,6 +74,8 @@ export interface ClientObserver {
   attempt(api: string, code: string, seconds: number): void;
   /** Another attempt is going to be made. */
   retry(api: string): void;
+  /** OpenAI had not answered for a while, and does again. */
+  answersAgain?(): void;
 }
 
 export interface ClientOptions {
@@ -89,8 +105,22 @@ interface Received {
 interface Failure {
   readonly error: ApiError;
   readonly again: boolean;
-  /** Monotonic milliseconds: the API wants nothing before it. */
+  /** Monotonic milliseconds: the API wants nothing of the kind before it. */
   readonly notBefore?: number | undefined;
+}
+
+/** A request on its way to an answer. */
+interface Course {
+  readonly request: GetRequest;
+  readonly kind: string;
+  /** Monotonic milliseconds: no attempt goes on, and no wait begins, past it. */
+  deadline(): number;
+  /** Why the last attempt failed. */
+  before: ApiError | undefined;
+  /** Monotonic milliseconds at which the first attempt was sent. */
+  sentAt: number | undefined;
+  /** Where it waits for the budget: monotonic milliseconds since when, and how long OpenAI had not answered until then. */
+  waiting: { readonly since: number; readonly spared: number } | undefined;
 }
 
 class AttemptFailed extends Error {
@@ -106,6 +136,8 @@ export function createClient(options: ClientOptions): Client {
   const { baseUrl, key, dispatcher, budget, clock, random, organization, timeoutMs, userAgent, observer } = options;
   /** The keys used last: an answer to the old one can come, and repeat it, when there is a new one already. */
   let secrets: readonly string[] = [];
+  /** Why the last attempt failed that did, whatever it asked for. */
+  let lastFailure: ApiError | undefined;
   const prefix = baseUrl.pathname.replace(/\/+$/, '');
 
   function failed(
@@ -134,50 +166,119 @@ export function createClient(options: ClientOptions): Client {
     return new ApiError({ reason, kind: 'key_file', api, path, status, code, requestId, detail });
   }
 
-  /** Waits for the budget, until the deadline at the longest. */
-  async function permission(request: GetRequest, before: ApiError | undefined): Promise<() => void> {
-    const { priority, deadline, signal } = request;
-    const refuse = () => {
-      const heldFor = budget.heldUntil() - clock.monotonic();
-      if (heldFor > 0) {
-        return failed(request, {
-          reason: 'rate_limited',
-          detail: `the API asked to send nothing for another ${Math.ceil(heldFor / 1_000)} s`,
-          retryAfterMs: heldFor,
-          cause: before,
-        });
-      }
-      // What was wrong then is why the time ran out.
-      if (before !== undefined) return before;
-      return failed(request, {
-        reason: 'timeout',
-        kind: 'request_limit',
-        detail: 'the deadline passed before the request limit let it be sent',
-      });
+  function begin(request: GetRequest): Course {
+    const { api, priority, patience } = request;
+    const course: Course = {
+      request,
+      kind: kindOf(api),
+      before: undefined,
+      sentAt: undefined,
+      waiting: undefined,
+      deadline: () => request.deadline + (patience?.waited ?? 0) + waitedSoFar(course),
     };
-    if (deadline <= clock.monotonic() || budget.heldUntil() >= deadline) throw refuse();
+    /** Of the wait that goes on. A poll's time runs on while OpenAI does not answer; what comes in its own time waits. */
+    function waitedSoFar({ waiting }: Course): number {
+      if (patience === undefined || waiting === undefined) return 0;
+      const spared = priority === 'poll' ? budget.spared() - waiting.spared : 0;
+      return clock.monotonic() - waiting.since - spared;
+    }
+    return course;
+  }
+
+  /** Why a request is not sent in time. */
+  function unsent({ request, kind, before }: Course): ApiError {
+    const heldFor = budget.heldUntil(kind) - clock.monotonic();
+    if (heldFor > 0) {
+      return failed(request, {
+        reason: 'rate_limited',
+        detail: `the API asked to send nothing for another ${Math.ceil(heldFor / 1_000)} s`,
+        retryAfterMs: heldFor,
+        cause: before,
+      });
+    }
+    // What was wrong then is why the time ran out.
+    if (before !== undefined) return before;
+    if (budget.sparingSince() !== undefined) return unasked(request);
+    return failed(request, {
+      reason: 'timeout',
+      kind: 'request_limit',
+      detail: 'the deadline passed before the request limit let it be sent',
+    });
+  }
+
+  /** Why a request waits that has not been sent: others were not answered. */
+  function unasked(request: Target): ApiError {
+    if (lastFailure === undefined) return failed(request, { reason: 'timeout', detail: 'not asked yet' });
+    const { reason, message } = lastFailure;
+    return failed(request, { reason, detail: `not asked, because OpenAI does not answer: ${message}` });
+  }
+
+  /** Waits for the budget, until the deadline at the longest. */
+  async function permission(course: Course): Promise<() => void> {
+    const { request, kind } = course;
+    const { api, priority, signal, patience } = request;
+    const isHopeless = () => {
+      const deadline = course.deadline();
+      return deadline <= clock.monotonic() || budget.heldUntil(kind) >= deadline;
+    };
+    if (isHopeless()) throw unsent(course);
 
     const tooLate = Symbol('too late');
     const waiting = new AbortController();
     const onAbort = () => waiting.abort(signal?.reason);
     signal?.addEventListener('abort', onAbort, { once: true });
-    const disarm = alarm(clock, deadline - clock.monotonic(), () => waiting.abort(tooLate));
+    const watch = (): (() => void) =>
+      alarm(clock, course.deadline() - clock.monotonic(), () => {
+        if (isHopeless()) waiting.abort(tooLate);
+        else disarm = watch();
+      });
+    course.waiting = { since: clock.monotonic(), spared: budget.spared() };
+    let disarm = watch();
     try {
       signal?.throwIfAborted();
-      return await budget.acquire(priority, waiting.signal);
+      return await budget.acquire({ priority, api, kind }, waiting.signal);
     } catch (error) {
-      throw error === tooLate ? refuse() : error;
+      throw error === tooLate ? unsent(course) : error;
     } finally {
       disarm();
       signal?.removeEventListener('abort', onAbort);
+      const deadline = course.deadline();
+      course.waiting = undefined;
+      if (patience !== undefined) patience.waited += deadline - course.deadline();
     }
   }
 
+  /** Calls `late` once there has been no answer for too long. Returns what ends the watch. */
+  function watchOver(course: Course, late: (error: ApiError) => void): () => void {
+    const { request } = course;
+    const begun = clock.monotonic();
+    const patient = 2 * timeoutMs;
+    /** Waiting for a turn is no fault of OpenAI, unless the turn does not come because it does not answer. */
+    const left = () => {
+      const sparing = budget.sparingSince();
+      const waitsSince = sparing === undefined ? Number.POSITIVE_INFINITY : Math.max(sparing, begun);
+      return Math.min(patient, Math.min(course.sentAt ?? Number.POSITIVE_INFINITY, waitsSince) + patient - clock.monotonic());
+    };
+    const watch = (): (() => void) =>
+      alarm(clock, left(), () => {
+        if (left() > 0) off = watch();
+        else late(course.before ?? (course.sentAt === undefined ? unasked(request) : silent(request, patient)));
+      });
+    let off = watch();
+    return () => off();
+  }
+
+  function silent(request: Target, ms: number): ApiError {
+    return failed(request, { reason: 'timeout', detail: `no answer within ${ms / 1_000} s; the request goes on` });
+  }
+
   /** One attempt. @throws AttemptFailed, or the signal's reason */
-  async function attempt(request: GetRequest, secret: string): Promise<Received> {
-    const { api, deadline, signal } = request;
-    const begin = clock.monotonic();
-    const allowed = Math.min(timeoutMs, deadline - begin);
+  async function attempt(course: Course, secret: string): Promise<Received> {
+    const { request } = course;
+    const { api, signal } = request;
+    const begun = clock.monotonic();
+    course.sentAt ??= begun;
+    const allowed = Math.min(timeoutMs, course.deadline() - begun);
     const seconds = Math.round(allowed) / 1_000;
     let code = 'none';
 
@@ -211,7 +312,7 @@ export function createClient(options: ClientOptions): Client {
         const body = await readBody(response, longestBody, cancel.signal, scan?.take);
         return { status: response.statusCode, body, endedAt: clock.monotonic() };
       }
-      throw new AttemptFailed(await refusal(request, response, cancel.signal));
+      throw new AttemptFailed(await refusal(course, response, cancel.signal));
     } catch (error) {
       signal?.throwIfAborted();
       if (error instanceof AttemptFailed) throw error;
@@ -224,18 +325,22 @@ export function createClient(options: ClientOptions): Client {
     } finally {
       disarm();
       signal?.removeEventListener('abort', onAbort);
-      observer.attempt(api, code, (clock.monotonic() - begin) / 1_000);
+      observer.attempt(api, code, (clock.monotonic() - begun) / 1_000);
     }
   }
 
   /** What an answer other than a success means. */
-  async function refusal(target: Target, response: Dispatcher.ResponseData, signal: AbortSignal): Promise<Failure> {
+  async function refusal(
+    { request: target, kind }: Course,
+    response: Dispatcher.ResponseData,
+    signal: AbortSignal,
+  ): Promise<Failure> {
     const status = response.statusCode;
-    const again = isRetryable(status);
-    const retryAfterMs = again ? parseRetryAfter(headerOf(response.headers, 'retry-after'), clock.now()) : undefined;
+    const worthIt = isRetryable(status);
+    const retryAfterMs = worthIt ? parseRetryAfter(headerOf(response.headers, 'retry-after'), clock.now()) : undefined;
     const notBefore = retryAfterMs === undefined ? undefined : clock.monotonic() + retryAfterMs;
-    // Before the body is read, so that nobody sends meanwhile.
-    if (notBefore !== undefined) budget.holdUntil(notBefore);
+    // Before the body is read, so that nobody sends the like meanwhile.
+    if (notBefore !== undefined) budget.holdUntil(notBefore, kind);
     const contentType = headerOf(response.headers, 'content-type')?.split(';')[0];
     const location = addressIn(headerOf(response.headers, 'location'));
     const { message, code, param } = apiErrorIn(await readStart(response, longestErrorBody, signal));
@@ -254,7 +359,8 @@ export function createClient(options: ClientOptions): Client {
       requestId: headerOf(response.headers, 'x-request-id'),
       retryAfterMs,
     });
-    return { error, again, notBefore };
+    if (notBefore !== undefined && isOfOrganization(code)) budget.holdUntil(notBefore);
+    return { error, again: worthIt && code !== quotaUsedUp, notBefore };
   }
 
   /** The address that a redirect leads to; without its query, in which a login can have anything. */
@@ -282,27 +388,37 @@ export function createClient(options: ClientOptions): Client {
     return { error: named('network', `${cut}${describe(cause)}`), again };
   }
 
-  async function get<T>(request: GetRequest, decode: (body: Buffer) => T | Promise<T>): Promise<Answer<T>> {
-    const { api, deadline, signal, attempts = Number.POSITIVE_INFINITY } = request;
+  /** Tells the budget how an attempt ended, for that says whether OpenAI answers at all. */
+  function tell(api: string, error: ApiError | undefined): void {
+    if (error !== undefined && isCommon(error.reason)) {
+      lastFailure = error;
+      budget.failed(api);
+    } else if (budget.answered()) observer.answersAgain?.();
+  }
+
+  async function ask<T>(course: Course, decode: (body: Buffer) => T | Promise<T>): Promise<Answer<T>> {
+    const { request } = course;
+    const { api, signal, attempts = Number.POSITIVE_INFINITY } = request;
     let keyWasRefused = false;
     let startedAt: number | undefined;
-    let before: ApiError | undefined;
 
     for (let failures = 0; ; ) {
       signal?.throwIfAborted();
-      const release = await permission(request, before);
-      if (before !== undefined) observer.retry(api);
+      const release = await permission(course);
+      if (course.before !== undefined) observer.retry(api);
       startedAt ??= clock.now();
       const secret = key.current();
       if (secrets[0] !== secret) secrets = [secret, ...secrets].slice(0, 3);
       let received: Received;
       try {
-        received = await attempt(request, secret);
+        received = await attempt(course, secret);
       } catch (error) {
         if (!(error instanceof AttemptFailed)) throw error;
-        release();
         const { failure } = error;
-        before = failure.error;
+        course.before = failure.error;
+        // Before the place is given up, so that whoever takes it knows.
+        tell(api, failure.error);
+        release();
         if (failure.error.reason === 'auth') {
           const first = !keyWasRefused;
           keyWasRefused = true;
@@ -313,12 +429,15 @@ export function createClient(options: ClientOptions): Client {
         const wait = failure.notBefore === undefined ? 0 : failure.notBefore - clock.monotonic();
         const pause = wait > 0 ? wait : backoff(failures, random);
         failures += 1;
-        if (!failure.again || failures >= attempts || clock.monotonic() + pause >= deadline) throw failure.error;
+        if (!failure.again || failures >= attempts || clock.monotonic() + pause >= course.deadline()) {
+          throw failure.error;
+        }
         await clock.sleep(pause, signal);
         continue;
       } finally {
         release();
       }
+      tell(api, undefined);
       const { status, body, endedAt } = received;
       try {
         return { value: await decode(body), bytes: body.length, startedAt, endedAt };
@@ -329,7 +448,30 @@ export function createClient(options: ClientOptions): Client {
     }
   }
 
+  async function get<T>(request: GetRequest, decode: (body: Buffer) => T | Promise<T>): Promise<Answer<T>> {
+    const course = begin(request);
+    const off = request.late === undefined ? undefined : watchOver(course, request.late);
+    try {
+      return await ask(course, decode);
+    } finally {
+      off?.();
+    }
+  }
+
   return { get };
+}
+
+/** A list's `Retry-After` holds lists, that of an api of usage or costs holds this api. */
+function kindOf(api: string): string {
+  return listApis.some((name) => name === api) ? 'lists' : api;
+}
+
+/** Waiting does not help: somebody has to pay. */
+const quotaUsedUp = 'insufficient_quota';
+
+/** Codes that are about the whole organization, whatever was asked for. */
+function isOfOrganization(code: string | undefined): boolean {
+  return code !== undefined && (code === quotaUsedUp || /organization|billing/.test(code));
 }
 
 function queryString(query: GetRequest['query']): string {

@@ -237,6 +237,7 @@ export function createListRead<T>(
         query: cursor === undefined ? page : [...page, ['after', cursor] as const],
         priority: 'names',
         deadline: clock.monotonic() + deadline,
+        patience: { waited: 0 },
         attempts,
         shape: listShape,
         signal,

@@ -5,7 +5,7 @@
 
 import type { Priority } from './budget.ts';
 import { type Endpoint, type Width, widthSeconds } from './catalogue.ts';
-import type { Client } from './client.ts';
+import type { Client, GetRequest, Patience } from './client.ts';
 import { decodePage } from './decode.ts';
 import { ApiError, isInvalidPageToken, isRefusedEnd } from './errors.ts';
 import { emptyBucket, isSame, joined, type RawBucket, type RawPage } from './page.ts';
@@ -85,6 +85,9 @@ export interface ReadRequest {
   /** Monotonic milliseconds. */
   readonly deadline: number;
   readonly signal?: AbortSignal | undefined;
+  /** As of a request of the client: for all requests together, and for each of them. */
+  readonly patience?: Patience | undefined;
+  readonly late?: GetRequest['late'];
 }
 
 export interface ReadPage {
@@ -101,7 +104,7 @@ export interface ReadPage {
   readonly misplaced: readonly RawBucket[];
 }
 
-/** How often one page is asked for: about half a minute, so that in an outage the polls' back-off sets the pace. */
+/** How often one page is asked for: about half a minute, or a few minutes where OpenAI does not answer anybody. */
 const attempts = 8;
 const mostPages = 200;
 const mostRestarts = 10;

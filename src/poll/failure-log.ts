@@ -1,6 +1,6 @@
 /**
  * Says a failure once, not at every poll: when it begins, when it changes and when it is over. A refused key fails
- * every api alike, so it is said once for all of them.
+ * every api alike, so it is said once for all of them; one that goes on failing when that is over is then said itself.
  */
 import type { Logger } from '../log.ts';
 import { inFull, type Reason } from '../openai/errors.ts';
@@ -27,11 +27,11 @@ export function createFailureLog(log: Logger): FailureLog {
       const fields = { api, reason, next: new Date(next).toISOString() };
       const message = `${api}: ${what} failed (${reason}), will be tried again: ${inFull(error)}`;
       const last = failing.get(key);
-      const same = last?.reason === reason;
-      const aloud = !same && !isSaidOfAnother(key, reason);
+      const isSaid = last?.reason === reason && last.aloud;
+      const aloud = !isSaid && !isSaidOfAnother(key, reason);
       if (aloud) log.warn(message, fields);
       else log.debug(message, fields);
-      failing.set(key, { reason, aloud: aloud || (same && last.aloud) });
+      failing.set(key, { reason, aloud: aloud || isSaid });
     },
     succeeded(api, what) {
       const key = `${api} ${what}`;

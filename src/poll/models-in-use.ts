@@ -67,6 +67,7 @@ export function createModelsInUseReader({
         get deadline() {
           return clock.monotonic() + deadline;
         },
+        patience: { waited: 0 },
         signal,
       });
     }

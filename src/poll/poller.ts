@@ -1,8 +1,8 @@
 /**
  * Keeps one api up to date: polls what is recent at its cadence, and beside that reads the history that its
- * counters need. Never two polls at once, never two reads of history at once; a failing api waits alone.
+ * counters need. Never two polls at once, never two reads of history at once; an api that fails keeps no other waiting.
  */
-import { type Clock, longestNap } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { type Endpoint, isCosts } from '../openai/catalogue.ts';
 import { ApiError, isBeyondLookback, whatToDoAbout } from '../openai/errors.ts';
@@ -10,8 +10,10 @@ import type { Account } from '../usage/account.ts';
 import type { Ledger } from '../usage/ledger.ts';
 import type { Span } from '../usage/plan.ts';
 import { attempt, type Outcome } from './attempt.ts';
+import { createDue } from './due.ts';
 import type { FailureLog } from './failure-log.ts';
 import { type ReadContext, type ReadReport, readSpan } from './read.ts';
+import { isDown, type Recovery } from './recovery.ts';
 import { type Cadence, nextPollAt } from './schedule.ts';
 import type { PollStatus } from './status.ts';
 
@@ -31,8 +33,11 @@ export interface PollerOptions {
   readonly report: ReadReport;
   readonly log: Logger;
   readonly failureLog: FailureLog;
+  readonly recovery: Recovery;
   /** A poll has ended. */
   polled(outcome: Outcome): void;
+  /** A poll that goes on counts as failed until it succeeds: there was no answer for too long. */
+  late(): void;
   /** What is to be shown has changed. */
   changed(): void;
 }
@@ -51,12 +56,34 @@ interface HistoryOutcome extends Outcome {
 
 /** A poller that has asked nothing. `run` rejects with the reason of its signal. */
 export function createPoller(options: PollerOptions): Poller {
-  const { account, status, context, cadence, clock, report, log, failureLog } = options;
+  const { account, status, context, cadence, clock, report, log, failureLog, recovery } = options;
   const { api } = account.endpoint;
   const costs = isCosts(account.endpoint);
+  const pollDue = createDue(clock, clock.now());
+  const historyDue = createDue(clock, clock.now());
+  /** Reads of history that have failed in a row. */
+  let historyFailures = 0;
+  const member = {
+    status,
+    dueAt(instant: number) {
+      status.nextPoll = instant;
+      pollDue.set(instant);
+      if (historyFailures > 0) historyDue.set(instant);
+    },
+  };
+  recovery.join(member);
+
+  function late(error: ApiError): void {
+    const { reason, message, whatToDo } = error;
+    status.up = false;
+    status.failure = { reason, message, whatToDo, at: clock.now() };
+    failureLog.failed(api, 'poll', { reason, error }, clock.now());
+    options.late();
+  }
 
   async function readRecent(signal: AbortSignal): Promise<void> {
     const deadline = clock.monotonic() + pollDeadline;
+    const patience = { waited: 0 };
     let failure: unknown;
     let refused = 0;
     for (const span of account.pollSpans(clock.now())) {
@@ -66,7 +93,7 @@ export function createPoller(options: PollerOptions): Poller {
           account,
           account.ledger,
           span,
-          { priority: 'poll', deadline, signal, byPage: false },
+          { priority: 'poll', deadline, signal, patience, late, byPage: false },
           report,
         );
       } catch (error) {
@@ -83,8 +110,16 @@ export function createPoller(options: PollerOptions): Poller {
     if (refused > 0 && !costs) throw refusedRows(account.endpoint, refused);
   }
 
+  /** The back-off, but nothing of the kind before a `Retry-After` has passed. */
+  function nextTry(now: number, idle: boolean, failures: number, failure: Outcome['failure']): number {
+    const next = nextPollAt(cadence, now, idle, failures);
+    const held = failure?.error instanceof ApiError ? failure.error.retryAfterMs : undefined;
+    return held === undefined ? next : Math.max(next, now + held);
+  }
+
   async function poll(signal: AbortSignal): Promise<void> {
     const begun = clock.now();
+    const wasDown = isDown(status);
     const outcome = await attempt({ api, clock, log, signal }, () => readRecent(signal));
     const now = clock.now();
     const { failure } = outcome;
@@ -102,7 +137,10 @@ export function createPoller(options: PollerOptions): Poller {
       const { reason, error } = failure;
       status.failure = { reason, message: error.message, whatToDo: whatToDoAbout(error), at: now };
     }
-    status.nextPoll = nextPollAt(cadence, now, costs || account.isIdle(now), status.failures);
+    status.nextPoll = nextTry(now, costs || account.isIdle(now), status.failures, failure);
+    pollDue.set(status.nextPoll);
+    recovery.ended(member, wasDown, now);
+    if (failure === undefined && historyFailures > 0 && wasDown) historyDue.set(now);
     if (failure === undefined) failureLog.succeeded(api, 'poll');
     else failureLog.failed(api, 'poll', failure, status.nextPoll);
     options.polled(outcome);
@@ -125,7 +163,7 @@ export function createPoller(options: PollerOptions): Poller {
         let failure: unknown;
         for (const span of spans) {
           const deadline = clock.monotonic() + (costs ? pollDeadline : historyDeadline);
-          const how = { priority: 'replay', deadline, signal, byPage: true } as const;
+          const how = { priority: 'replay', deadline, signal, patience: { waited: 0 }, byPage: true } as const;
           try {
             await readSpan(context, account, ledger, span, how, report);
           } catch (error) {
@@ -144,13 +182,13 @@ export function createPoller(options: PollerOptions): Poller {
   }
 
   async function historyLoop(signal: AbortSignal): Promise<void> {
-    let failures = 0;
     for (;;) {
       const { failure, complete, ledger } = await readHistory(signal);
       if (account.historyEnded()) options.changed();
       const now = clock.now();
-      failures = complete ? 0 : failures + 1;
-      const next = nextPollAt(cadence, now, false, failures);
+      historyFailures = complete ? 0 : historyFailures + 1;
+      const next = nextTry(now, false, historyFailures, failure);
+      historyDue.set(next);
       if (failure === undefined) failureLog.succeeded(api, 'reading of history');
       else if (!isBeyondLookback(failure.error)) failureLog.failed(api, 'reading of history', failure, next);
       else if (account.abandon(ledger)) {
@@ -164,13 +202,13 @@ export function createPoller(options: PollerOptions): Poller {
         if (before !== account.counters) log.info(`${api}: history read, its counters are shown`, { api });
         options.changed();
       }
-      await sleepUntil(clock, next, signal);
+      await historyDue.wait(signal);
     }
   }
 
   async function pollLoop(signal: AbortSignal): Promise<void> {
     for (;;) {
-      await sleepUntil(clock, status.nextPoll ?? clock.now(), signal);
+      await pollDue.wait(signal);
       await poll(signal);
     }
   }
@@ -208,16 +246,4 @@ function isOfOneRequest(error: ApiError): boolean {
     error.reason === 'rejected' ||
     error.reason === 'server'
   );
-}
-
-/** Waits for an instant of UTC, also when the clock steps meanwhile; but hardly longer than it was away at first. */
-async function sleepUntil(clock: Clock, instant: number, signal: AbortSignal): Promise<void> {
-  // A clock that is put back by a day must not keep an api from being polled for a day.
-  const latest = clock.monotonic() + (instant - clock.now()) + longestNap;
-  for (;;) {
-    signal.throwIfAborted();
-    const left = Math.min(instant - clock.now(), latest - clock.monotonic());
-    if (left <= 0) return;
-    await clock.sleep(Math.min(left, longestNap), signal);
-  }
 }

@@ -2,7 +2,8 @@
 import { createBreather } from '../breather.ts';
 import type { Clock } from '../clock.ts';
 import type { Priority } from '../openai/budget.ts';
-import type { Client } from '../openai/client.ts';
+import type { Client, Patience } from '../openai/client.ts';
+import type { ApiError } from '../openai/errors.ts';
 import type { Loss } from '../openai/page.ts';
 import type { Filters } from '../openai/query.ts';
 import { type PageSizes, readBuckets } from '../openai/read.ts';
@@ -42,6 +43,9 @@ export interface ReadOptions {
   /** Monotonic milliseconds. */
   readonly deadline: number;
   readonly signal: AbortSignal;
+  /** As of a request of the client. */
+  readonly patience: Patience;
+  readonly late?: (error: ApiError) => void;
   /** Takes each page in as it comes, rather than the whole span at once: for spans of any length. */
   readonly byPage: boolean;
 }
@@ -82,6 +86,8 @@ export async function readSpan(
       priority: options.priority,
       deadline: options.deadline,
       signal: options.signal,
+      patience: options.patience,
+      late: options.late,
     });
     for await (const page of pages) {
       for (const { start } of page.misplaced) report.bucketRefused(start);

@@ -22,7 +22,7 @@ test.each([
     api: 'users',
     path: '/organization/users',
     query: [],
-    priority: 'names',
+    priority: 'poll',
     deadline: clock.monotonic() + 600_000,
     ...(attempts === undefined ? {} : { attempts }),
   } as const;

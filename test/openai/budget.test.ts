@@ -9,8 +9,8 @@ function setUp(maxPerMinute: number, maxInFlight?: number) {
   const sends: { name: string; priority: Priority; at: number }[] = [];
   const origin = clock.monotonic();
   /** Asks, and sends for `lasting` ms once allowed. */
-  const send = async (name: string, priority: Priority, lasting = 0, signal?: AbortSignal) => {
-    const release = await budget.acquire(priority, signal);
+  const send = async (name: string, priority: Priority, lasting = 0, signal?: AbortSignal, kind = name) => {
+    const release = await budget.acquire({ priority, api: name, kind }, signal);
     sends.push({ name, priority, at: clock.monotonic() - origin });
     await clock.sleep(lasting);
     release();
@@ -84,7 +84,7 @@ describe('the budget', () => {
     const { clock, budget, sends, send, origin } = setUp(60);
     budget.holdUntil(origin + 5_000);
     budget.holdUntil(origin + 3_000);
-    expect(budget.heldUntil()).toBe(origin + 5_000);
+    expect(budget.heldUntil('completions')).toBe(origin + 5_000);
     for (const priority of priorities) void send(priority, priority);
     await clock.advance(4_999);
     expect(sends).toEqual([]);
@@ -147,7 +147,7 @@ describe('the budget', () => {
           await clock.advance(after);
           const abort = new AbortController();
           if (gaveUp !== null) void clock.sleep(gaveUp).then(() => abort.abort());
-          void budget.acquire(priority, abort.signal).then(
+          void budget.acquire({ priority, api: 'completions', kind: 'completions' }, abort.signal).then(
             async (release) => {
               served += 1;
               inFlight += 1;

@@ -46,6 +46,17 @@ describe('failures are said', () => {
     expect(log.of('info')).toEqual(['completions: poll succeeds again']);
   });
 
+  test('of one that goes on failing when it is over for the others, for it was hidden by them', () => {
+    const { log, failures, fail } = failing();
+    for (const api of ['completions', 'embeddings', 'costs']) fail(api, 'permission');
+    expect(log.of('warn')).toHaveLength(1);
+    for (const api of ['completions', 'embeddings']) failures.succeeded(api, 'poll');
+    for (let poll = 0; poll < 5; poll++) fail('costs', 'permission');
+    expect(log.of('warn').slice(1)).toEqual([expect.stringContaining('permission of costs. ')]);
+    failures.succeeded('costs', 'poll');
+    expect(log.of('info').at(-1)).toBe('costs: poll succeeds again');
+  });
+
   test('again when the reason changes', () => {
     const { log, fail } = failing();
     fail('images', 'server');

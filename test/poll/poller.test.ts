@@ -82,7 +82,7 @@ describe('a poll', () => {
     expect(down).toBeLessThanOrEqual(3);
   });
 
-  test('that fails backs off alone, up to ten minutes, and comes each minute again when it succeeds', async () => {
+  test('that fails backs off alone, up to five minutes, and comes each minute again when it succeeds', async () => {
     let broken = true;
     const polls: string[] = [];
     const client = rowsClient(steady, ({ api }) => {
@@ -96,12 +96,13 @@ describe('a poll', () => {
       return polls.filter((each) => each === api).length;
     };
     await minutes(30);
-    // At most seven polls, of two widths, and as many looks for history.
-    expect(await asked(60, 'embeddings')).toBeLessThanOrEqual(3 * 7);
+    // At most thirteen polls, of two widths, and as many looks for history.
+    expect(await asked(60, 'embeddings')).toBeLessThanOrEqual(3 * 13);
+    expect(await asked(60, 'embeddings')).toBeGreaterThanOrEqual(2 * 11);
     expect(await asked(10, 'moderations')).toBeGreaterThanOrEqual(2 * 10);
     expect(log.of('warn').filter((line) => line.startsWith('embeddings: poll'))).toHaveLength(1);
     broken = false;
-    await minutes(12);
+    await minutes(6);
     expect(await asked(10, 'embeddings')).toBeGreaterThanOrEqual(2 * 10);
     expect(log.of('info').filter((line) => line.includes('poll succeeds again'))).toHaveLength(1);
   });

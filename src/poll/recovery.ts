@@ -1,0 +1,57 @@
+/**
+ * Lets the apis that fail for a common reason recover together. Each is asked less and less often, but one of them is
+ * asked at every interval; once one succeeds, or OpenAI answers anything at all again, the others are due at once.
+ */
+import { isCommon } from '../openai/outage.ts';
+import type { PollStatus } from './status.ts';
+
+export interface Member {
+  readonly status: PollStatus;
+  /** Polls it, and reads what history it lacks, at this instant (UTC, milliseconds). */
+  dueAt(instant: number): void;
+}
+
+export interface Recovery {
+  join(member: Member): void;
+  /** A poll has ended, and `status` says how. @param wasDown whether the one before it had failed for a common reason */
+  ended(member: Member, wasDown: boolean, now: number): void;
+  /** OpenAI had not answered for a while, and does again. */
+  answersAgain(now: number): void;
+}
+
+/** Whether an api fails, for a reason that others are likely to share. */
+export function isDown({ up, failure }: PollStatus): boolean {
+  return up === false && isCommon(failure?.reason);
+}
+
+/** @param interval milliseconds between polls */
+export function createRecovery(interval: number): Recovery {
+  const members: Member[] = [];
+  const failing = () => members.filter(({ status }) => isDown(status));
+
+  /** Sees to it that one of them is asked within the interval, the one that fails for the shortest time. */
+  function keepAsking(now: number): void {
+    const down = failing();
+    // One that fails alone is its own trouble.
+    if (down.length < Math.min(2, members.length)) return;
+    const latest = now + interval;
+    if (down.some(({ status }) => (status.nextPoll ?? now) <= latest)) return;
+    const [next] = down.sort((a, b) => a.status.failures - b.status.failures || lastPoll(a) - lastPoll(b));
+    next?.dueAt(latest);
+  }
+
+  const lastPoll = ({ status }: Member) => status.lastPoll ?? 0;
+
+  return {
+    join(member) {
+      members.push(member);
+    },
+    ended({ status }, wasDown, now) {
+      if (isDown(status)) keepAsking(now);
+      else if (wasDown && status.up === true) for (const { dueAt } of failing()) dueAt(now);
+    },
+    answersAgain(now) {
+      for (const { dueAt } of failing()) dueAt(now);
+    },
+  };
+}

@@ -1,0 +1,91 @@
+/** An outage of any length and kind, at default settings: how little is asked while it lasts, and how soon all is well. */
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import type { Fault } from '../../src/simulation/faults.ts';
+import { createOrganization } from '../../src/simulation/organization.ts';
+import { parseExposition } from '../helpers/exposition-parser.ts';
+import { seconds } from '../helpers/rows.ts';
+import { type RunningExporter, runSimulated } from '../helpers/running-exporter.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+
+let running: RunningExporter | undefined;
+afterEach(async () => {
+  await running?.end();
+  running = undefined;
+});
+
+const start = '2026-11-20T09:07:03Z';
+const begins = Date.parse('2026-11-20T09:37:20Z');
+const minute = 60_000;
+const organization = createOrganization({
+  seed: 3,
+  createdAt: seconds('2026-11-16T00:00Z'),
+  // Two apis in use, the others idle, as most organizations have it.
+  profile: { groups: 4, apis: ['completions', 'embeddings'], activity: 1, restatedUp: 0, restatedDown: 0 },
+});
+
+const kinds: [string, Fault][] = [
+  ['refused connections', { kind: 'reset' }],
+  ['hanging', { kind: 'hang' }],
+  ['500', { kind: 'status', status: 500 }],
+  ['429 without Retry-After', { kind: 'status', status: 429 }],
+];
+
+/** Runs an outage, with the names and limits read, too. An answer takes half a second. */
+function live(lasting: number, fault: Fault) {
+  const to = begins + lasting * minute;
+  const lived = runSimulated({
+    organization,
+    start,
+    flags: ['--names.refresh=10m'],
+    latency: 500,
+    faults: [{ when: { from: begins, to }, fault }],
+  });
+  running = lived;
+  return { ...lived, to };
+}
+
+/** By api, lists included. */
+async function up({ exporter }: RunningExporter): Promise<Record<string, number>> {
+  const page = parseExposition(await exporter.self.text());
+  const family = page.families.get('openai_up');
+  return Object.fromEntries((family?.samples ?? []).map(({ labels, value }) => [labels['api'] ?? '', value]));
+}
+
+function tokens({ page }: RunningExporter): number {
+  const samples = page().families.get('openai_completions_input_tokens_total')?.samples ?? [];
+  return samples.reduce((sum, { value }) => sum + value, 0);
+}
+
+describe.each(kinds)('an outage of all apis: %s', (_, fault) => {
+  test.each([1, 5, 20, 60])('for %d min', async (lasting) => {
+    const lived = live(lasting, fault);
+    const { clock, minutes, dispatcher } = lived;
+    await clock.runUntil(begins);
+    expect(Object.values(await up(lived)).every((value) => value === 1)).toBe(true);
+    const before = tokens(lived);
+    expect(before).toBeGreaterThan(0);
+
+    await clock.runUntil(lived.to);
+    const during = dispatcher.requests.map(({ receivedAt }) => receivedAt).filter((at) => at >= begins);
+    // Once each api that is in use has been asked, it is known that none answers.
+    const late = during.filter((at) => at >= begins + 2 * minute);
+    for (const at of late) expect(late.filter((other) => other >= at && other < at + minute).length).toBeLessThan(3);
+    if (lasting >= 5) {
+      const known = await up(lived);
+      expect([known['completions'], known['embeddings']]).toEqual([0, 0]);
+      // One is asked at every interval.
+      for (let at = begins + 2 * minute; at < lived.to - minute; at += minute) {
+        expect(late.some((other) => other >= at && other < at + minute + 5_000)).toBe(true);
+      }
+    }
+
+    await minutes(2);
+    expect(Object.entries(await up(lived)).filter(([, value]) => value !== 1)).toEqual([]);
+    await minutes(1);
+    expect(tokens(lived)).toBeGreaterThan(before);
+    const span = { from: seconds('2026-11-01T00:00Z'), to: Math.floor((clock.now() - 17 * minute) / minute) * 60 };
+    const truth = organization.truth.usage('completions', span, { groupBy: [] });
+    expect(tokens(lived)).toBeGreaterThanOrEqual(truth[0]?.fields.get('input_tokens') ?? 0);
+  });
+});
