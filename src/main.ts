@@ -109,7 +109,14 @@ async function backfill(settings: Settings, history: HistorySettings, key: KeySe
   // Who reads it may go away.
   process.stdout.once('error', (error) => stop.abort(error));
   tellNotPolled(settings, log);
-  const client = await createLiveClient({ settings, key, environment: process.env, clock: systemClock, version, sparing: false });
+  const client = await createLiveClient({
+    settings,
+    key,
+    environment: process.env,
+    clock: systemClock,
+    version,
+    sparing: false,
+  });
   const { stdout, stderr: err } = process;
   return await runBackfill({ settings, history, client, clock: systemClock, log, signal: stop.signal, stdout, err });
 }

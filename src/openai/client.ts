@@ -257,7 +257,10 @@ export function createClient(options: ClientOptions): Client {
     const left = () => {
       const sparing = budget.sparingSince();
       const waitsSince = sparing === undefined ? Number.POSITIVE_INFINITY : Math.max(sparing, begun);
-      return Math.min(patient, Math.min(course.sentAt ?? Number.POSITIVE_INFINITY, waitsSince) + patient - clock.monotonic());
+      return Math.min(
+        patient,
+        Math.min(course.sentAt ?? Number.POSITIVE_INFINITY, waitsSince) + patient - clock.monotonic(),
+      );
     };
     const watch = (): (() => void) =>
       alarm(clock, left(), () => {

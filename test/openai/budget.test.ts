@@ -100,6 +100,87 @@ describe('the budget', () => {
     expect(clock.sleepers).toBe(0);
   });
 
+  it('holds one kind and lets the others go, in the same class, too', async () => {
+    const { clock, budget, sends, send, origin } = setUp(60);
+    budget.holdUntil(origin + 5_000, 'lists');
+    for (const name of ['projects', 'users']) void send(name, 'names', 0, undefined, 'lists');
+    void send('completions', 'poll');
+    void send('completions', 'names');
+    await clock.advance(4_999);
+    expect(sends.map(({ name, priority }) => [name, priority])).toEqual([
+      ['completions', 'poll'],
+      ['completions', 'names'],
+    ]);
+    expect([budget.heldUntil('lists'), budget.heldUntil('completions')]).toEqual([
+      origin + 5_000,
+      Number.NEGATIVE_INFINITY,
+    ]);
+    await clock.advance(1);
+    expect(sends.slice(2).map(({ name, at }) => [name, at])).toEqual([
+      ['projects', 5_000],
+      ['users', 5_000],
+    ]);
+  });
+
+  it('lets the lower classes come late instead of never where polls alone want more than there is', async () => {
+    const { clock, sends, send } = setUp(15);
+    const again = async (name: string, priority: Priority): Promise<void> => {
+      for (;;) await send(name, priority, 1_000);
+    };
+    for (let i = 0; i < 11; i++) void again(`p${i}`, 'poll');
+    for (let i = 0; i < 3; i++) void again(`r${i}`, 'replay');
+    void again('n', 'names');
+    await clock.advance(1_800_000);
+    const of = (priority: Priority) => sends.filter((one) => one.priority === priority).length;
+    expect(of('poll')).toBeGreaterThan(of('replay') + of('names'));
+    expect(of('replay')).toBeGreaterThan(40);
+    expect(of('names')).toBeGreaterThan(10);
+  });
+
+  it('sends hardly anything while nothing is answered, and everything at once when something is', async () => {
+    const { clock, budget, sends, send, origin } = setUp(60);
+    const failing = async (name: string, priority: Priority) => {
+      for (;;) {
+        await send(name, priority, 100);
+        if (clock.monotonic() > origin + 600_000) return;
+        budget.failed(name);
+      }
+    };
+    for (const name of ['a', 'b', 'c']) void failing(name, 'poll');
+    void failing('d', 'replay');
+    void failing('lists', 'names');
+    await clock.advance(600_000);
+    const late = sends.map(({ at }) => at).filter((at) => at > 30_000);
+    for (const at of late) expect(late.filter((other) => other >= at && other <= at + 60_000).length).toBeLessThan(3);
+    expect(late.length).toBeGreaterThan(16);
+    // Each api may show once that it is answered; after that it is polls alone that ask.
+    expect(sends.filter(({ priority }) => priority !== 'poll')).toHaveLength(2);
+    expect(new Set(sends.slice(-3).map(({ name }) => name)).size).toBe(3);
+    expect(budget.sparingSince()).toBeDefined();
+    const sent = sends.length;
+    expect(budget.answered()).toBe(true);
+    expect(budget.answered()).toBe(false);
+    expect(budget.sparingSince()).toBeUndefined();
+    await clock.advance(1_000);
+    expect(sends.length).toBeGreaterThanOrEqual(sent + 4);
+    expect(budget.spared()).toBeGreaterThan(590_000);
+  });
+
+  it('asks an api that has not failed at once, although others have: they may be alone with it', async () => {
+    const { clock, budget, sends, send } = setUp(60);
+    for (let i = 0; i < 3; i++) {
+      await send('a', 'poll');
+      budget.failed('a');
+    }
+    void send('a', 'poll');
+    void send('b', 'names');
+    await clock.advance(100);
+    expect(sends.slice(3).map(({ name }) => name)).toEqual(['b']);
+    budget.answered();
+    await clock.drain();
+    expect(sends.slice(4).map(({ name }) => name)).toEqual(['a']);
+  });
+
   it('lets an aborted one go at once and does not serve it', async () => {
     const { clock, sends, send } = setUp(1);
     const abort = new AbortController();

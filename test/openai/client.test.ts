@@ -234,12 +234,41 @@ describe('Retry-After', () => {
     const first = get();
     await until(() => attempts.length === 1);
     await clock.drain();
-    const second = get({ priority: 'names' });
+    const second = get({ priority: 'replay' });
     await clock.advance(ms - 1);
     await new Promise((resolve) => setTimeout(resolve, 20));
     expect(server.requests).toHaveLength(1);
     await clock.advance(1);
     expect([(await first).value, (await second).value]).toEqual(['ok', 'ok']);
+  });
+
+  test.each([
+    ['of a list holds lists, and nothing else', 'users', 'rate_limit_exceeded', ['projects'], ['completions', 'costs']],
+    ['of an api holds this api, and nothing else', 'costs', null, ['costs'], ['completions', 'users']],
+    [
+      'for the whole organization holds everything',
+      'costs',
+      'organization_rate_limit_exceeded',
+      ['costs', 'completions', 'users'],
+      [],
+    ],
+    ['after the quota is used up holds everything', 'images', 'insufficient_quota', ['images', 'users'], []],
+  ])('%s', async (_, api, code, held, free) => {
+    const clock = createVirtualClock();
+    const { get, failure, server, attempts } = await setUp(
+      (_, response, index) =>
+        index === 0
+          ? reply(response, 429, { error: { message: 'Slow down', code } }, { 'retry-after': '90' })
+          : reply(response, 200, 'ok'),
+      { clock },
+    );
+    await failure({ api });
+    for (const each of held) expect((await failure({ api: each })).message).toContain('another 90 s');
+    expect(server.requests).toHaveLength(1);
+    for (const each of free) expect((await get({ api: each })).value).toBe('ok');
+    expect(attempts).toHaveLength(1 + free.length);
+    await clock.advance(90_000);
+    for (const each of held) expect((await get({ api: each })).value).toBe('ok');
   });
 
   it('past the deadline ends the poll at once, and holds the next one', async () => {
@@ -292,6 +321,33 @@ describe('the deadline', () => {
     expect(server.requests).toHaveLength(1);
     await clock.drain();
     expect(clock.sleepers).toBe(0);
+  });
+
+  it('moves by the time that a patient request waits for the budget', async () => {
+    const clock = createVirtualClock();
+    const budget = createBudget({ clock, maxPerMinute: 1 });
+    const { get } = await setUp((_, response) => reply(response, 200, 'ok'), { clock, budget });
+    await get();
+    const patience = { waited: 0 };
+    const late = get({ deadline: clock.monotonic() + 30_000, patience });
+    await clock.advance(61_000);
+    expect((await late).value).toBe('ok');
+    expect(patience.waited).toBe(60_250);
+  });
+
+  it('does not move by the time in which OpenAI does not answer: a poll ends, and says why', async () => {
+    const clock = createVirtualClock();
+    const budget = createBudget({ clock, maxPerMinute: 60 });
+    const { failure, server } = await setUp((_, response) => reply(response, 500, {}), { clock, budget });
+    for (let i = 0; i < 3; i++) await failure({ attempts: 1 });
+    const waiting = failure({ deadline: clock.monotonic() + 30_000, patience: { waited: 0 } });
+    await clock.advance(30_000);
+    const error = await waiting;
+    expect(error.reason).toBe('server');
+    expect(error.message).toContain(
+      'not asked, because OpenAI does not answer: GET /organization/usage/completions, status 500',
+    );
+    expect(server.requests).toHaveLength(3);
   });
 
   it('cuts an attempt', async () => {
@@ -560,6 +616,45 @@ describe('an abort', () => {
     await expect(answer).rejects.toBe(reason);
     await clock.drain();
     expect(clock.sleepers).toBe(0);
+  });
+});
+
+describe('a request without an answer for twice the time of an attempt', () => {
+  it('says so once, with the reason, and goes on', async () => {
+    const clock = createVirtualClock();
+    const { get, server } = await setUp(
+      (_, response, index) => {
+        if (index > 1) reply(response, 200, 'ok');
+      },
+      { clock, timeoutMs: 30_000, random: () => 0.5 },
+    );
+    const late: ApiError[] = [];
+    const answer = get({ deadline: clock.monotonic() + 300_000, late: (error) => late.push(error) });
+    await until(() => server.requests.length === 1);
+    await clock.advance(30_000);
+    await clock.advance(500);
+    await until(() => server.requests.length === 2);
+    await clock.advance(29_499);
+    expect(late).toEqual([]);
+    await clock.advance(1);
+    expect(late.map(({ reason }) => reason)).toEqual(['timeout']);
+    await clock.advance(2_000);
+    expect((await answer).value).toBe('ok');
+    expect(late).toHaveLength(1);
+    await clock.drain();
+    expect(clock.sleepers).toBe(0);
+  });
+
+  it('does not count the wait for its own request limit', async () => {
+    const clock = createVirtualClock();
+    const budget = createBudget({ clock, maxPerMinute: 1 });
+    const { get } = await setUp((_, response) => reply(response, 200, 'ok'), { clock, budget, timeoutMs: 10_000 });
+    await get();
+    const late: ApiError[] = [];
+    const answer = get({ late: (error) => late.push(error), patience: { waited: 0 } });
+    await clock.advance(61_000);
+    expect((await answer).value).toBe('ok');
+    expect(late).toEqual([]);
   });
 });
 

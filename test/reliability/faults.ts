@@ -2,6 +2,7 @@
  * The fault matrix: what goes wrong, and what an exporter of one api must do about it. docs/reliability.md has a row
  * for each; matrix.test.ts lives each.
  */
+import type { Reason } from '../../src/openai/errors.ts';
 import type { FaultRule, When } from '../../src/simulation/faults.ts';
 
 /** Where requests go while the fault lasts, if not to the simulated organization. */
@@ -11,7 +12,7 @@ export interface MatrixRow {
   /** The first column of the document. */
   readonly fault: string;
   /** The value of the `reason` label; undefined where polls go on succeeding. */
-  readonly reason: string | undefined;
+  readonly reason: Reason | undefined;
   /** In the order of the fault rules that make it; or other ground to stand on. */
   readonly rules: (when: When) => readonly FaultRule[];
   readonly elsewhere?: Elsewhere;
