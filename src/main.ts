@@ -1,31 +1,31 @@
 #!/usr/bin/env node
 /** The entry: settings, then the command. Only this file touches the process: arguments, signals, exit codes. */
 import { setMaxListeners } from 'node:events';
+import { Worker } from 'node:worker_threads';
 import { buildInfo } from './build-info.ts';
-import { type Clock, systemClock } from './clock.ts';
+import { systemClock } from './clock.ts';
 import { runBackfill } from './commands/backfill.ts';
 import { runCheck } from './commands/check.ts';
-import { startDemo } from './commands/demo.ts';
 import { exitCodes } from './commands/exit-codes.ts';
 import { runHealth } from './commands/health.ts';
-import { createLiveClient } from './commands/live.ts';
-import { paintFor, paintMistake } from './commands/paint.ts';
 import { placesText } from './commands/places.ts';
 import { probeApi, probeManagement, probeStateFile } from './commands/probe.ts';
 import { serve } from './commands/serve.ts';
 import { codeOf, reasonOf } from './error-code.ts';
-import { createExporter, type ExporterOptions } from './exporter/exporter.ts';
 import { leaveHanging } from './leave.ts';
-import { createLogger, type Logger, type LogLevel } from './log.ts';
+import { createLogger, type Logger } from './log.ts';
+import { createServingMetrics } from './metrics/self.ts';
 import { createLineOutput, type LineOutput, stderrSink } from './output.ts';
+import { colours, logLook, paintFor, paintMistake } from './paint.ts';
+import { createLiveClient } from './reader/live-client.ts';
+import type { ReaderTask } from './reader/messages.ts';
+import { createReader, ReaderFailed } from './reader/reader.ts';
 import { helpText } from './settings/help.ts';
 import type { HistorySettings } from './settings/history.ts';
 import type { KeySetting } from './settings/key.ts';
 import type { ListenAddress } from './settings/listen-address.ts';
 import { parseSettings, polledApis, type Settings } from './settings/settings.ts';
 import { loadWebConfig, type WebConfig } from './settings/web-config.ts';
-import { stateFile } from './state/file.ts';
-import { seriesFingerprint } from './state/fingerprint.ts';
 import { ListenError } from './web/listen-error.ts';
 
 const { version, revision } = buildInfo;
@@ -66,17 +66,12 @@ async function main(): Promise<number> {
     case 'check':
       return await check(parsed.settings, parsed.key);
     case 'serve':
-      return await live(parsed.settings, parsed.key);
+      return await run(parsed.settings, parsed.key);
     case 'backfill':
       return await backfill(parsed.settings, parsed.history, parsed.key);
     case 'demo':
-      return await demo(parsed.settings);
+      return await run(parsed.settings, undefined);
   }
-}
-
-async function live(settings: Settings, key: KeySetting): Promise<number> {
-  const options = { settings, key, environment: process.env, clock: systemClock, version, sparing: true };
-  return await run(settings, loggerOf(settings), systemClock, await createLiveClient(options), false);
 }
 
 async function check(settings: Settings, key: KeySetting): Promise<number> {
@@ -151,45 +146,29 @@ function notPolled(poll: Settings['poll']): readonly string[] {
   return poll.apis.filter((api) => !polled.includes(api));
 }
 
-async function demo(settings: Settings): Promise<number> {
-  const log = loggerOf(settings);
-  const { clock, client, close } = await startDemo(systemClock, settings.demo.speed, version, log);
-  try {
-    return await run(settings, log, clock, client, true);
-  } finally {
-    await close();
-  }
-}
-
-async function run(
-  settings: Settings,
-  log: Logger,
-  clock: Clock,
-  client: ExporterOptions['client'],
-  simulated: boolean,
-): Promise<number> {
+/** @param key undefined for a demonstration */
+async function run(settings: Settings, key: KeySetting | undefined): Promise<number> {
   const stop = stopping();
+  const log = loggerOf(settings);
   tellNotPolled(settings, log);
-  const { file } = settings.state;
-  const memory = file === undefined ? undefined : await openMemory(file, seriesFingerprint(settings, simulated), log);
-  const exporter = createExporter({
-    settings,
-    clock,
+  const simulated = key === undefined;
+  const metrics = createServingMetrics({ clock: systemClock, logLinesDropped: () => logOutput?.dropped() ?? 0 });
+  const task: ReaderTask = { settings, key, coloured: paintFor(process.stderr, process.env) === colours };
+  const reader = createReader({
+    spawn: () => new Worker(new URL('./reader/thread.js', import.meta.url), { workerData: task }),
+    clock: systemClock,
     log,
-    version,
-    revision,
-    client,
-    logLinesDropped: () => logOutput?.dropped() ?? 0,
-    ...(memory === undefined ? {} : { memory }),
+    writeLine: (line) => logOutput?.write(line),
+    restarting: metrics.readerRestarted,
   });
   try {
+    const listening = simulated ? { listening: showPlaces(settings) } : {};
     const { signal } = stop;
-    const about = { version, revision, simulated, ...(simulated ? { listening: showPlaces(settings) } : {}) };
-    await serve({ exporter, settings, clock, wallClock: systemClock, log, ...about, signal });
+    await serve({ reader, metrics, settings, clock: systemClock, log, version, simulated, ...listening, signal });
     return done;
   } catch (error) {
-    if (!(error instanceof ListenError)) throw error;
-    log.error(error.message);
+    if (!(error instanceof ListenError || error instanceof ReaderFailed)) throw error;
+    log.error(error.message, error.cause === undefined ? {} : { error });
     return failed;
   }
 }
@@ -199,20 +178,7 @@ function showPlaces({ web: { telemetryPath } }: Settings): (address: ListenAddre
   return (address, secure) => process.stdout.write(placesText({ address, secure, telemetryPath, paint }));
 }
 
-/** The state file, with what an earlier process left in it. */
-async function openMemory(path: string, fingerprint: string, log: Logger): Promise<ExporterOptions['memory']> {
-  const file = stateFile(path, fingerprint, log);
-  return { fingerprint, earlier: await file.load(), save: file.save };
-}
-
 function loggerOf({ log }: Settings): Logger {
-  const paint = paintFor(process.stderr, process.env);
-  const looks: Readonly<Record<LogLevel, (text: string) => string>> = {
-    debug: (text) => text,
-    info: paint.good,
-    warn: paint.warn,
-    error: paint.bad,
-  };
   const destination: LineOutput = createLineOutput({
     sink: stderrSink(),
     recovered: (lines) =>
@@ -221,7 +187,7 @@ function loggerOf({ log }: Settings): Logger {
         { lines },
       ),
   });
-  const logger = createLogger({ ...log, destination, look: (level, text) => looks[level](text) });
+  const logger = createLogger({ ...log, destination, look: logLook(paintFor(process.stderr, process.env)) });
   logOutput = destination;
   return logger;
 }

@@ -172,3 +172,8 @@ export interface NearLimit {
   /** `used / limit`. */
   readonly share: number;
 }
+
+/** The status cannot be had now; the message says why. */
+export class StatusUnavailable extends Error {
+  override readonly name = 'StatusUnavailable';
+}

@@ -7,7 +7,7 @@ import {
   recentFamily,
   totalFamily,
 } from '../metrics/families.ts';
-import { createSelfMetrics } from '../metrics/self.ts';
+import { createSelfMetrics, createServingMetrics } from '../metrics/self.ts';
 import { type Endpoint, endpoints, type Field, widthSeconds } from '../openai/catalogue.ts';
 import { markdownTable } from './markers.ts';
 
@@ -85,11 +85,9 @@ export async function selfTable(): Promise<string> {
   const self = createSelfMetrics({
     version: '0',
     revision: '0',
-    processMetrics: false,
     source: {
       series: () => 1,
       stateFileErrors: () => 1,
-      logLinesDropped: () => 1,
       lists: [],
       apis: [
         {
@@ -108,7 +106,9 @@ export async function selfTable(): Promise<string> {
   self.attempt(api, '200', 1);
   self.retry(api);
   self.published(1);
-  return markdownTable(['Metric', 'Type', 'Labels', 'Value'], familiesIn(await self.text()));
+  const serving = createServingMetrics({ logLinesDropped: () => 0 });
+  const text = `${await self.text()}${await serving.text()}`;
+  return markdownTable(['Metric', 'Type', 'Labels', 'Value'], familiesIn(text));
 }
 
 function familiesIn(text: string): readonly (readonly string[])[] {

@@ -1,5 +1,5 @@
 /** `check`: asks every api once, with the settings of `serve`, and says what to do where one does not answer. */
-import { noPaint, type Paint } from './paint.ts';
+import { noPaint, type Paint } from '../paint.ts';
 import { table } from './table.ts';
 
 export type ProbeResult =

@@ -1,6 +1,7 @@
 /** Where somebody who has just started the demonstration can look. */
+
+import type { Paint } from '../paint.ts';
 import { formatAddress, type ListenAddress } from '../settings/listen-address.ts';
-import type { Paint } from './paint.ts';
 
 export interface PlacesOptions {
   /** Where it listens, the real port included. */

@@ -1,8 +1,9 @@
-/** Runs an exporter and its web server until told to stop. `serve` and `demo` differ only in what they hand in. */
+/** Runs the web server and the thread that reads OpenAI until told to stop. `serve` and `demo` differ only in what they hand in. */
 import type { Clock } from '../clock.ts';
-import type { Exporter } from '../exporter/exporter.ts';
-import { statusOf } from '../exporter/status.ts';
 import type { Logger } from '../log.ts';
+import { type OwnText, ownText } from '../metrics/own-text.ts';
+import type { ServingMetrics } from '../metrics/self.ts';
+import type { Reader } from '../reader/reader.ts';
 import { formatAddress, type ListenAddress } from '../settings/listen-address.ts';
 import { isLoopback } from '../settings/loopback.ts';
 import type { Settings } from '../settings/settings.ts';
@@ -17,16 +18,14 @@ import { createServer } from '../web/server.ts';
 import { tlsServer } from '../web/tls.ts';
 
 export interface ServeOptions {
-  readonly exporter: Exporter;
+  readonly reader: Reader;
+  readonly metrics: ServingMetrics;
   readonly settings: Pick<Settings, 'web'>;
-  /** The exporter's clock, and the wall's: they differ where a demonstration runs faster. */
   readonly clock: Clock;
-  readonly wallClock: Clock;
   readonly log: Logger;
   readonly version: string;
-  readonly revision: string;
   readonly simulated: boolean;
-  /** Told where it listens, and whether by TLS. */
+  /** Called once the server listens, with the address and whether TLS is on. */
   readonly listening?: (address: ListenAddress, secure: boolean) => void;
   /** Aborted when the process is told to stop. */
   readonly signal: AbortSignal;
@@ -37,8 +36,7 @@ export interface ServeOptions {
  * @throws {ListenError} if the address cannot be listened on
  */
 export async function serve(options: ServeOptions): Promise<void> {
-  const { exporter, settings, clock, wallClock, log, version, revision, simulated, signal } = options;
-  const startedAt = clock.now();
+  const { reader, metrics, settings, clock, log, version, simulated, signal } = options;
   const { configFile, listen } = settings.web;
   let address = formatAddress(listen);
   const warn = (config: WebConfig) => {
@@ -48,26 +46,26 @@ export async function serve(options: ServeOptions): Promise<void> {
   const live: LiveConfig =
     configFile === undefined
       ? { current: () => noWebConfig }
-      : createLiveConfig({ path: configFile, clock: wallClock, log, changed: warn });
+      : createLiveConfig({ path: configFile, clock, log, changed: warn });
   const { tls } = live.current();
   const bcrypt = createBcrypt();
   const isAllowed = createBasicAuth(() => live.current().users, bcrypt);
-  const refusals = createRefusals({ clock: wallClock, log });
+  const refusals = createRefusals({ clock, log });
   const countRequest = createClientRateCounter();
   const server = createServer({
-    page: exporter.page,
-    self: () => exporter.self.text(),
-    status: () => statusOf({ exporter, version, revision, simulated, startedAt, now: clock.now() }),
-    ready: exporter.ready,
+    page: reader.page,
+    own: ownTexts(reader, metrics),
+    status: reader.status,
+    ready: reader.ready,
     maxRequests: settings.web.maxRequests,
     telemetryPath: settings.web.telemetryPath,
-    onRejected: () => exporter.self.scrapeRejected(),
+    onRejected: metrics.scrapeRejected,
     log,
-    clock: wallClock,
+    clock,
     authorize: ({ headers }, client) => live.current().users.size === 0 || isAllowed(headers.authorization, client),
     delay: (client) => {
       const { rateLimit } = live.current();
-      return rateLimit === undefined ? 0 : countRequest(client, rateLimit, wallClock.monotonic());
+      return rateLimit === undefined ? 0 : countRequest(client, rateLimit, clock.monotonic());
     },
     refuse: refusals.add,
     headers: () => live.current().headers,
@@ -80,14 +78,29 @@ export async function serve(options: ServeOptions): Promise<void> {
 
   warn(live.current());
 
-  try {
-    await exporter.run(signal);
-  } catch (error) {
-    if (!signal.aborted) throw error;
+  let stopped: Promise<void> | undefined;
+  signal.addEventListener('abort', () => {
     log.info('stopping');
+    stopped = server.stop();
+  });
+  try {
+    await reader.run(signal);
   } finally {
-    await server.stop();
+    await (stopped ?? server.stop());
     refusals.end();
     await bcrypt.close();
   }
+}
+
+/** The own metrics of both threads; those of the serving thread are compressed again only when they have changed. */
+function ownTexts(reader: Reader, metrics: ServingMetrics): () => Promise<readonly OwnText[]> {
+  let text: string | undefined;
+  let serving = ownText('');
+  return async () => {
+    const now = await metrics.text();
+    if (now !== text) serving = ownText(now);
+    text = now;
+    const reading = reader.own();
+    return reading === undefined ? [serving] : [reading, serving];
+  };
 }

@@ -1,5 +1,4 @@
 /** Reads the steps of a backfill into a journal, stretch by stretch. */
-import { createBreather } from '../breather.ts';
 import type { Clock } from '../clock.ts';
 import { type Endpoint, type Width, widthSeconds } from '../openai/catalogue.ts';
 import type { Client } from '../openai/client.ts';
@@ -8,7 +7,6 @@ import type { Filters } from '../openai/query.ts';
 import { type PageSizes, readBuckets } from '../openai/read.ts';
 import { type Bucket, collectBucket } from '../usage/bucket.ts';
 import type { FieldTable } from '../usage/fields.ts';
-import { inTurns } from '../usage/steps.ts';
 import { bucketEnd, settleDelayOf } from '../usage/windows.ts';
 import type { Journal } from './journal.ts';
 import { isoOf, type Step } from './plan.ts';
@@ -101,7 +99,6 @@ async function* pagesOf(
   const { width } = step;
   const settleDelay = settleDelayOf(endpoint, reading.settleDelay);
   const to = Math.min(step.to, from + stretches[width] * widthSeconds[width]);
-  const { breathe } = createBreather(clock);
   const pages = readBuckets(client, sizes, {
     endpoint,
     width,
@@ -119,11 +116,10 @@ async function* pagesOf(
     const collected: Bucket[] = [];
     for (const raw of page.buckets) {
       if (raw.start !== expected) throw missing(endpoint, expected);
-      const bucket = await inTurns(collectBucket(raw, width, page.readAt, settleDelay, groups, fields), breathe);
+      const bucket = collectBucket(raw, width, page.readAt, settleDelay, groups, fields);
       if (bucket === undefined || (step.phase !== 'after' && !bucket.settled)) throw missing(endpoint, expected);
       collected.push(bucket);
       expected = bucketEnd(bucket.start, width);
-      await breathe();
     }
     const leftOut = total(collected, 'malformedRows') + total(collected, 'damagedRows');
     reading.report(total(collected, 'foldedRows'), leftOut);

@@ -11,7 +11,7 @@ const currency = 'usd';
 export function budgetSection(budget: Budgets): Section {
   return {
     name: 'budget',
-    *prepare() {
+    *render() {
       yield* renderBudget(budget);
       return undefined;
     },

@@ -3,48 +3,24 @@
  * compression alone. Whole gzip files put one after another would be simpler, but browsers show only the first
  * of them and curl fails; so the parts are raw deflate blocks within one stream (RFC 1951, RFC 1952).
  */
-import { constants, crc32, createDeflateRaw, type DeflateRaw, deflateRawSync } from 'node:zlib';
+import { constants, crc32, deflateRawSync } from 'node:zlib';
 
 /** A compressed part: raw deflate that ends on a byte and is not the stream's last block. */
 export interface Piece {
-  readonly bytes: Buffer;
+  readonly bytes: Uint8Array;
   /** Length of the text in bytes, and its CRC-32. */
   readonly length: number;
   readonly crc: number;
 }
 
-/** Compresses off the event loop. Each piece stands alone: it refers to no text of the pieces before it. */
-export async function compressPiece(text: Buffer, level: number = 6): Promise<Piece> {
-  const bytes = await deflate(text, level);
+/** Compresses a part of the page. Each piece stands alone: it refers to no text of the pieces before it. */
+export function compressPiece(text: Uint8Array): Piece {
+  const bytes = deflateRawSync(text, { level: 6, finishFlush: constants.Z_SYNC_FLUSH });
   return { bytes, length: text.length, crc: crc32(text) };
 }
 
-/** Streams that wait for the next piece, by level: each has a quarter of a megabyte, too much to be had anew each time. */
-const idle = new Map<number, DeflateRaw[]>();
-
-async function deflate(text: Buffer, level: number): Promise<Buffer> {
-  const waiting = idle.get(level) ?? [];
-  idle.set(level, waiting);
-  const stream = waiting.pop() ?? createDeflateRaw({ level });
-  const chunks: Buffer[] = [];
-  const take = (chunk: Buffer) => chunks.push(chunk);
-  stream.on('data', take);
-  await new Promise<void>((resolve, reject) => {
-    stream.once('error', reject);
-    stream.write(text);
-    stream.flush(constants.Z_SYNC_FLUSH, () => {
-      stream.off('error', reject);
-      resolve();
-    });
-  });
-  stream.off('data', take);
-  stream.reset();
-  waiting.push(stream);
-  return Buffer.concat(chunks);
-}
-
-/** The same at once, for texts so small that waiting for a thread would take longer. */
-export function compressSmallPiece(text: Buffer): Piece {
+/** Compresses a small text, which has to be quick rather than small. */
+export function compressSmallPiece(text: Uint8Array): Piece {
   const bytes = deflateRawSync(text, small);
   return { bytes, length: text.length, crc: crc32(text) };
 }

@@ -38,9 +38,9 @@ export class IdsOnPage {
     const note = () => this.#note(section.name, shown());
     return {
       ...section,
-      *prepare(now, elapsed) {
+      *render(now, elapsed) {
         note();
-        return yield* section.prepare(now, elapsed);
+        return yield* section.render(now, elapsed);
       },
     };
   }

@@ -32,12 +32,9 @@ export class KeptParts {
     }
     const parts: Rendered[] = [];
     for (const part of render()) {
-      if (part.series === 0) yield part;
-      else {
-        const mark = {};
-        parts.push({ ...part, text: '', mark });
-        yield { ...part, mark };
-      }
+      const mark = {};
+      parts.push({ ...part, text: '', mark });
+      yield { ...part, mark };
     }
     this.#now.set(name, { sources, parts });
   }

@@ -4,10 +4,9 @@ import { limitModelOf } from '../names/limit-model.ts';
 import type { Limits, SpendAlert, SpendLimit } from '../names/limits.ts';
 import type { Listing } from '../names/listing.ts';
 import { labelText } from '../usage/labels.ts';
-import { inBlocks } from './blocks.ts';
 import type { Family } from './families.ts';
-import { type AddSample, renderFamily } from './render.ts';
-import { pause, type Rendered, type Section } from './section.ts';
+import { type AddSample, renderEntries } from './render.ts';
+import type { Rendered, Section } from './section.ts';
 
 export const limitsSectionName = 'limits';
 
@@ -71,9 +70,9 @@ export function limitsSection({ limits, allRateLimits }: LimitsOptions): Section
   return {
     name: limitsSectionName,
     stale: () => limits.version !== renderedFrom,
-    *prepare() {
+    *render() {
       renderedFrom = limits.version;
-      yield* render(limits, allRateLimits);
+      yield* renderLimits(limits, allRateLimits);
       return undefined;
     },
   };
@@ -81,8 +80,7 @@ export function limitsSection({ limits, allRateLimits }: LimitsOptions): Section
 
 type Pair = readonly [project: string, model: string];
 
-/** Reads what the lists have told while it pauses; what comes in meanwhile makes the section stale. */
-function* render(limits: Limits, allRateLimits: boolean): Generator<Rendered> {
+function* renderLimits(limits: Limits, allRateLimits: boolean): Generator<Rendered> {
   const { rate, inUse } = limits;
   const shown = new Map<string, Set<string>>();
   const show = (project: string, model: string) => {
@@ -91,28 +89,23 @@ function* render(limits: Limits, allRateLimits: boolean): Generator<Rendered> {
     else models.add(model);
   };
   const mapped: (readonly [Pair, string])[] = [];
-  let sincePause = 0;
-  for (const pair of [...inUse.pairs()]) {
+  for (const pair of inUse.pairs()) {
     const [project, model] = pair;
     const limitModel = limitModelOf(model, (candidate) => rate.has(project, candidate));
     if (limitModel !== undefined) {
       mapped.push([pair, limitModel]);
       show(project, limitModel);
     }
-    sincePause++;
-    if (sincePause % stretch === 0) yield pause;
   }
   if (allRateLimits) {
     for (const project of rate.projects()) {
       for (const model of rate.models(project)) show(project, model);
-      yield pause;
     }
   }
 
   const pairs: Pair[] = [];
   for (const [project, models] of shown) {
     for (const model of models) pairs.push([project, model]);
-    yield pause;
   }
   for (const [field, name] of [...rate.fields].entries()) {
     const samples = ([project, model]: Pair, add: AddSample) => {
@@ -156,14 +149,3 @@ function* renderSpend<T extends SpendLimit | SpendAlert>(
     ([project, item], add) => add('', labelsOf(item, [project]), item.amount),
   );
 }
-
-function renderEntries<T>(
-  family: Family,
-  entries: readonly T[],
-  addEntry: (entry: T, add: AddSample) => void,
-): Generator<Rendered> {
-  return renderFamily(family, inBlocks(entries, addEntry));
-}
-
-/** Pairs looked at between pauses. */
-const stretch = 1_000;

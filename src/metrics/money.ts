@@ -3,10 +3,9 @@ import type { Endpoint } from '../openai/catalogue.ts';
 import type { Account } from '../usage/account.ts';
 import type { SeriesView } from '../usage/ledger.ts';
 import { type DaySums, type MonthDays, MonthSums, monthDays, monthsAt } from '../usage/months.ts';
-import { rangesInBlocks } from './blocks.ts';
 import { monthToDateFamily, previousMonthFamily } from './families.ts';
-import { renderFamily } from './render.ts';
-import { pause, type Rendered, type Section } from './section.ts';
+import { type Block, renderFamily } from './render.ts';
+import type { Rendered, Section } from './section.ts';
 
 /** Name of the section: it changes with the costs. */
 export const moneySectionName = 'money';
@@ -17,7 +16,7 @@ export function moneySection(account: Account): Section {
   const sums = new MonthSums(index);
   return {
     name: moneySectionName,
-    *prepare(now) {
+    *render(now) {
       const { ledger, historyTried } = account;
       const days = monthDays(ledger, now);
       // Before that only the few days of a poll are known: their sum would look as if money had come back.
@@ -29,7 +28,6 @@ export function moneySection(account: Account): Section {
   };
 }
 
-/** Adding up is part of it, and pauses like rendering does: a pause is a part without text. */
 function* renderMoney(
   endpoint: Endpoint,
   { groups, hasSeries }: SeriesView,
@@ -39,25 +37,24 @@ function* renderMoney(
 ): Generator<Rendered> {
   const field = endpoint.fields[index];
   if (field === undefined) return;
-  for (const _ of sums.running.update(days.running)) yield pause;
-  for (const _ of sums.previous.update(days.previous)) yield pause;
+  sums.running.update(days.running);
+  sums.previous.update(days.previous);
 
-  const samples = (of: DaySums, isShown: (group: number) => boolean) =>
-    rangesInBlocks(groups.size, (from, to, add) => {
-      for (let group = from; group < to; group++) {
+  const samples =
+    (of: DaySums, isShown: (group: number) => boolean): Block =>
+    (add) => {
+      for (let group = 0; group < groups.size; group++) {
         // Money becomes a float here and nowhere before: the sum is exact.
         if (isShown(group) && hasSeries(index, group)) add('', groups.text(group), Number(of.exact(group)));
       }
-    });
+    };
   if (days.running.length > 0) {
     // As in every bucket, a group reads 0 if it has nothing here but had in the one before.
     const isShown = (group: number) => sums.running.has(group) || sums.previous.has(group);
-    yield* renderFamily(monthToDateFamily(endpoint, field), samples(sums.running, isShown));
+    yield* renderFamily(monthToDateFamily(endpoint, field), [samples(sums.running, isShown)]);
   }
   if (days.previousComplete) {
-    yield* renderFamily(
-      previousMonthFamily(endpoint, field),
-      samples(sums.previous, (group) => sums.previous.has(group)),
-    );
+    const isThere = (group: number) => sums.previous.has(group);
+    yield* renderFamily(previousMonthFamily(endpoint, field), [samples(sums.previous, isThere)]);
   }
 }

@@ -4,10 +4,9 @@
  */
 import type { Directory, KeyName, Names, ProjectName, UserName } from '../names/directory.ts';
 import { foldedValue, labelText, noValue } from '../usage/labels.ts';
-import { inBlocks } from './blocks.ts';
 import type { Family } from './families.ts';
 import type { IdsOnPage } from './ids-on-page.ts';
-import { renderFamily } from './render.ts';
+import { renderEntries } from './render.ts';
 import type { Rendered, Section } from './section.ts';
 
 export const namesSectionName = 'names';
@@ -60,7 +59,7 @@ export function namesSection({ directory, onPage, userEmail }: NamesOptions): Se
   return {
     name: namesSectionName,
     stale: () => version() !== renderedFrom,
-    *prepare() {
+    *render() {
       renderedFrom = version();
       const projects = entries(directory.projects, onPage.values('project_id'), unknownProject);
       const keys = entries(directory.keys, onPage.values('api_key_id'), unknownKey);
@@ -82,10 +81,7 @@ export function namesSection({ directory, onPage, userEmail }: NamesOptions): Se
 }
 
 function renderInfo<T>(family: Family, all: readonly T[], labels: (entry: T) => string): Generator<Rendered> {
-  return renderFamily(
-    family,
-    inBlocks(all, (entry, add) => add('', labels(entry), 1)),
-  );
+  return renderEntries(family, all, (entry, add) => add('', labels(entry), 1));
 }
 
 /** What is listed, and for every other id on the page what is remembered or the bare id. */

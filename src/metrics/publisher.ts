@@ -1,29 +1,30 @@
 /**
- * Makes the page: one segment for each section, rendered and compressed again only when something of it changed, and
- * put on show whole. A scrape takes what is there and waits for nothing.
+ * Makes the page: one segment for each section, rendered and compressed again only when something of it changed. Each
+ * new page is handed over whole, as an update of the one before, so that what did not change is not sent again.
  */
+import { hash } from 'node:crypto';
 import { type Clock, longestNap } from '../clock.ts';
 import { compressPiece, joinPieces, type Piece } from './gzip.ts';
-import { emptyPage, type Page, type PageSource } from './published.ts';
+import type { NewPart, PageUpdate } from './page.ts';
 import type { Expiry, Rendered, Section } from './section.ts';
 
 export interface PublisherOptions {
   /** In the order of the page. */
   readonly sections: readonly Section[];
   readonly clock: Clock;
-  /** Gives the event loop back, between families. */
-  readonly breathe: () => Promise<void> | undefined;
-  readonly compress?: (text: Buffer) => Promise<Piece>;
   /** Called when everything is rendered and nothing shown yet: what must be on disk before is written here. */
   readonly beforeShown?: () => Promise<void>;
-  /** Seconds that it took. */
-  readonly published?: (duration: number) => void;
+  /**
+   * Takes a finished page. The next one is not made before it resolves.
+   * @param seconds how long making it took
+   */
+  readonly show: (update: PageUpdate, seconds: number) => void | Promise<void>;
 }
 
-export interface Publisher extends PageSource {
-  /** Series on the page, of one section or of all. */
+export interface Publisher {
+  /** Returns the number of series on the page, of one section or of all. */
   series(section?: string): number;
-  /** Something of this section changed; it will be on the page soon. */
+  /** Notes that something of this section changed; it will be on the page soon. */
   changed(section: string): void;
   /** Renders what has changed, or what the time alone has changed, and shows it. */
   publish(): Promise<void>;
@@ -31,68 +32,62 @@ export interface Publisher extends PageSource {
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** A part as rendered, and as compressed: by itself, so that the parts beside it can change. */
-interface Chunk {
-  readonly family: string | undefined;
-  readonly plain: Buffer;
+/** A part that was handed over: what is kept of it to know it again, and its compressed form. */
+interface Part {
+  readonly id: number;
+  readonly digest: string;
   readonly piece: Piece;
 }
 
 interface Segment {
-  readonly chunks: readonly Chunk[];
+  readonly parts: readonly Part[];
   readonly series: number;
-  /** UTC milliseconds: as of when it was rendered. */
+  /** UTC milliseconds: the instant as of which it was rendered. */
   readonly at: number;
   readonly expiry: Expiry | undefined;
 }
 
-/** Chunks compressed at once: as many as Node has threads for it. */
-const mostCompressing = 4;
-
 /** A clock that was set back by more than this makes a section be rendered again, in milliseconds. */
 const largestSlip = 1_000;
 
-/** A publisher whose page is empty until `publish` or `run`. What a section throws, these throw; the page stays as it was. */
+const encoder = new TextEncoder();
+
+/** Returns a publisher that has shown nothing. What a section throws, `publish` and `run` throw; the page stays as it was. */
 export function createPublisher(options: PublisherOptions): Publisher {
-  const { sections, clock, breathe, compress = compressPiece } = options;
+  const { sections, clock } = options;
   const segments = new Map<string, Segment>();
   const dirty = new Set<string>(sections.map(({ name }) => name));
-  /** The chunks of marked parts, for as long as somebody keeps the mark. */
-  const marked = new WeakMap<object, Promise<Chunk>>();
-  let page: Page = emptyPage;
+  /** The parts of marked texts, for as long as somebody keeps the mark. */
+  const marked = new WeakMap<object, Part>();
+  let added: NewPart[] = [];
+  let nextId = 0;
   let wake: (() => void) | undefined;
 
-  async function render(section: Section): Promise<Segment> {
-    const before = segments.get(section.name)?.chunks ?? [];
+  function render(section: Section): Segment {
+    const before = segments.get(section.name)?.parts ?? [];
     const at = clock.now();
-    const parts = section.prepare(at, clock.monotonic());
-    const chunks: Promise<Chunk>[] = [];
+    const rendering = section.render(at, clock.monotonic());
+    const parts: Part[] = [];
     let series = 0;
     for (;;) {
-      const { done, value } = parts.next();
-      if (done === true) return { chunks: await Promise.all(chunks), series, at, expiry: value };
-      if (value.series > 0) {
-        chunks.push(chunkOf(value, before[chunks.length]));
-        series += value.series;
-        await chunks[chunks.length - mostCompressing];
-      }
-      await breathe();
+      const { done, value } = rendering.next();
+      if (done === true) return { parts, series, at, expiry: value };
+      parts.push(partOf(value, before[parts.length]));
+      series += value.series;
     }
   }
 
   /** @param before what was in its place on the page before */
-  function chunkOf({ text, family, mark }: Rendered, before: Chunk | undefined): Promise<Chunk> {
+  function partOf({ text, family, mark }: Rendered, before: Part | undefined): Part {
     const known = mark === undefined ? undefined : marked.get(mark);
     if (known !== undefined) return known;
-    const plain = Buffer.from(text);
-    // Most of a page is as it was: then the old bytes serve on, and nothing is compressed.
-    const chunk = before?.plain.equals(plain) === true ? Promise.resolve(before) : compressed(plain, family);
-    if (mark !== undefined) marked.set(mark, chunk);
-    return chunk;
-  }
-
-  async function compressed(plain: Buffer, family: string | undefined): Promise<Chunk> {
-    return { family, plain, piece: await compress(plain) };
+    const plain = encoder.encode(text);
+    const digest = hash('sha256', plain, 'base64');
+    // Most of a page is as it was: then nothing is compressed, and nothing sent.
+    const part = before?.digest === digest ? before : { id: nextId++, digest, piece: compressPiece(plain) };
+    if (part !== before) added.push({ id: part.id, family, plain });
+    if (mark !== undefined) marked.set(mark, part);
+    return part;
   }
 
   /** Milliseconds until time alone changes something, or until the clock is to be looked at again. */
@@ -121,24 +116,26 @@ export function createPublisher(options: PublisherOptions): Publisher {
     for (const section of sections) {
       // Asked one by one, for a section can be about what those before it have just shown.
       if (!isDue(section)) continue;
-      // Before rendering: what changes meanwhile is rendered the next time.
       dirty.delete(section.name);
-      segments.set(section.name, await render(section));
+      segments.set(section.name, render(section));
       rendered = true;
     }
     if (!rendered) return;
+    const parts = sections.flatMap(({ name }) => segments.get(name)?.parts ?? []);
+    const update = updateOf(parts, added, series());
+    added = [];
     await options.beforeShown?.();
-    page = assemble(sections.flatMap(({ name }) => segments.get(name)?.chunks ?? []));
-    options.published?.((clock.monotonic() - begun) / 1_000);
+    await options.show(update, (clock.monotonic() - begun) / 1_000);
+  }
+
+  function series(section?: string): number {
+    let sum = 0;
+    for (const [name, segment] of segments) if (section === undefined || section === name) sum += segment.series;
+    return sum;
   }
 
   return {
-    current: () => page,
-    series: (section) =>
-      [...segments].reduce(
-        (sum, [name, segment]) => (section === undefined || section === name ? sum + segment.series : sum),
-        0,
-      ),
+    series,
     changed(section) {
       dirty.add(section);
       wake?.();
@@ -164,17 +161,23 @@ export function createPublisher(options: PublisherOptions): Publisher {
   };
 }
 
-function assemble(chunks: readonly Chunk[]): Page {
-  const pieces = chunks.map(({ piece }) => piece);
+function updateOf(parts: readonly Part[], added: readonly NewPart[], series: number): PageUpdate {
+  const pieces = parts.map(({ piece }) => piece);
   const { length, crc } = joinPieces(pieces);
-  // One buffer, so that a scrape is one write; it is a tenth of the plain text, which stays in pieces.
-  const gzip = Buffer.concat(pieces.map(({ bytes }) => bytes));
+  const gzip = new Uint8Array(pieces.reduce((sum, { bytes }) => sum + bytes.length, 0));
+  let from = 0;
+  for (const { bytes } of pieces) {
+    gzip.set(bytes, from);
+    from += bytes.length;
+  }
   return {
-    plain: chunks.map(({ plain }) => plain),
-    gzip: gzip.length === 0 ? [] : [gzip],
+    ids: Uint32Array.from(parts, ({ id }) => id),
+    crcs: Uint32Array.from(pieces, (piece) => piece.crc),
+    gzipLengths: Uint32Array.from(pieces, ({ bytes }) => bytes.length),
+    gzip,
+    added,
     plainBytes: length,
-    gzipBytes: gzip.length,
     crc,
-    only: (families) => assemble(chunks.filter(({ family }) => family !== undefined && families.has(family))),
+    series,
   };
 }

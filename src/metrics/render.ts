@@ -7,32 +7,27 @@ import { type RecentOptions, recent, type Shown, samplesOf } from '../usage/rece
 import { sampleLine } from './exposition.ts';
 import { type Family, familyHeader, recentFamily, totalFamily } from './families.ts';
 import { KeptParts } from './kept-parts.ts';
-import { pause, type Rendered, type Section } from './section.ts';
+import type { Rendered, Section } from './section.ts';
 
 /** @param options what decides how long a bucket is shown */
 export function apiSection(account: Account, options: RecentOptions): Section {
   const kept = new KeptParts();
   return {
     name: account.endpoint.api,
-    *prepare(now, elapsed) {
+    *render(now, elapsed) {
       const { ledger, book } = account;
       const { shown, until } = recent(options, (width, start) => ledger.buckets.get(width, start), now);
       const settleDelayMinutes = options.settleDelay / 60_000;
       const view = { ledger, series: ledger.seriesNow(), shown, book, settleDelayMinutes };
-      yield* advanceAndRender(view, kept, now, elapsed);
+      book?.advance(now, elapsed);
+      yield* renderApi(view, kept);
       // Known only now: the counters have been brought up to date.
       return { until, untilElapsed: book?.nextChange ?? Number.POSITIVE_INFINITY };
     },
   };
 }
 
-/** Brings the counters up to date and renders, with pauses in both. */
-export function* advanceAndRender(view: View, kept: KeptParts, now: number, elapsed: number): Generator<Rendered> {
-  for (const _ of view.book?.advance(now, elapsed) ?? []) yield pause;
-  yield* renderApi(view, kept);
-}
-
-/** What is to be rendered of an api, as of one instant: nothing in it changes while rendering pauses. */
+/** What is rendered of an api, as of one instant. */
 export interface View {
   readonly ledger: Pick<Ledger, 'endpoint' | 'fields'>;
   readonly series: SeriesView;
@@ -43,14 +38,14 @@ export interface View {
 }
 
 /**
- * Families in parts, so that the caller can pause in between; a family without samples is left out.
+ * Yields the families of an api in parts; a family without samples is left out.
  * @param kept what was rendered of the same api before, so that what has not changed is not rendered again
  */
 export function* renderApi(view: View, kept: KeptParts): Generator<Rendered> {
   const { ledger, series, shown, book, settleDelayMinutes } = view;
   const { endpoint } = ledger;
   kept.begin();
-  for (const [index, field] of [...ledger.fields.all].entries()) {
+  for (const [index, field] of ledger.fields.all.entries()) {
     const gauge = recentFamily(endpoint, field, settleDelayMinutes);
     yield* renderFamily(
       gauge,
@@ -86,7 +81,7 @@ function recentSamples(series: SeriesView, field: Field, index: number, shown: S
   samplesOf(series, field, index, shown, (group, value) => add(fixed, series.groups.text(group), Number(value)));
 }
 
-/** Samples in a part at most, so that no part takes long to make. */
+/** The most samples in a part: what did not change within a family is kept by parts. */
 const mostInPart = 1_000;
 
 /** A family with its samples, block by block; nothing where it has none. */
@@ -104,9 +99,21 @@ export function* renderFamily(
   }
 }
 
+/** Yields a family with a sample or none for each entry, in order. */
+export function renderEntries<T>(
+  family: Family,
+  entries: readonly T[],
+  addEntry: (entry: T, add: AddSample) => void,
+): Generator<Rendered> {
+  const block: Block = (add) => {
+    for (const entry of entries) addEntry(entry, add);
+  };
+  return renderFamily(family, [block]);
+}
+
 /** The samples of a block as parts, the first of which begins with the header. */
 function* renderBlock({ name }: Family, header: string, block: Block): Generator<Rendered> {
-  // Gathered as columns first, for that cannot pause; text, which takes longer, is made part by part.
+  // Gathered as columns first, so that text is made part by part.
   const fixed: string[] = [];
   const labels: string[] = [];
   const values: number[] = [];
@@ -115,7 +122,6 @@ function* renderBlock({ name }: Family, header: string, block: Block): Generator
     labels.push(own);
     values.push(value);
   });
-  if (values.length > mostInPart) yield pause;
   for (let from = 0; from < values.length; from += mostInPart) {
     const to = Math.min(values.length, from + mostInPart);
     let text = from === 0 ? header : '';

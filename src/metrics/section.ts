@@ -4,14 +4,11 @@
 export interface Rendered {
   readonly text: string;
   readonly series: number;
-  /** The family's name; absent for a pause, which is a part without samples. */
+  /** The family's name; absent for lines that belong to none. */
   readonly family?: string;
-  /** Stands for the text: who yields a part again with the same mark says that its text is as it was, and may leave it out. */
+  /** Stands for the text: a part that is yielded again with the same mark has the text of before, and may leave it out. */
   readonly mark?: object;
 }
-
-/** Yielded to give the event loop its turn. */
-export const pause: Rendered = { text: '', series: 0 };
 
 /** When time alone changes a section: at whichever comes first. Infinity for never. */
 export interface Expiry {
@@ -24,13 +21,12 @@ export interface Expiry {
 export interface Section {
   readonly name: string;
   /**
-   * Its parts as of one instant, one after another with pauses in between: what it takes with the first step must not
-   * change meanwhile.
+   * Yields its parts as of one instant, each with at least one sample.
    * @param now UTC in milliseconds
    * @param elapsed monotonic milliseconds
    * @returns undefined if time alone never changes it
    */
-  prepare(now: number, elapsed: number): Generator<Rendered, Expiry | undefined>;
-  /** Whether what it was made of has changed since, as only it can tell: asked once those before it are rendered. */
+  render(now: number, elapsed: number): Generator<Rendered, Expiry | undefined>;
+  /** Reports whether what it was made of has changed since; asked once those before it are rendered. */
   stale?(): boolean;
 }

@@ -14,8 +14,6 @@ export interface SelfSource {
   series(): number;
   /** Times that the state file could not be read or written. */
   stateFileErrors(): number;
-  /** Lines of the log that nobody took. */
-  logLinesDropped(): number;
 }
 
 export interface SelfSourcePolls {
@@ -48,19 +46,24 @@ export interface SelfMetrics {
   restated(api: string, up: number, down: number): void;
   folded(api: string, rows: number): void;
   malformed(api: string, rows: number): void;
-  scrapeRejected(): void;
   /** Seconds. */
   published(duration: number): void;
+  /** Calls `listener` whenever the text may have changed. */
+  onChange(listener: () => void): void;
 }
 
 export interface SelfOptions {
   readonly version: string;
   readonly revision: string;
   readonly source: SelfSource;
-  /** Off in tests that compare whole pages. */
-  readonly processMetrics: boolean;
-  /** Tells how old the process metrics are; without it, they are read from the system at each scrape. */
-  readonly clock?: { monotonic(): number };
+}
+
+/** The metrics of the serving thread and of the whole process. */
+export interface ServingMetrics {
+  /** Returns the text of all of them. */
+  text(): Promise<string>;
+  scrapeRejected(): void;
+  readerRestarted(): void;
 }
 
 const prefix = 'openai_exporter_';
@@ -71,32 +74,35 @@ const prefix = 'openai_exporter_';
  */
 const processMetricsAge = 1_000;
 
-export function createSelfMetrics({ version, revision, source, processMetrics, clock }: SelfOptions): SelfMetrics {
+export function createSelfMetrics({ version, revision, source }: SelfOptions): SelfMetrics {
   const registry = new Registry();
   // In the order of the page.
   const polls = registerPolls(registry, source, { version, revision });
   const requests = registerRequests(registry, source);
   const numbers = registerNumbers(registry, source);
-  const serving = registerServing(registry);
-  registerSurroundings(registry, source);
-  const processText = processMetrics ? processMetricsText(clock) : async () => '';
+  const publishDuration = registerPublishing(registry);
+  registerStateFile(registry, source);
 
-  /** The text but for the process metrics, until something happens that may change it. */
+  /** The text, until something happens that may change it. */
   let text: Promise<string> | undefined;
-  /** What these read when the text was made: nobody says that they have changed. */
-  let surroundings = '';
+  /** What this read when the text was made: nobody says that it has changed. */
+  let stateFileErrors = 0;
+  let listener = () => {};
   const changed = () => {
     text = undefined;
+    listener();
   };
 
   return {
-    async text() {
-      const now = `${source.stateFileErrors()} ${source.logLinesDropped()}`;
-      if (now !== surroundings) changed();
-      surroundings = now;
+    text() {
+      const now = source.stateFileErrors();
+      if (now !== stateFileErrors) text = undefined;
+      stateFileErrors = now;
       text ??= registry.metrics();
-      const texts = await Promise.all([text, processText()]);
-      return texts.join('');
+      return text;
+    },
+    onChange(to) {
+      listener = to;
     },
     changed,
     polled(api, reason) {
@@ -126,12 +132,8 @@ export function createSelfMetrics({ version, revision, source, processMetrics, c
       numbers.malformed.inc({ api }, rows);
       changed();
     },
-    scrapeRejected() {
-      serving.rejected.inc();
-      changed();
-    },
     published(duration) {
-      serving.publishDuration.set(duration);
+      publishDuration.set(duration);
       changed();
     },
   };
@@ -266,30 +268,72 @@ function registerNumbers(registry: Registry, source: SelfSource) {
   return { restatements, folded, malformed };
 }
 
-/** The making of the page and its scrapes. */
-function registerServing(registry: Registry) {
-  const publishDuration = new Gauge({
+/** The making of the page. */
+function registerPublishing(registry: Registry): Gauge {
+  return new Gauge({
     name: `${prefix}publish_duration_seconds`,
     help: 'How long it took to render and compress what had changed, the last time.',
     registers: [registry],
   });
-  const help = 'Scrapes answered with 503 because too many were in flight.';
-  return { publishDuration, rejected: counter(registry, 'scrapes_rejected_total', help, []) };
 }
 
-/** What the exporter writes beside the page, and could not. */
-function registerSurroundings(registry: Registry, source: SelfSource): void {
+export interface ServingOptions {
+  /** Lines of the log that were dropped so far. */
+  logLinesDropped(): number;
+  /** Tells how old the process metrics are; without it there are none, for a reference of our own metrics alone. */
+  readonly clock?: { monotonic(): number };
+}
+
+export function createServingMetrics({ logLinesDropped, clock }: ServingOptions): ServingMetrics {
+  const registry = new Registry();
+  readCounter(
+    registry,
+    'log_lines_dropped_total',
+    'Lines of the log that were dropped because they could not be written.',
+    logLinesDropped,
+  );
+  const rejected = counter(
+    registry,
+    'scrapes_rejected_total',
+    'Scrapes answered with 503 because too many were in flight.',
+    [],
+  );
+  const restarts = counter(
+    registry,
+    'reader_restarts_total',
+    'Times that the thread that reads OpenAI has died and was started again.',
+    [],
+  );
+  const processText = clock === undefined ? async () => '' : processMetricsText(clock);
+  let text: Promise<string> | undefined;
+  /** What this read when the text was made: nobody says that it has changed. */
+  let dropped = 0;
+  return {
+    async text() {
+      const now = logLinesDropped();
+      if (now !== dropped) text = undefined;
+      dropped = now;
+      text ??= registry.metrics();
+      return (await Promise.all([text, processText()])).join('');
+    },
+    scrapeRejected() {
+      rejected.inc();
+      text = undefined;
+    },
+    readerRestarted() {
+      restarts.inc();
+      text = undefined;
+    },
+  };
+}
+
+/** The state file, which is written beside the page. */
+function registerStateFile(registry: Registry, source: SelfSource): void {
   readCounter(
     registry,
     'state_file_errors_total',
     'Times that the state file could not be read or written, or was in use by another process.',
     source.stateFileErrors,
-  );
-  readCounter(
-    registry,
-    'log_lines_dropped_total',
-    'Lines of the log that were dropped because they could not be written.',
-    source.logLinesDropped,
   );
 }
 
@@ -357,15 +401,15 @@ function perApi<Source extends { readonly api: string }>(
 }
 
 /** prom-client's default metrics as text, as old as `processMetricsAge` at most. */
-function processMetricsText(clock: SelfOptions['clock']): () => Promise<string> {
+function processMetricsText(clock: { monotonic(): number }): () => Promise<string> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   let text = Promise.resolve('');
   let readAt = Number.NEGATIVE_INFINITY;
   return () => {
-    if (clock === undefined || clock.monotonic() - readAt >= processMetricsAge) {
+    if (clock.monotonic() - readAt >= processMetricsAge) {
       text = registry.metrics();
-      readAt = clock?.monotonic() ?? 0;
+      readAt = clock.monotonic();
     }
     return text;
   };

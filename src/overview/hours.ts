@@ -21,18 +21,13 @@ interface Hour {
 }
 
 /** Pauses now and then while sums are made. @param now UTC in milliseconds */
-export function* usageStatus(
-  accounts: readonly Account[],
-  sums: BucketSums,
-  nameOf: NameOf,
-  now: number,
-): Generator<undefined, UsageStatus> {
+export function usageStatus(accounts: readonly Account[], sums: BucketSums, nameOf: NameOf, now: number): UsageStatus {
   const counted = accounts.filter(({ endpoint }) => isCounted(endpoint));
   const width: Width = '1h';
   const running = bucketAt(now, width);
   const hours: Hour[] = [];
   for (let back = shownHours - 1; back >= 0; back--) {
-    hours.push(yield* hourAt(counted, sums, running - back * widthSeconds[width], running));
+    hours.push(hourAt(counted, sums, running - back * widthSeconds[width], running));
   }
   const grouped = (dimension: string) => counted.some(({ ledger }) => ledger.groups.dimensions.includes(dimension));
   return {
@@ -43,12 +38,7 @@ export function* usageStatus(
   };
 }
 
-function* hourAt(
-  accounts: readonly Account[],
-  sums: BucketSums,
-  start: number,
-  running: number,
-): Generator<undefined, Hour> {
+function hourAt(accounts: readonly Account[], sums: BucketSums, start: number, running: number): Hour {
   const found: Sums[] = [];
   const missing: string[] = [];
   let tokens: number | null = null;
@@ -61,7 +51,7 @@ function* hourAt(
       missing.push(endpoint.api);
       continue;
     }
-    const one = yield* sums.of(hour.ledger, hour.bucket, false);
+    const one = sums.of(hour.ledger, hour.bucket, false);
     found.push(one);
     settled &&= hour.bucket.settled;
     requests = (requests ?? 0) + one.requests;

@@ -1,9 +1,6 @@
 /** Label values as small numbers, so that sums over thousands of groups are sums over columns. */
 import type { GroupTable } from '../usage/groups.ts';
 
-/** Groups that are looked at between two pauses. */
-const stretch = 2_000;
-
 /** Values that are numbered before it is worth beginning anew: names come and go over the months. */
 const most = 500_000;
 
@@ -39,14 +36,13 @@ export class Ids {
   }
 
   /** By group: its number. Only groups that are new are looked at. Pauses now and then. */
-  *of(table: GroupTable): Generator<undefined, readonly number[]> {
+  of(table: GroupTable): readonly number[] {
     const numbers = this.#tables.get(table) ?? [];
     this.#tables.set(table, numbers);
     const columns = this.#dimensions.map((name) => table.dimensions.indexOf(name));
     while (numbers.length < table.size) {
       const values = table.values(numbers.length);
       numbers.push(this.#number(columns.map((column) => values[column] ?? '')));
-      if (numbers.length % stretch === 0) yield undefined;
     }
     return numbers;
   }

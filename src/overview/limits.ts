@@ -29,20 +29,12 @@ export interface LimitsOptions extends SpendOptions {
 /** Settled minutes that are looked at. */
 const minutes = 60;
 
-/** Pairs of project and model that are looked at between two pauses. */
-const stretch = 500;
-
 /** Pauses now and then while sums are made. @param now UTC in milliseconds */
-export function* limitsStatus(
-  options: LimitsOptions,
-  costs: MonthCosts,
-  sums: BucketSums,
-  now: number,
-): Generator<undefined, LimitsStatus> {
+export function limitsStatus(options: LimitsOptions, costs: MonthCosts, sums: BucketSums, now: number): LimitsStatus {
   const { limits, read, filtered, accounts } = options;
   const money = moneyLimits(options, costs);
   const byModel = accounts.filter(({ endpoint, ledger }) => isCounted(endpoint) && sums.pairs.covers(ledger.groups));
-  const rates = yield* rateLimits(options, byModel, sums, now);
+  const rates = rateLimits(options, byModel, sums, now);
   const all = [...money, ...rates];
   const unknown: string[] = [];
   if (!read) unknown.push('Limits are not read (--names.refresh=0): only budgets are compared.');
@@ -100,12 +92,7 @@ function moneyLimits({ account, budget, limits, nameOf }: LimitsOptions, { spent
   return near;
 }
 
-function* rateLimits(
-  options: LimitsOptions,
-  accounts: readonly Account[],
-  sums: BucketSums,
-  now: number,
-): Generator<undefined, NearLimit[]> {
+function rateLimits(options: LimitsOptions, accounts: readonly Account[], sums: BucketSums, now: number): NearLimit[] {
   const { limits, nameOf, settleDelay, holding } = options;
   const { rate } = limits;
   if (rate.projects().length === 0) return [];
@@ -120,12 +107,11 @@ function* rateLimits(
     for (const { endpoint, ledger } of accounts) {
       const bucket = ledger.settled('1m', start);
       if (bucket === undefined) continue;
-      const columns = (yield* sums.of(ledger, bucket, true)).pairs;
+      const columns = sums.of(ledger, bucket, true).pairs;
       if (columns === undefined) continue;
       const { ids, tokens, requests } = columns;
       const counted = hasTokens(endpoint);
       for (let slot = 0; slot < ids.length; slot++) {
-        if (slot % stretch === stretch - 1) yield undefined;
         const limit = holding.of(ids[slot] ?? 0, sums.pairs, rate);
         if (limit < 0) continue;
         while (minute.tokens.length <= limit) for (const one of [minute, peaks]) grow(one);
@@ -137,7 +123,6 @@ function* rateLimits(
       peaks.tokens[limit] = Math.max(peaks.tokens[limit] ?? 0, minute.tokens[limit] ?? 0);
       peaks.requests[limit] = Math.max(peaks.requests[limit] ?? 0, minute.requests[limit] ?? 0);
     }
-    yield undefined;
   }
 
   const field = (name: string) => rate.fields.indexOf(name);
@@ -145,7 +130,6 @@ function* rateLimits(
   const ofRequests = field('max_requests_per_1_minute');
   const near: NearLimit[] = [];
   for (let index = 0; index < peaks.tokens.length; index++) {
-    if (index % stretch === stretch - 1) yield undefined;
     const [project = '', model = ''] = holding.limits[index] ?? [];
     const add = (kind: NearLimit['kind'], unit: string, used: number, limit: number | undefined) => {
       if (limit === undefined || !(limit > 0) || !Number.isFinite(limit) || used === 0) return;

@@ -1,13 +1,12 @@
 /**
  * What people want to see at a glance: usage of a day, money of a month, who is near a limit. Made when it is asked for,
- * from the buckets in memory, in pieces that leave the event loop free; so it costs nothing until somebody looks.
+ * from the buckets in memory; so it costs nothing until somebody looks.
  */
 import type { Directory } from '../names/directory.ts';
 import type { Limits } from '../names/limits.ts';
 import type { LimitsStatus, SpendStatus, UsageStatus } from '../status.ts';
 import type { Account } from '../usage/account.ts';
 import { foldedValue, noValue } from '../usage/labels.ts';
-import { inTurns, type Steps } from '../usage/steps.ts';
 import { usageStatus } from './hours.ts';
 import { HoldingLimits, limitsStatus } from './limits.ts';
 import { MonthCostSums, type SpendOptions, spendStatus } from './spend.ts';
@@ -24,8 +23,6 @@ export interface OverviewOptions {
   /** Milliseconds. */
   readonly settleDelay: number;
   readonly clock: { now(): number };
-  /** Gives the event loop back where work has gone on for long enough. */
-  readonly breathe: () => Promise<void> | undefined;
 }
 
 export interface Overview {
@@ -34,13 +31,12 @@ export interface Overview {
   readonly limits: LimitsStatus;
 }
 
-/** Those who ask while it is being made get the same one. */
-export function createOverview(options: OverviewOptions): () => Promise<Overview> {
-  const { accounts, directory, limits, namesRead, filtered, budget, settleDelay, clock, breathe } = options;
+/** Returns a function that makes the overview as of the clock's time; sums of buckets are kept from one call to the next. */
+export function createOverview(options: OverviewOptions): () => Overview {
+  const { accounts, directory, limits, namesRead, filtered, budget, settleDelay, clock } = options;
   let sums = new BucketSums();
   const months = new MonthCostSums();
   const holding = new HoldingLimits();
-  let underWay: Promise<Overview> | undefined;
 
   const projectName = (id: string): string | null => {
     if (id === noValue || id === foldedValue) return null;
@@ -48,29 +44,17 @@ export function createOverview(options: OverviewOptions): () => Promise<Overview
     return found === undefined || found.name === id ? null : found.name;
   };
 
-  function* steps(): Steps<Overview> {
+  return () => {
     const now = clock.now();
     if (sums.isFull) sums = new BucketSums();
     const costs = accounts.find(({ endpoint }) => endpoint.api === 'costs');
     const spend: SpendOptions = { account: costs, filtered, budget, nameOf: projectName };
     const nameOf = (dimension: string, id: string) => (dimension === 'project_id' ? projectName(id) : null);
-    const month = yield* months.of(costs, now);
+    const month = months.of(costs, now);
     return {
-      usage: yield* usageStatus(accounts, sums, nameOf, now),
+      usage: usageStatus(accounts, sums, nameOf, now),
       spend: spendStatus(spend, month, now),
-      limits: yield* limitsStatus(
-        { ...spend, limits, read: namesRead, holding, accounts, settleDelay },
-        month,
-        sums,
-        now,
-      ),
+      limits: limitsStatus({ ...spend, limits, read: namesRead, holding, accounts, settleDelay }, month, sums, now),
     };
-  }
-
-  return () => {
-    underWay ??= inTurns(steps(), breathe).finally(() => {
-      underWay = undefined;
-    });
-    return underWay;
   };
 }

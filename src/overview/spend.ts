@@ -23,16 +23,13 @@ export interface SpendOptions {
 type ByProject = ReadonlyMap<string, number>;
 type DayCosts = ReadonlyMap<string, ByProject>;
 
-/** Amounts that are added between two pauses. */
-const stretch = 2_000;
-
 const daySeconds = widthSeconds['1d'];
 
 /** The sums of one day after another, each made once. */
 class DayCostSums {
   readonly #known = new WeakMap<Bucket, DayCosts>();
 
-  *of(ledger: Ledger, bucket: Bucket): Generator<undefined, DayCosts> {
+  of(ledger: Ledger, bucket: Bucket): DayCosts {
     const known = this.#known.get(bucket);
     if (known !== undefined) return known;
     const field = ledger.endpoint.fields.findIndex(({ kind }) => kind === 'money');
@@ -41,7 +38,6 @@ class DayCostSums {
     const sums = new Map<string, Map<string, Precise>>();
     const amounts = bucket.decimals.get(field) ?? [];
     for (const [row, text] of amounts.entries()) {
-      if (row % stretch === stretch - 1) yield undefined;
       const group = bucket.groups[row];
       if (text === null || group === undefined) continue;
       const currency = groups.unit(group) ?? '';
@@ -80,14 +76,13 @@ export class MonthCostSums {
   #last: MonthCosts | undefined;
 
   /** Pauses now and then while sums are made. @param now UTC in milliseconds */
-  *of(account: Account | undefined, now: number): Generator<undefined, MonthCosts> {
+  of(account: Account | undefined, now: number): MonthCosts {
     const months = monthsAt(now);
     const today = bucketAt(now, '1d');
     const days: MonthCosts['days'][number][] = [];
     for (let start = months.running; start < months.next; start += daySeconds) {
       const bucket = start > today ? undefined : account?.ledger.buckets.get('1d', start);
-      const costs =
-        account === undefined || bucket === undefined ? undefined : yield* this.#days.of(account.ledger, bucket);
+      const costs = account === undefined || bucket === undefined ? undefined : this.#days.of(account.ledger, bucket);
       days.push({ start, bucket, costs });
     }
     const last = this.#last;
@@ -108,7 +103,6 @@ export class MonthCostSums {
           sums.projects.set(project, sum);
           sum.add(value);
         }
-        yield undefined;
       }
     }
     const month: MonthCosts = {

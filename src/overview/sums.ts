@@ -34,9 +34,6 @@ export function hasTokens(endpoint: Endpoint): boolean {
   return fieldsOf(endpoint).tokens.length > 0;
 }
 
-/** Rows that are looked at between two pauses. */
-const stretch = 2_000;
-
 export class BucketSums {
   readonly models = new Ids(['model']);
   readonly projects = new Ids(['project_id']);
@@ -48,37 +45,36 @@ export class BucketSums {
   }
 
   /** Makes the sums, if they are not there, with pauses. @param withPairs also by project and model together */
-  *of(ledger: Ledger, bucket: Bucket, withPairs: boolean): Generator<undefined, Sums> {
+  of(ledger: Ledger, bucket: Bucket, withPairs: boolean): Sums {
     const known = this.#known.get(bucket);
     if (known !== undefined) return known;
     const fields = fieldsOf(ledger.endpoint);
-    const tokens = yield* addUp(fields.tokens, bucket);
-    const requests = yield* addUp([fields.requests], bucket);
+    const tokens = addUp(fields.tokens, bucket);
+    const requests = addUp([fields.requests], bucket);
     const sums: Sums = {
       tokens: total(tokens),
       requests: total(requests),
-      models: withPairs ? undefined : yield* this.#by(this.models, ledger, bucket, tokens, requests),
-      projects: withPairs ? undefined : yield* this.#by(this.projects, ledger, bucket, tokens, requests),
-      pairs: withPairs ? yield* this.#by(this.pairs, ledger, bucket, tokens, requests, batchColumn(ledger)) : undefined,
+      models: withPairs ? undefined : this.#by(this.models, ledger, bucket, tokens, requests),
+      projects: withPairs ? undefined : this.#by(this.projects, ledger, bucket, tokens, requests),
+      pairs: withPairs ? this.#by(this.pairs, ledger, bucket, tokens, requests, batchColumn(ledger)) : undefined,
     };
     this.#known.set(bucket, sums);
     return sums;
   }
 
-  *#by(
+  #by(
     ids: Ids,
     { groups }: Ledger,
     bucket: Bucket,
     tokens: Float64Array,
     requests: Float64Array,
     without = -1,
-  ): Generator<undefined, Columns | undefined> {
+  ): Columns | undefined {
     if (!ids.covers(groups)) return undefined;
-    const numbers = yield* ids.of(groups);
+    const numbers = ids.of(groups);
     const slots = new Map<number, number>();
     const sums: { tokens: number[]; requests: number[] } = { tokens: [], requests: [] };
     for (const [row, group] of bucket.groups.entries()) {
-      if (row % stretch === stretch - 1) yield undefined;
       if (without >= 0 && groups.values(group)[without] === 'true') continue;
       const id = numbers[group] ?? 0;
       const slot = slots.get(id) ?? slots.size;
@@ -95,7 +91,7 @@ export class BucketSums {
 }
 
 /** By row, the sum of some fields; what a row lacks adds nothing. */
-function* addUp(fields: readonly number[], bucket: Bucket): Generator<undefined, Float64Array> {
+function addUp(fields: readonly number[], bucket: Bucket): Float64Array {
   const sums = new Float64Array(bucket.groups.length);
   for (const field of fields) {
     const column = bucket.numbers.get(field);
@@ -104,7 +100,6 @@ function* addUp(fields: readonly number[], bucket: Bucket): Generator<undefined,
       const value = column[row] ?? 0;
       if (!Number.isNaN(value)) sums[row] = (sums[row] ?? 0) + value;
     }
-    yield undefined;
   }
   return sums;
 }

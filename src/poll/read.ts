@@ -1,5 +1,4 @@
 /** Reads spans of buckets into a ledger: the bridge from what the API sends to what is known. */
-import { createBreather } from '../breather.ts';
 import type { Clock } from '../clock.ts';
 import type { Priority } from '../openai/budget.ts';
 import type { Client, Patience } from '../openai/client.ts';
@@ -11,7 +10,6 @@ import type { Account } from '../usage/account.ts';
 import { type Bucket, collectBucket } from '../usage/bucket.ts';
 import type { Ledger } from '../usage/ledger.ts';
 import type { Span } from '../usage/plan.ts';
-import { inTurns } from '../usage/steps.ts';
 import { settleDelayOf } from '../usage/windows.ts';
 
 /** What a read found besides numbers. */
@@ -64,7 +62,6 @@ export async function readSpan(
 ): Promise<number> {
   const { endpoint, groups, fields } = ledger;
   const settleDelay = settleDelayOf(endpoint, context.settleDelay);
-  const { breathe } = createBreather(context.clock);
   let collected: Bucket[] = [];
   let refused = 0;
   const takeIn = () => {
@@ -94,14 +91,12 @@ export async function readSpan(
       for (const raw of page.buckets) {
         const { organization } = raw;
         if (organization !== undefined) report.organization(organization.id, organization.name, raw.start);
-        const steps = collectBucket(raw, span.width, page.readAt, settleDelay, groups, fields);
-        const bucket = await inTurns(steps, breathe);
+        const bucket = collectBucket(raw, span.width, page.readAt, settleDelay, groups, fields);
         if (bucket === undefined) report.bucketRefused(raw.start);
         else {
           report.leftOut(raw.start, bucket.malformedRows + bucket.damagedRows, raw.losses);
           collected.push(bucket);
         }
-        await breathe();
       }
       if (options.byPage) takeIn();
     }

@@ -7,7 +7,6 @@ import { Decimal } from './decimal.ts';
 import type { FieldTable } from './fields.ts';
 import type { GroupTable } from './groups.ts';
 import { foldedValue } from './labels.ts';
-import type { Steps } from './steps.ts';
 import { bucketEnd } from './windows.ts';
 
 /** A column of numbers. Most counts have a form of half the size; others do not, and lose nothing. */
@@ -56,30 +55,27 @@ export function isNonZeroDecimal(text: string): boolean {
   return nonZeroDigit.test(text);
 }
 
-/** Rows that are looked at between two pauses. */
-const stretch = 1_000;
-
 /**
  * Sums the rows of a returned bucket by group. Undefined for one that is narrower than its width although it has
  * ended: a query that is not aligned gives such, and it says nothing about the whole.
  * @param readAt when its read began, in milliseconds
  * @param settleDelay in milliseconds
  */
-export function* collectBucket(
+export function collectBucket(
   raw: RawBucket,
   width: Width,
   readAt: number,
   settleDelay: number,
   groups: GroupTable,
   fields: FieldTable,
-): Steps<Bucket | undefined> {
+): Bucket | undefined {
   const end = bucketEnd(raw.start, width);
   const settles = end * 1_000 + settleDelay;
   const whole = raw.end === end;
   const open = readAt < end * 1_000 && raw.end < end;
   if (!whole && !open) return undefined;
 
-  if (raw.rows > groups.room) yield* groups.admit(tuplesOf(raw));
+  if (raw.rows > groups.room) groups.admit(tuplesOf(raw));
   const slots = new Map<number, number>();
   const slotOf = (group: number): number => {
     const known = slots.get(group);
@@ -96,18 +92,16 @@ export function* collectBucket(
     if (group === groups.folded) foldedRows++;
     bases[row] = group;
     row++;
-    if (row % stretch === 0) yield undefined;
   }
   const rowSlots = bases.map(slotOf);
 
   /** Where a field's value in each row goes; a field with a unit has groups of its own, where it has a value. */
-  function* slotsOf(name: string, has: (row: number) => boolean): Steps<Uint32Array> {
+  function slotsOf(name: string, has: (row: number) => boolean): Uint32Array {
     const units = raw.units.get(name);
     const label = fields.unitLabel(name);
     if (units === undefined || label === undefined) return rowSlots;
     const found = new Uint32Array(raw.rows);
     for (let row = 0; row < raw.rows; row++) {
-      if (row % stretch === stretch - 1) yield undefined;
       if (!has(row)) continue;
       const [base = 0, unit = null] = [bases[row], units[row]];
       const group = groups.withUnit(base, label, unit);
@@ -128,11 +122,9 @@ export function* collectBucket(
       lostFields.push(column);
       continue;
     }
-    const into = yield* slotsOf(name, (row) => !Number.isNaN(column[row]));
+    const into = slotsOf(name, (row) => !Number.isNaN(column[row]));
     const sums = new Float64Array(slots.size).fill(Number.NaN);
-    yield undefined;
     for (let row = 0; row < raw.rows; row++) {
-      if (row % stretch === stretch - 1) yield undefined;
       const value = column[row] ?? Number.NaN;
       if (Number.isNaN(value)) continue;
       const slot = into[row] ?? 0;
@@ -145,11 +137,9 @@ export function* collectBucket(
   for (const [name, column] of raw.decimals) {
     const field = fields.index(name);
     if (field === undefined) continue;
-    const into = yield* slotsOf(name, (row) => column[row] !== null);
+    const into = slotsOf(name, (row) => column[row] !== null);
     const sums = new Array<string | null>(slots.size).fill(null);
-    yield undefined;
     for (let row = 0; row < raw.rows; row++) {
-      if (row % stretch === stretch - 1) yield undefined;
       const value = column[row] ?? null;
       if (value === null) continue;
       const slot = into[row] ?? 0;

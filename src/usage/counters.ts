@@ -5,7 +5,6 @@
 import type { Bucket } from './bucket.ts';
 import { Grid } from './grid.ts';
 import type { Ledger } from './ledger.ts';
-import type { Steps } from './steps.ts';
 import { flowFields, Totals } from './totals.ts';
 import { hour } from './windows.ts';
 
@@ -82,7 +81,7 @@ export class CounterBook {
    * @param now UTC in milliseconds: nothing that has not ended by then is summed
    * @param elapsed monotonic milliseconds: a zero is held that long for a scraper, whatever the clock does
    */
-  *advance(now: number, elapsed: number): Steps<void> {
+  advance(now: number, elapsed: number): void {
     this.#openedAt ??= elapsed;
     if (this.#previous !== undefined && elapsed >= this.#openedAt + farewell) {
       this.#previous = undefined;
@@ -96,12 +95,11 @@ export class CounterBook {
     this.#nextChange = Number.POSITIVE_INFINITY;
     const complete = this.ledger.coveredThrough(this.until) >= this.until;
 
-    const totals = yield* this.#totals.upTo(Math.min(this.until, Math.ceil(now / 1_000)));
+    const totals = this.#totals.upTo(Math.min(this.until, Math.ceil(now / 1_000)));
     let pending = false;
     for (const field of this.flows) {
       if (this.#advanceField(field, { size, used: used.column(field, size), total: totals[field] }, opening, elapsed))
         pending = true;
-      yield undefined;
     }
     this.#seen = version;
     if (!complete || pending) this.#finalSince = undefined;

@@ -7,7 +7,6 @@
  */
 import type { RawLabel } from '../openai/page.ts';
 import { foldedValue, labelValue } from './labels.ts';
-import type { Steps } from './steps.ts';
 import { type Tuple, TuplePool } from './tuples.ts';
 
 const separator = '\u0000';
@@ -16,8 +15,8 @@ const escapeMark = '\u0001';
 /** Distinct units that one api may bring; a further one is folded like a group. */
 const mostUnits = 64;
 
-/** Tuples looked at between pauses. */
-const stretch = 1_000;
+/** Newcomers that are gathered beyond twice the room before the first of them are chosen. */
+const newcomersBeyondRoom = 1_000;
 
 export class GroupTable {
   readonly dimensions: readonly string[];
@@ -102,20 +101,17 @@ export class GroupTable {
    * folded does not depend on the order of the rows. Of however many newcomers, it holds about twice as many as there
    * is room for.
    */
-  *admit(tuples: Iterable<readonly RawLabel[]>): Steps<void> {
+  admit(tuples: Iterable<readonly RawLabel[]>): void {
     if (this.room <= 0) return;
     let newcomers = new Map<string, readonly RawLabel[]>();
     const keepFirst = () => {
       const first = [...newcomers].sort(([a], [b]) => (a < b ? -1 : 1)).slice(0, Math.max(0, this.room));
       newcomers = new Map(first);
     };
-    let looked = 0;
     for (const labels of tuples) {
       const key = keyOf(labels);
       if (!this.#ids.has(key) && !newcomers.has(key)) newcomers.set(key, [...labels]);
-      if (newcomers.size >= 2 * this.room + stretch) keepFirst();
-      looked++;
-      if (looked % stretch === 0) yield undefined;
+      if (newcomers.size >= 2 * this.room + newcomersBeyondRoom) keepFirst();
     }
     keepFirst();
     for (const labels of newcomers.values()) this.intern(labels);

@@ -45,9 +45,6 @@ export function monthDays(ledger: Ledger, now: number): MonthDays {
   };
 }
 
-/** Amounts that are added at a stretch. */
-const stretch = 2_000;
-
 /** The sum of one field of money over some days, for each group. */
 export class DaySums {
   readonly #field: number;
@@ -64,7 +61,7 @@ export class DaySums {
   }
 
   /** Makes it the sum of these days. Pauses after every few thousand amounts; it must be run to its end. */
-  *update(days: readonly Bucket[]): Generator<undefined> {
+  update(days: readonly Bucket[]): void {
     if (!this.#whole) {
       this.#days = new Map();
       this.#sums = [];
@@ -73,10 +70,10 @@ export class DaySums {
     this.#whole = false;
     const wanted = new Map(days.map((bucket) => [bucket.start, bucket]));
     for (const [start, bucket] of this.#days) {
-      if (wanted.get(start) !== bucket) yield* this.#add(bucket, -1);
+      if (wanted.get(start) !== bucket) this.#add(bucket, -1);
     }
     for (const [start, bucket] of wanted) {
-      if (this.#days.get(start) !== bucket) yield* this.#add(bucket, 1);
+      if (this.#days.get(start) !== bucket) this.#add(bucket, 1);
     }
     this.#days = wanted;
     this.#whole = true;
@@ -92,11 +89,10 @@ export class DaySums {
     return this.#sums[group]?.toFixed() ?? '0';
   }
 
-  *#add(bucket: Bucket, sign: 1 | -1): Generator<undefined> {
+  #add(bucket: Bucket, sign: 1 | -1): void {
     const amounts = bucket.decimals.get(this.#field);
     if (amounts === undefined) return;
     for (let slot = 0; slot < amounts.length; slot++) {
-      if (slot % stretch === stretch - 1) yield undefined;
       const text = amounts[slot] ?? null;
       const group = bucket.groups[slot];
       if (text === null || group === undefined) continue;
@@ -106,7 +102,6 @@ export class DaySums {
         sum === undefined ? (sign === 1 ? amount : amount.neg()) : sign === 1 ? sum.plus(amount) : sum.minus(amount);
       this.#counts[group] = (this.#counts[group] ?? 0) + sign;
     }
-    yield undefined;
   }
 }
 

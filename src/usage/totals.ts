@@ -3,7 +3,6 @@ import type { Width } from '../openai/catalogue.ts';
 import type { Bucket } from './bucket.ts';
 import { cover } from './cover.ts';
 import type { Ledger } from './ledger.ts';
-import type { Steps } from './steps.ts';
 
 /** By field index; by group id. A group past the end of a column has a total of 0. */
 export type Columns = readonly Float64Array[];
@@ -33,7 +32,7 @@ export class Totals {
    * Sums of the settled buckets from the anchor to `to`, in seconds. What is put into the ledger during its pauses is
    * not counted.
    */
-  *upTo(to: number): Steps<Columns> {
+  upTo(to: number): Columns {
     const covering = [...cover(this.#ledger.settled, this.#ledger.anchor, to)];
     let sums: Columns = [];
     let end = 0;
@@ -44,13 +43,13 @@ export class Totals {
       const buckets = covering.slice(0, end);
       const kept = this.#kept[index];
       const isSame = kept !== undefined && sameBuckets(buckets, kept.buckets);
-      sums = isSame ? kept.sums : yield* this.#sum(sums, buckets.slice(begin));
+      sums = isSame ? kept.sums : this.#sum(sums, buckets.slice(begin));
       this.#kept[index] = { buckets, sums };
     }
-    return yield* this.#sum(sums, covering.slice(end));
+    return this.#sum(sums, covering.slice(end));
   }
 
-  *#sum(base: Columns, buckets: readonly Bucket[]): Steps<Columns> {
+  #sum(base: Columns, buckets: readonly Bucket[]): Columns {
     const size = this.#ledger.groups.size;
     const sums: Float64Array[] = [];
     for (const field of this.#flows) {
@@ -67,7 +66,6 @@ export class Totals {
         }
       }
       sums[field] = column;
-      yield undefined;
     }
     return sums;
   }

@@ -2,8 +2,9 @@
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import type { PageSource } from '../metrics/published.ts';
-import type { Status } from '../status.ts';
+import type { OwnText } from '../metrics/own-text.ts';
+import type { PageSource } from '../metrics/page.ts';
+import { type Status, StatusUnavailable } from '../status.ts';
 import type { Verdict } from './basic-auth.ts';
 import { clientAt } from './client-address.ts';
 import { sendExposition } from './exposition.ts';
@@ -24,7 +25,8 @@ export type Authorize = (request: Request, client: string) => Verdict | Promise<
 export interface AppOptions {
   readonly page: PageSource;
   /** The exporter's own metrics in the text format; they follow the page. */
-  readonly self: () => Promise<string>;
+  readonly own: () => Promise<readonly OwnText[]>;
+  /** Everything that the status page shows. @throws {StatusUnavailable} where it cannot be had now */
   readonly status: () => Status | Promise<Status>;
   /** Every api was tried once. */
   readonly ready: () => boolean;
@@ -152,6 +154,10 @@ export function createApp(options: AppOptions): Express {
   app.use((_request, response) => answer(response, 404, 'Not found.\n'));
   // Express knows a handler of errors by its four parameters.
   app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
+    if (error instanceof StatusUnavailable && !response.headersSent) {
+      response.setHeader('Retry-After', '5');
+      return answer(response, 503, `Sorry: ${error.message}. The metrics are served as usual.\n`);
+    }
     const status = statusOf(error);
     if (status === 500) log.error('a request could not be answered', { path: request.path, error });
     if (response.headersSent) response.destroy();
@@ -160,7 +166,7 @@ export function createApp(options: AppOptions): Express {
   return app;
 }
 
-function scrapeHandler({ page, self, maxRequests, onRejected, clock, log }: AppOptions) {
+function scrapeHandler({ page, own, maxRequests, onRejected, clock, log }: AppOptions) {
   const slots = createSlots(maxRequests, clock, (after) => {
     log.warn('a scrape was cut off: its reader was too slow', { seconds: after / 1_000 });
   });
@@ -173,7 +179,7 @@ function scrapeHandler({ page, self, maxRequests, onRejected, clock, log }: AppO
       answer(response, 503, `Too many scrapes at once (--web.max-requests is ${maxRequests}).\n`);
       return;
     }
-    await sendExposition(request, response, { page, self });
+    await sendExposition(request, response, { page, own });
   };
 }
 

@@ -1,7 +1,8 @@
 /** Answers a scrape: the finished page, then the exporter's own metrics; plain or as one gzip stream. */
 import type { Request, Response } from 'express';
-import { compressSmallPiece, gzipHeader, gzipTrailer, joinPieces } from '../metrics/gzip.ts';
-import type { PageSource } from '../metrics/published.ts';
+import { gzipHeader, gzipTrailer, joinPieces } from '../metrics/gzip.ts';
+import { type OwnText, onlyFamilies } from '../metrics/own-text.ts';
+import type { PageSource } from '../metrics/page.ts';
 import { acceptsGzip } from './accept-encoding.ts';
 
 /** Text format 0.0.4, as prom-client names it. */
@@ -9,12 +10,12 @@ const expositionType = 'text/plain; version=0.0.4; charset=utf-8';
 
 /**
  * Writes the whole answer, head included. Resolves when it is written or the client has gone.
- * @throws what `self` does; what was sent until then is not all
+ * @throws what `own` does; what was sent until then is not all
  */
 export async function sendExposition(
   request: Request,
   response: Response,
-  { page, self }: { readonly page: PageSource; readonly self: () => Promise<string> },
+  { page, own }: { readonly page: PageSource; readonly own: () => Promise<readonly OwnText[]> },
 ): Promise<void> {
   const families = familiesAsked(request.url);
   // Taken once: what is published during a slow scrape belongs to the next one.
@@ -28,21 +29,23 @@ export async function sendExposition(
     response.end();
     return;
   }
-  let rest: readonly Buffer[] = gzip ? [gzipHeader, ...current.gzip] : current.plain;
+  let rest: readonly Uint8Array[] = gzip ? [gzipHeader, ...current.gzip] : current.plain;
   if (current.plainBytes > 0) {
     await write(response, rest);
     rest = [];
   }
   // Made while the page is on its way.
-  const ownText = await self();
-  const own = Buffer.from(families === undefined ? ownText : onlyFamilies(ownText, families));
+  const all = await own();
+  const chosen = families === undefined ? all : all.map((each) => onlyFamilies(each, families));
   if (!gzip) {
-    response.end(Buffer.concat([...rest, own]));
+    response.end(Buffer.concat([...rest, ...chosen.map(({ plain }) => plain)]));
     return;
   }
-  const ownPiece = compressSmallPiece(own);
-  const { length, crc } = joinPieces([{ length: current.plainBytes, crc: current.crc }, ownPiece]);
-  response.end(Buffer.concat([...rest, ownPiece.bytes, gzipTrailer(crc, length)]));
+  const { length, crc } = joinPieces([
+    { length: current.plainBytes, crc: current.crc },
+    ...chosen.map((each) => ({ length: each.plain.length, crc: each.crc })),
+  ]);
+  response.end(Buffer.concat([...rest, ...chosen.map((each) => each.gzip), gzipTrailer(crc, length)]));
 }
 
 /** The families named by `name[]` in the query, as client_golang has it; undefined where none is: all are wanted. */
@@ -53,19 +56,11 @@ function familiesAsked(url: string): ReadonlySet<string> | undefined {
   return names.length === 0 ? undefined : new Set(names);
 }
 
-/** The families of an exposition that are named; each begins with its HELP. */
-function onlyFamilies(text: string, families: ReadonlySet<string>): string {
-  return text
-    .split(/^(?=# HELP )/m)
-    .filter((family) => families.has(family.split(' ', 3)[2] ?? ''))
-    .join('');
-}
-
 /** Bytes handed over at once. More would only wait in memory, and with TLS be encrypted at a stretch. */
 const batch = 1_048_576;
 
 /** Hands the pieces over, each batch when the client has taken enough of those before; resolves when the last has gone out. */
-async function write(response: Response, pieces: readonly Buffer[]): Promise<void> {
+async function write(response: Response, pieces: readonly Uint8Array[]): Promise<void> {
   let written = 0;
   for (const piece of pieces) {
     if (response.destroyed) return;

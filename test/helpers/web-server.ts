@@ -1,6 +1,6 @@
 /** A web server on a free port of the loopback interface, around whatever of it a test is about. */
 import { systemClock } from '../../src/clock.ts';
-import { emptyPage } from '../../src/metrics/published.ts';
+import { emptyPage } from '../../src/metrics/page.ts';
 import { createServer, type WebOptions, type WebServer } from '../../src/web/server.ts';
 import { silentLogger } from './silent-logger.ts';
 

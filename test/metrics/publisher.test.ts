@@ -2,7 +2,7 @@
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { gzipHeader, gzipTrailer } from '../../src/metrics/gzip.ts';
-import type { Page } from '../../src/metrics/published.ts';
+import type { Page } from '../../src/metrics/page.ts';
 import { createPublisher } from '../../src/metrics/publisher.ts';
 import type { Section } from '../../src/metrics/section.ts';
 import { createVirtualClock } from '../helpers/virtual-clock.ts';

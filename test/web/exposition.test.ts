@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import type { Page, PageSource } from '../../src/metrics/published.ts';
+import type { Page, PageSource } from '../../src/metrics/page.ts';
 import { createPublisher } from '../../src/metrics/publisher.ts';
 import type { Rendered } from '../../src/metrics/section.ts';
 import type { WebOptions, WebServer } from '../../src/web/server.ts';

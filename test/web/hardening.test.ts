@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectSecurely } from 'node:tls';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
-import { emptyPage } from '../../src/metrics/published.ts';
+import { emptyPage } from '../../src/metrics/page.ts';
 import type { Status } from '../../src/status.ts';
 import type { MakeServer, WebOptions } from '../../src/web/server.ts';
 import { readCertificate } from '../helpers/web-config.ts';

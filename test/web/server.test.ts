@@ -5,7 +5,7 @@ import { register } from 'prom-client';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import { compressPiece, joinPieces } from '../../src/metrics/gzip.ts';
-import { emptyPage, type Page } from '../../src/metrics/published.ts';
+import { emptyPage, type Page } from '../../src/metrics/page.ts';
 import type { Status } from '../../src/status.ts';
 import { createServer, type WebOptions, type WebServer } from '../../src/web/server.ts';
 import { silentLogger } from '../helpers/silent-logger.ts';

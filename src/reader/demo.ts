@@ -3,7 +3,6 @@
  * port, and the exporter asks it over real HTTP, as it would ask OpenAI.
  */
 import { type Clock, scaledClock } from '../clock.ts';
-import type { ExporterOptions } from '../exporter/exporter.ts';
 import type { Logger } from '../log.ts';
 import { createBudget } from '../openai/budget.ts';
 import { widthSeconds } from '../openai/catalogue.ts';
@@ -13,6 +12,7 @@ import { createTransport } from '../openai/transport.ts';
 import { simulatedKey } from '../simulation/api.ts';
 import { createOrganization } from '../simulation/organization.ts';
 import { startServer } from '../simulation/server.ts';
+import type { ExporterOptions } from './exporter.ts';
 
 /** Days of history that the simulated organization has. */
 const historyDays = 62;

@@ -1,5 +1,7 @@
 /** Colour for people at a terminal, and nothing but the text for everybody else. */
 
+import type { LogLevel } from './log.ts';
+
 export interface Paint {
   good(text: string): string;
   bad(text: string): string;
@@ -8,6 +10,7 @@ export interface Paint {
 }
 
 export const noPaint: Paint = { good: plain, bad: plain, warn: plain, strong: plain };
+export const colours: Paint = { good: colour(32), bad: colour(31), warn: colour(33), strong: colour(1) };
 
 /**
  * Colours where the stream is a terminal that knows them, unless `NO_COLOR` (https://no-color.org) is set to anything.
@@ -17,8 +20,18 @@ export function paintFor(
   stream: { readonly isTTY?: boolean },
   { NO_COLOR = '', TERM = '' }: Readonly<Record<string, string | undefined>>,
 ): Paint {
-  if (stream.isTTY !== true || NO_COLOR !== '' || TERM === 'dumb') return noPaint;
-  return { good: colour(32), bad: colour(31), warn: colour(33), strong: colour(1) };
+  return stream.isTTY !== true || NO_COLOR !== '' || TERM === 'dumb' ? noPaint : colours;
+}
+
+/** Returns what the levels of log lines look like. */
+export function logLook(paint: Paint): (level: LogLevel, text: string) => string {
+  const looks: Readonly<Record<LogLevel, (text: string) => string>> = {
+    debug: plain,
+    info: paint.good,
+    warn: paint.warn,
+    error: paint.bad,
+  };
+  return (level, text) => looks[level](text);
 }
 
 /** What is before the first colon of a message is what it is about: there the eye goes first. */

@@ -2,13 +2,11 @@
  * Puts the parts together: for each api an account and a poller, for all of them one page. Data goes one way:
  * client → poller → account → page; the web layer only takes the page.
  */
-import { createBreather } from '../breather.ts';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { budgetSection } from '../metrics/budget.ts';
-import type { Piece } from '../metrics/gzip.ts';
 import { moneySection, moneySectionName } from '../metrics/money.ts';
-import type { PageSource } from '../metrics/published.ts';
+import type { PageUpdate } from '../metrics/page.ts';
 import { createPublisher } from '../metrics/publisher.ts';
 import { apiSection } from '../metrics/render.ts';
 import { createSelfMetrics, type SelfMetrics, type SelfSourceApi } from '../metrics/self.ts';
@@ -47,10 +45,8 @@ export interface ExporterOptions {
     /** Times that it could not be read or written so far. */
     errors?(): number;
   };
-  /** Lines of the log that nobody took so far. */
-  readonly logLinesDropped?: () => number;
-  readonly processMetrics?: boolean;
-  readonly compress?: (text: Buffer) => Promise<Piece>;
+  /** Takes a finished page; the next one is not made before it resolves. */
+  readonly show: (update: PageUpdate) => void | Promise<void>;
 }
 
 /** One api as the status page and the metrics see it. */
@@ -62,7 +58,6 @@ export interface ExporterApi {
 }
 
 export interface Exporter {
-  readonly page: PageSource;
   readonly self: SelfMetrics;
   readonly apis: readonly ExporterApi[];
   /** Lists of names and limits; empty where these are turned off. */
@@ -71,7 +66,7 @@ export interface Exporter {
   /** What of the answers of an api or list could not be taken; undefined where that is nothing. */
   leftOut(api: string): LeftOutStatus | undefined;
   /** What is used and spent, and who is near a limit. */
-  overview(): Promise<Overview>;
+  overview(): Overview;
   /** Every api was tried once. */
   ready(): boolean;
   /** Polls and publishes until the signal is aborted; then rejects with its reason. */
@@ -80,7 +75,7 @@ export interface Exporter {
 
 /** Puts the parts of an exporter together. Nothing is asked or rendered before `run`. */
 export function createExporter(options: ExporterOptions): Exporter {
-  const { settings, clock, log, version, revision, compress } = options;
+  const { settings, clock, log, version, revision } = options;
   const { interval, idleInterval, settleDelay, groupBy, filters } = settings.poll;
   const failureLog = createFailureLog(log);
   const sizes = createPageSizes();
@@ -145,29 +140,25 @@ export function createExporter(options: ExporterOptions): Exporter {
       ...names.sections,
     ],
     clock,
-    breathe: createBreather(clock).breathe,
-    ...(compress === undefined ? {} : { compress }),
     beforeShown: async () => {
       const state = memory?.changed();
       if (state !== undefined) await options.memory?.save(state);
     },
-    published(duration) {
-      self.published(duration);
-      log.debug('page published', { seconds: duration, series: publisher.series() });
+    async show(update, seconds) {
+      await options.show(update);
+      self.published(seconds);
+      log.debug('page published', { seconds, series: update.series });
     },
   });
 
   const self = createSelfMetrics({
     version,
     revision,
-    processMetrics: options.processMetrics ?? true,
-    clock,
     source: {
       apis: parts.map(({ account, status }) => selfSource(account, status)),
       lists: names.lists,
       series: () => publisher.series(),
       stateFileErrors: () => options.memory?.errors?.() ?? 0,
-      logLinesDropped: () => options.logLinesDropped?.() ?? 0,
     },
   });
   const recovery = createRecovery(interval);
@@ -227,7 +218,6 @@ export function createExporter(options: ExporterOptions): Exporter {
   }
 
   return {
-    page: publisher,
     self,
     apis,
     lists: names.lists,
@@ -242,7 +232,6 @@ export function createExporter(options: ExporterOptions): Exporter {
       budget: settings.budget,
       settleDelay,
       clock,
-      breathe: createBreather(clock).breathe,
     }),
     ready: () => apis.every(({ status }) => status.up !== undefined),
     async run(signal) {

@@ -1,13 +1,13 @@
 /** The client of the real API, from settings, key and environment. */
 import type { Clock } from '../clock.ts';
 import type { Environment } from '../environment.ts';
-import type { ExporterOptions } from '../exporter/exporter.ts';
 import { createBudget } from '../openai/budget.ts';
 import { type Client, type ClientObserver, createClient } from '../openai/client.ts';
 import { fixedKey, keyFile } from '../openai/key.ts';
 import { createTransport } from '../openai/transport.ts';
 import type { KeySetting } from '../settings/key.ts';
 import type { Settings } from '../settings/settings.ts';
+import type { ExporterOptions } from './exporter.ts';
 
 export interface LiveOptions {
   readonly settings: Pick<Settings, 'openai'>;

@@ -1,0 +1,37 @@
+/**
+ * The messages between the serving thread and a reading thread: plain data, and buffers that change hands instead of
+ * being copied. Everything that the two know of each other is in this file.
+ */
+import type { OwnText } from '../metrics/own-text.ts';
+import type { PageUpdate } from '../metrics/page.ts';
+import type { KeySetting } from '../settings/key.ts';
+import type { Settings } from '../settings/settings.ts';
+import type { Status } from '../status.ts';
+
+/** The organization that a reading thread reads, handed over when the thread starts. */
+export interface ReaderTask {
+  readonly settings: Settings;
+  /** Undefined for the simulated organization of a demonstration. */
+  readonly key: KeySetting | undefined;
+  /** Whether levels in log lines are coloured. */
+  readonly coloured: boolean;
+}
+
+export type ToReader =
+  /** The page that was sent last is on show; the next one may be sent. */
+  | { readonly kind: 'taken' }
+  /** Asks for the status; the answer carries the same id. */
+  | { readonly kind: 'status'; readonly id: number }
+  /** Asks the thread to end. */
+  | { readonly kind: 'stop' };
+
+export type FromReader =
+  /** A new page. */
+  | { readonly kind: 'page'; readonly update: PageUpdate }
+  /** What the reading thread tells about itself, and whether every api was tried once. */
+  | { readonly kind: 'health'; readonly own: OwnText; readonly ready: boolean }
+  | { readonly kind: 'status'; readonly id: number; readonly status: Status }
+  /** A finished line for the log. */
+  | { readonly kind: 'log'; readonly line: string }
+  /** A sign of life, sent when there is nothing else to say. */
+  | { readonly kind: 'alive' };

@@ -1,0 +1,204 @@
+/**
+ * A reading thread as the serving thread has it: started, listened to, watched, and started again when it dies. The
+ * page that it showed last stays on show meanwhile.
+ */
+import type { Worker } from 'node:worker_threads';
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import type { OwnText } from '../metrics/own-text.ts';
+import { emptyPage, type PageSource } from '../metrics/page.ts';
+import { createShownPage } from '../metrics/shown-page.ts';
+import { type Status, StatusUnavailable } from '../status.ts';
+import type { FromReader, ToReader } from './messages.ts';
+
+/** All in milliseconds, but for `deaths` and `messages`. */
+const limits = {
+  /** From a death to the next start; doubles with each death that follows soon. */
+  firstPause: 1_000,
+  longestPause: 60_000,
+  /** So many deaths within so long end the program. */
+  deaths: 10,
+  deathsWithin: 600_000,
+  /** A thread that gives no sign of life for so long is ended. */
+  silence: 300_000,
+  lookEvery: 10_000,
+  /** A thread that sends more messages than this between two looks is ended. */
+  messages: 20_000,
+  /** A status that takes longer than this is not waited for. */
+  status: 5_000,
+  /** The time that a thread has to end by itself when it is told to. */
+  stop: 3_500,
+} as const;
+
+export interface ReaderOptions {
+  /** Starts the thread. */
+  readonly spawn: () => Worker;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Writes a line of the thread's log. */
+  readonly writeLine: (line: string) => void;
+  /** Called each time the thread has died and will be started again. */
+  readonly restarting: () => void;
+}
+
+export interface Reader {
+  readonly page: PageSource;
+  /** Returns what the thread told last about itself; undefined before the first time. */
+  own(): OwnText | undefined;
+  /** Reports whether every api was tried once. */
+  ready(): boolean;
+  /**
+   * Asks the thread what it knows. Calls that come while one is under way share its answer.
+   * @throws {StatusUnavailable} if there is no answer in time
+   */
+  status(): Promise<Status>;
+  /**
+   * Keeps the thread running until the signal is aborted.
+   * @throws {ReaderFailed} if it dies again and again
+   */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** The reading thread has died so often that there is no point in starting it once more. */
+export class ReaderFailed extends Error {
+  override readonly name = 'ReaderFailed';
+}
+
+/** Returns a reader whose thread has not been started. */
+export function createReader({ spawn, clock, log, writeLine, restarting }: ReaderOptions): Reader {
+  let page: PageSource = { current: () => emptyPage };
+  let own: OwnText | undefined;
+  let ready = false;
+  let worker: Worker | undefined;
+  let lastId = 0;
+  let asked: { readonly answer: Promise<Status>; readonly take: (id: number, status: Status) => void } | undefined;
+
+  const tell = (to: Worker, message: ToReader) => to.postMessage(message);
+
+  function ask(to: Worker): NonNullable<typeof asked> {
+    lastId++;
+    const id = lastId;
+    let take: NonNullable<typeof asked>['take'] = () => {};
+    const answer = new Promise<Status>((resolve, reject) => {
+      const timer = setTimeout(() => reject(silent()), limits.status);
+      take = (answered, status) => {
+        if (answered !== id) return;
+        clearTimeout(timer);
+        resolve(status);
+      };
+      tell(to, { kind: 'status', id });
+    }).finally(() => {
+      asked = undefined;
+    });
+    return { answer, take: (answered, status) => take(answered, status) };
+  }
+
+  /** One life of the thread. Resolves with the reason of its death; undefined if it was told to stop. */
+  function live(signal: AbortSignal): Promise<unknown> {
+    const thread = spawn();
+    worker = thread;
+    // Parts of pages are numbered anew in each life; the last page of the life before stays until the first of this one.
+    const shown = createShownPage();
+    let reason: unknown;
+    let heardAt = clock.monotonic();
+    let heard = 0;
+
+    const end = (why: Error) => {
+      reason ??= why;
+      void thread.terminate();
+    };
+    const watch = setInterval(() => {
+      if (clock.monotonic() - heardAt > limits.silence) {
+        end(new Error(`it gave no sign of life for ${limits.silence / 60_000} minutes`));
+      }
+      if (heard > limits.messages) {
+        end(new Error(`it sent ${heard} messages within ${limits.lookEvery / 1_000} seconds`));
+      }
+      heard = 0;
+    }, limits.lookEvery);
+
+    thread.on('message', (message: FromReader) => {
+      heardAt = clock.monotonic();
+      heard++;
+      switch (message.kind) {
+        case 'page':
+          shown.show(message.update);
+          page = shown;
+          tell(thread, { kind: 'taken' });
+          break;
+        case 'health':
+          own = message.own;
+          ready ||= message.ready;
+          break;
+        case 'status':
+          asked?.take(message.id, message.status);
+          break;
+        case 'log':
+          writeLine(message.line);
+          break;
+        case 'alive':
+          break;
+      }
+    });
+    thread.on('error', (error) => {
+      reason ??= error;
+    });
+
+    return new Promise((resolve) => {
+      let killer: NodeJS.Timeout | undefined;
+      const stop = () => {
+        tell(thread, { kind: 'stop' });
+        killer = setTimeout(() => void thread.terminate(), limits.stop);
+      };
+      thread.on('exit', (code) => {
+        clearInterval(watch);
+        clearTimeout(killer);
+        signal.removeEventListener('abort', stop);
+        worker = undefined;
+        resolve(signal.aborted ? undefined : (reason ?? new Error(`it ended with code ${code}`)));
+      });
+      signal.addEventListener('abort', stop, { once: true });
+    });
+  }
+
+  return {
+    page: { current: () => page.current() },
+    own: () => own,
+    ready: () => ready,
+    async status() {
+      if (worker === undefined) throw silent();
+      asked ??= ask(worker);
+      return await asked.answer;
+    },
+    async run(signal) {
+      const deaths: number[] = [];
+      while (!signal.aborted) {
+        const reason = await live(signal);
+        if (reason === undefined) return;
+        const now = clock.monotonic();
+        deaths.push(now);
+        while (now - (deaths[0] ?? now) > limits.deathsWithin) deaths.shift();
+        if (deaths.length >= limits.deaths) {
+          throw new ReaderFailed(
+            `the thread that reads OpenAI died ${deaths.length} times within ${limits.deathsWithin / 60_000} minutes`,
+            { cause: reason },
+          );
+        }
+        const pause = Math.min(limits.longestPause, limits.firstPause * 2 ** (deaths.length - 1));
+        log.error(
+          'the thread that reads OpenAI has died; its last page stays on show until it has been started again',
+          {
+            error: reason,
+            startsAgainInSeconds: pause / 1_000,
+          },
+        );
+        restarting();
+        await clock.sleep(pause, signal).catch(() => undefined);
+      }
+    },
+  };
+}
+
+function silent(): StatusUnavailable {
+  return new StatusUnavailable('the thread that reads OpenAI does not answer: it is busy, or is being started again');
+}

@@ -1,0 +1,148 @@
+/**
+ * The entry of a reading thread: reads one organization, renders its page, keeps its state file, and tells the serving
+ * thread. It runs straight through; whatever takes long here makes nobody wait for a scrape.
+ */
+import { setMaxListeners } from 'node:events';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { buildInfo } from '../build-info.ts';
+import { type Clock, systemClock } from '../clock.ts';
+import { createLogger, type Logger } from '../log.ts';
+import { ownText } from '../metrics/own-text.ts';
+import { buffersOf } from '../metrics/page.ts';
+import { colours, logLook, noPaint } from '../paint.ts';
+import { stateFile } from '../state/file.ts';
+import { seriesFingerprint } from '../state/fingerprint.ts';
+import { startDemo } from './demo.ts';
+import { createExporter, type Exporter, type ExporterOptions } from './exporter.ts';
+import { createLiveClient } from './live-client.ts';
+import type { FromReader, ReaderTask, ToReader } from './messages.ts';
+import { statusOf } from './status.ts';
+
+/** Milliseconds for which changes of the own metrics are gathered before they are sent. */
+const healthEvery = 100;
+/** Milliseconds between two signs of life. */
+const aliveEvery = 10_000;
+
+interface Organization {
+  readonly clock: Clock;
+  readonly client: ExporterOptions['client'];
+  close(): Promise<void>;
+}
+
+async function read(task: ReaderTask, port: MessagePort): Promise<void> {
+  const { settings } = task;
+  const post = (message: FromReader, moved: ArrayBuffer[] = []) => port.postMessage(message, moved);
+  const log = createLogger({
+    ...settings.log,
+    destination: { write: (line) => post({ kind: 'log', line }) },
+    look: logLook(task.coloured ? colours : noPaint),
+  });
+  const stop = new AbortController();
+  // Every poller waits on it.
+  setMaxListeners(0, stop.signal);
+  let taken: (() => void) | undefined;
+  let exporter: Exporter | undefined;
+
+  const { version, revision } = buildInfo;
+  const organization = await organizationOf(task, version, log);
+  const { clock } = organization;
+  const simulated = task.key === undefined;
+  const startedAt = clock.now();
+
+  port.on('message', (message: ToReader) => {
+    switch (message.kind) {
+      case 'taken':
+        taken?.();
+        break;
+      case 'status':
+        if (exporter === undefined) break;
+        post({
+          kind: 'status',
+          id: message.id,
+          status: statusOf({ exporter, version, revision, simulated, startedAt, now: clock.now() }),
+        });
+        break;
+      case 'stop':
+        stop.abort(new Error('told to stop'));
+        taken?.();
+        break;
+    }
+  });
+
+  const memory = await memoryOf(task, log);
+  exporter = createExporter({
+    settings,
+    clock,
+    log,
+    version,
+    revision,
+    client: organization.client,
+    ...(memory === undefined ? {} : { memory }),
+    show(update) {
+      const done = new Promise<void>((resolve) => {
+        taken = resolve;
+      });
+      post({ kind: 'page', update }, buffersOf(update));
+      return stop.signal.aborted ? undefined : done;
+    },
+  });
+  const health = tellHealth(exporter, post);
+  const alive = setInterval(() => {
+    post({ kind: 'alive' });
+    health.tell();
+  }, aliveEvery);
+  try {
+    await exporter.run(stop.signal);
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+  } finally {
+    clearInterval(alive);
+    await health.end();
+    await organization.close();
+  }
+}
+
+/** The real organization, or the simulated one where there is no key. */
+async function organizationOf({ settings, key }: ReaderTask, version: string, log: Logger): Promise<Organization> {
+  if (key === undefined) return await startDemo(systemClock, settings.demo.speed, version, log);
+  const options = { settings, key, environment: process.env, clock: systemClock, version, sparing: true };
+  return { clock: systemClock, client: await createLiveClient(options), close: async () => {} };
+}
+
+/** The state file, with what an earlier process left in it. */
+async function memoryOf({ settings, key }: ReaderTask, log: Logger): Promise<ExporterOptions['memory']> {
+  const { file: path } = settings.state;
+  if (path === undefined) return undefined;
+  const fingerprint = seriesFingerprint(settings, key === undefined);
+  const file = stateFile(path, fingerprint, log);
+  return { fingerprint, earlier: await file.load(), save: file.save };
+}
+
+/** Sends the own metrics whenever they have changed, but not for every single change. */
+function tellHealth(exporter: Exporter, post: (message: FromReader) => void) {
+  let timer: NodeJS.Timeout | undefined;
+  const send = async () => {
+    const own = ownText(await exporter.self.text());
+    post({ kind: 'health', own, ready: exporter.ready() });
+  };
+  const tell = () => {
+    timer ??= setTimeout(() => {
+      timer = undefined;
+      void send();
+    }, healthEvery);
+  };
+  exporter.self.onChange(tell);
+  void send();
+  return {
+    tell,
+    async end() {
+      clearTimeout(timer);
+      await send();
+    },
+  };
+}
+
+if (parentPort === null) throw new Error('this file is the entry of a worker thread');
+await read(workerData, parentPort);
+// What the client keeps open would keep the thread for a while.
+process.exit(0);
