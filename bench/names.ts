@@ -6,9 +6,8 @@
  */
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { createExporter } from '../src/exporter/exporter.ts';
-import { compressPiece } from '../src/metrics/gzip.ts';
 import { listApis } from '../src/openai/catalogue.ts';
+import { createExporter } from '../src/reader/exporter.ts';
 import { createOrganization } from '../src/simulation/organization.ts';
 import { customProfile } from '../src/simulation/profile.ts';
 import { demoSettings } from '../test/helpers/demo-settings.ts';
@@ -133,8 +132,7 @@ async function measure(withNames: boolean): Promise<Result> {
     log: silentLogger,
     version: '0',
     revision: '0',
-    processMetrics: false,
-    compress: compressPiece,
+    show: () => {},
     client: (observer) => simulatedClient({ dispatcher, clock, observer }),
   });
   const stop = new AbortController();

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { runCheck } from '../../src/commands/check.ts';
-import { noPaint, paintFor, paintMistake } from '../../src/commands/paint.ts';
-import { placesText } from '../../src/commands/places.ts';
+import { runCheck } from '../src/commands/check.ts';
+import { placesText } from '../src/commands/places.ts';
+import { noPaint, paintFor, paintMistake } from '../src/paint.ts';
 
 const colours = paintFor({ isTTY: true }, { TERM: 'xterm' });
 

@@ -12,6 +12,8 @@ export interface PublisherOptions {
   /** In the order of the page. */
   readonly sections: readonly Section[];
   readonly clock: Clock;
+  /** Compresses a part; tests that do not look at it leave it out. */
+  readonly compress?: (text: Uint8Array) => Piece;
   /** Called when everything is rendered and nothing shown yet: what must be on disk before is written here. */
   readonly beforeShown?: () => Promise<void>;
   /**
@@ -54,7 +56,7 @@ const encoder = new TextEncoder();
 
 /** Returns a publisher that has shown nothing. What a section throws, `publish` and `run` throw; the page stays as it was. */
 export function createPublisher(options: PublisherOptions): Publisher {
-  const { sections, clock } = options;
+  const { sections, clock, compress = compressPiece } = options;
   const segments = new Map<string, Segment>();
   const dirty = new Set<string>(sections.map(({ name }) => name));
   /** The parts of marked texts, for as long as somebody keeps the mark. */
@@ -84,7 +86,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     const plain = encoder.encode(text);
     const digest = hash('sha256', plain, 'base64');
     // Most of a page is as it was: then nothing is compressed, and nothing sent.
-    const part = before?.digest === digest ? before : { id: nextId++, digest, piece: compressPiece(plain) };
+    const part = before?.digest === digest ? before : { id: nextId++, digest, piece: compress(plain) };
     if (part !== before) added.push({ id: part.id, family, plain });
     if (mark !== undefined) marked.set(mark, part);
     return part;
@@ -123,8 +125,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
     if (!rendered) return;
     const parts = sections.flatMap(({ name }) => segments.get(name)?.parts ?? []);
     const update = updateOf(parts, added, series());
-    added = [];
     await options.beforeShown?.();
+    added = [];
     await options.show(update, (clock.monotonic() - begun) / 1_000);
   }
 

@@ -5,6 +5,7 @@
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { budgetSection } from '../metrics/budget.ts';
+import type { Piece } from '../metrics/gzip.ts';
 import { moneySection, moneySectionName } from '../metrics/money.ts';
 import type { PageUpdate } from '../metrics/page.ts';
 import { createPublisher } from '../metrics/publisher.ts';
@@ -47,6 +48,7 @@ export interface ExporterOptions {
   };
   /** Takes a finished page; the next one is not made before it resolves. */
   readonly show: (update: PageUpdate) => void | Promise<void>;
+  readonly compress?: (text: Uint8Array) => Piece;
 }
 
 /** One api as the status page and the metrics see it. */
@@ -75,7 +77,7 @@ export interface Exporter {
 
 /** Puts the parts of an exporter together. Nothing is asked or rendered before `run`. */
 export function createExporter(options: ExporterOptions): Exporter {
-  const { settings, clock, log, version, revision } = options;
+  const { settings, clock, log, version, revision, compress } = options;
   const { interval, idleInterval, settleDelay, groupBy, filters } = settings.poll;
   const failureLog = createFailureLog(log);
   const sizes = createPageSizes();
@@ -140,6 +142,7 @@ export function createExporter(options: ExporterOptions): Exporter {
       ...names.sections,
     ],
     clock,
+    ...(compress === undefined ? {} : { compress }),
     beforeShown: async () => {
       const state = memory?.changed();
       if (state !== undefined) await options.memory?.save(state);

@@ -12,7 +12,7 @@ import { type Status, StatusUnavailable } from '../status.ts';
 import type { FromReader, ToReader } from './messages.ts';
 
 /** All in milliseconds, but for `deaths` and `messages`. */
-const limits = {
+const usualLimits = {
   /** From a death to the next start; doubles with each death that follows soon. */
   firstPause: 1_000,
   longestPause: 60_000,
@@ -28,7 +28,7 @@ const limits = {
   status: 5_000,
   /** The time that a thread has to end by itself when it is told to. */
   stop: 3_500,
-} as const;
+};
 
 export interface ReaderOptions {
   /** Starts the thread. */
@@ -39,6 +39,8 @@ export interface ReaderOptions {
   readonly writeLine: (line: string) => void;
   /** Called each time the thread has died and will be started again. */
   readonly restarting: () => void;
+  /** Limits that differ from the usual ones. */
+  readonly limits?: Partial<typeof usualLimits>;
 }
 
 export interface Reader {
@@ -65,7 +67,9 @@ export class ReaderFailed extends Error {
 }
 
 /** Returns a reader whose thread has not been started. */
-export function createReader({ spawn, clock, log, writeLine, restarting }: ReaderOptions): Reader {
+export function createReader(options: ReaderOptions): Reader {
+  const { spawn, clock, log, writeLine, restarting } = options;
+  const limits = { ...usualLimits, ...options.limits };
   let page: PageSource = { current: () => emptyPage };
   let own: OwnText | undefined;
   let ready = false;

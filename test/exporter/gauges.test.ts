@@ -177,11 +177,11 @@ describe('the gauges equal the organization’s truth, field by field', () => {
   });
 
   test('whatever the labels are, the page is valid, and gzip says the same', async () => {
-    const { minutes, text, exporter } = live('2026-11-20T09:27:00Z', [], { hostileLabels: true });
+    const { minutes, text, exporter, shown } = live('2026-11-20T09:27:00Z', [], { hostileLabels: true });
     await minutes(4);
     const { families } = parseExposition(text() + (await exporter.self.text()));
     expect(families.size).toBeGreaterThan(60);
-    const page = exporter.page.current();
+    const page = shown.current();
     const unpacked = gunzipSync(Buffer.concat([gzipHeader, ...page.gzip, gzipTrailer(page.crc, page.plainBytes)]));
     expect(unpacked.toString()).toBe(text());
   });

@@ -1,6 +1,6 @@
 /** What the status page and /api/status are told of failures: facts and what to do, once each; and of the lists. */
 import { afterEach, expect, test } from 'vitest';
-import { statusOf } from '../../src/exporter/status.ts';
+import { statusOf } from '../../src/reader/status.ts';
 import { managementScope, simulatedKey, usageScope } from '../../src/simulation/api.ts';
 import type { FaultRule } from '../../src/simulation/faults.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
@@ -20,7 +20,7 @@ const organization = createOrganization({
   profile: { groups: 4, apis: ['completions', 'costs'], activity: 0.5 },
 });
 
-function run(options: Partial<SimulationOptions> = {}): () => Promise<Status> {
+function run(options: Partial<SimulationOptions> = {}): () => Status {
   const flags = ['--poll.apis=completions,costs', ...(options.flags ?? ['--names.refresh=10m'])];
   const simulated = runSimulated({ organization, start, ...options, flags });
   const { clock, exporter } = simulated;

@@ -2,7 +2,8 @@
 import { connect } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { statusOf } from '../../src/exporter/status.ts';
+import { ownText } from '../../src/metrics/own-text.ts';
+import { statusOf } from '../../src/reader/status.ts';
 import { createBasicAuth } from '../../src/web/basic-auth.ts';
 import type { WebServer } from '../../src/web/server.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
@@ -26,8 +27,8 @@ beforeAll(async () => {
     compare: async (password) => password === 'open sesame',
   });
   ({ server, port } = await startWebServer({
-    page: exporter.page,
-    self: () => exporter.self.text(),
+    page: running.shown,
+    own: async () => [ownText(await exporter.self.text())],
     status: () => statusOf({ exporter, version: '1', revision: '2', simulated: false, startedAt: 0, now: clock.now() }),
     ready: exporter.ready,
     log,

@@ -12,7 +12,6 @@ import type { Span } from '../../src/usage/plan.ts';
 import { type Anchor, minute } from '../../src/usage/windows.ts';
 import { endpointNamed } from './rows.ts';
 import type { SmallOrganization } from './small-organization.ts';
-import { atOnce } from './steps.ts';
 
 export interface ReplicaOptions {
   readonly organization: SmallOrganization;
@@ -81,7 +80,7 @@ export function createReplica(options: ReplicaOptions): Replica {
         break;
       }
       const raw = options.page?.(width, start, time.now) ?? organization.bucket(width, start, time.now, grouped);
-      const bucket = atOnce(collectBucket(raw, width, time.now, settleDelay, ledger.groups, ledger.fields));
+      const bucket = collectBucket(raw, width, time.now, settleDelay, ledger.groups, ledger.fields);
       if (bucket !== undefined) buckets.push(bucket);
     }
     const { up, down } = account.put(ledger, buckets, time.now);
@@ -108,7 +107,7 @@ export function createReplica(options: ReplicaOptions): Replica {
       const shown = new Map<string, number>();
       const { book } = account;
       if (book === undefined) return shown;
-      atOnce(book.advance(time.now, time.elapsed));
+      book.advance(time.now, time.elapsed);
       const changed = memory.changed();
       if (changed !== undefined) state = encodeState(changed);
       book.samples(tokens, (labels, value) => {

@@ -4,8 +4,10 @@
  */
 import { setMaxListeners } from 'node:events';
 import { constants, crc32, deflateRawSync } from 'node:zlib';
-import { createExporter, type Exporter, type ExporterOptions } from '../../src/exporter/exporter.ts';
+import type { PageSource } from '../../src/metrics/page.ts';
+import { createShownPage } from '../../src/metrics/shown-page.ts';
 import type { Client, ClientObserver } from '../../src/openai/client.ts';
+import { createExporter, type Exporter, type ExporterOptions } from '../../src/reader/exporter.ts';
 import { demoSettings } from './demo-settings.ts';
 import { type Exposition, parseExposition } from './exposition-parser.ts';
 import { type RecordingLog, recordingLog } from './recording-log.ts';
@@ -27,6 +29,7 @@ export interface RunOptions {
 export interface RunningExporter {
   readonly clock: VirtualClock;
   readonly exporter: Exporter;
+  readonly shown: PageSource;
   readonly log: RecordingLog;
   /** The page, without the exporter's own metrics. */
   text(): string;
@@ -44,16 +47,16 @@ export function runExporter({ start, clock: given, flags = [], client, memory }:
   const clock = given ?? createVirtualClock(start === undefined ? {} : { start: Date.parse(start) });
   const named = flags.some((flag) => flag.startsWith('--names.refresh='));
   const log = recordingLog();
+  const shown = createShownPage();
   const exporter = createExporter({
     settings: demoSettings([...(named ? [] : ['--names.refresh=0']), ...flags]),
     clock,
     log,
     version: '0',
     revision: '0',
-    processMetrics: false,
     client: (observer) => client(clock, observer),
-    // At once: zlib's threads know nothing of this clock.
-    compress: async (text) => ({
+    show: shown.show,
+    compress: (text) => ({
       bytes: deflateRawSync(text, { level: 1, finishFlush: constants.Z_SYNC_FLUSH }),
       length: text.length,
       crc: crc32(text),
@@ -66,10 +69,11 @@ export function runExporter({ start, clock: given, flags = [], client, memory }:
   const run = exporter.run(stop.signal).catch((error: unknown) => {
     if (!stop.signal.aborted) throw error;
   });
-  const text = () => Buffer.concat([...exporter.page.current().plain]).toString();
+  const text = () => Buffer.concat([...shown.current().plain]).toString();
   return {
     clock,
     exporter,
+    shown,
     log,
     text,
     page: () => parseExposition(text()),

@@ -1,5 +1,6 @@
 /** Exporters of four organizations, by virtual clocks, whose status pages a browser can visit. */
-import { statusOf } from '../../src/exporter/status.ts';
+import { ownText } from '../../src/metrics/own-text.ts';
+import { statusOf } from '../../src/reader/status.ts';
 import type { FaultRule } from '../../src/simulation/faults.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { type Asked, rowsClient } from './rows-client.ts';
@@ -95,10 +96,10 @@ async function siteOf(running: RunningExporter, minutes = 12): Promise<Site> {
   return await serve(running, false);
 }
 
-async function serve({ exporter, clock, minutes, end }: RunningExporter, simulated: boolean): Promise<Site> {
+async function serve({ exporter, shown, clock, minutes, end }: RunningExporter, simulated: boolean): Promise<Site> {
   const { server, port } = await startWebServer({
-    page: exporter.page,
-    self: () => exporter.self.text(),
+    page: shown,
+    own: async () => [ownText(await exporter.self.text())],
     status: () =>
       statusOf({
         exporter,

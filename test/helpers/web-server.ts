@@ -1,5 +1,6 @@
 /** A web server on a free port of the loopback interface, around whatever of it a test is about. */
 import { systemClock } from '../../src/clock.ts';
+import { ownText } from '../../src/metrics/own-text.ts';
 import { emptyPage } from '../../src/metrics/page.ts';
 import { createServer, type WebOptions, type WebServer } from '../../src/web/server.ts';
 import { silentLogger } from './silent-logger.ts';
@@ -7,7 +8,7 @@ import { silentLogger } from './silent-logger.ts';
 /** An exporter that has nothing to show but one metric of its own. */
 export const webDefaults: WebOptions = {
   page: { current: () => emptyPage },
-  self: async () => 'own 1\n',
+  own: async () => [ownText('own 1\n')],
   status: () => {
     throw new Error('nobody asks');
   },

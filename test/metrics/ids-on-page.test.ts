@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { IdsOnPage } from '../../src/metrics/ids-on-page.ts';
 import { createPublisher } from '../../src/metrics/publisher.ts';
 import type { Section } from '../../src/metrics/section.ts';
+import { createShownPage } from '../../src/metrics/shown-page.ts';
 import { GroupTable } from '../../src/usage/groups.ts';
 import { createVirtualClock } from '../helpers/virtual-clock.ts';
 
@@ -11,7 +12,7 @@ const dimensions = ['project_id', 'model'];
 function shows(name: string, table: () => GroupTable, during?: () => void): Section {
   return {
     name,
-    *prepare() {
+    *render() {
       const groups = table();
       during?.();
       for (let id = 0; id < groups.size; id++) yield { text: `${name}{${groups.text(id)}} 1\n`, series: 1 };
@@ -32,7 +33,7 @@ test('ids are those of the tables that the page was rendered from, what came sin
   );
   expect([...onPage.values('project_id')]).toEqual(['always']);
   const before = onPage.version;
-  section.prepare(0, 0).next();
+  section.render(0, 0).next();
   expect(onPage.version).not.toBe(before);
 
   tables[0]?.intern(['p', 'm']);
@@ -47,7 +48,7 @@ test('ids are those of the tables that the page was rendered from, what came sin
   // Still on show: nothing was rendered since.
   expect(onPage.values('project_id').has('p')).toBe(true);
   tables[0].intern(['new', 'm']);
-  section.prepare(0, 0).next();
+  section.render(0, 0).next();
   expect(onPage.version).not.toBe(known);
   expect([...onPage.values('project_id')].sort()).toEqual(['always', 'new']);
 });
@@ -62,12 +63,13 @@ test('a section that names what others show is on the same page with it, also wh
   const named: Section = {
     name: 'names',
     stale: () => onPage.version !== renderedFrom,
-    *prepare() {
+    *render() {
       renderedFrom = onPage.version;
       for (const id of onPage.values('project_id')) yield { text: `info{project_id="${id}"} 1\n`, series: 1 };
       return undefined;
     },
   };
+  const page = createShownPage();
   const publisher = createPublisher({
     sections: [
       onPage.watch(
@@ -77,15 +79,15 @@ test('a section that names what others show is on the same page with it, also wh
       named,
     ],
     clock,
-    breathe: () => undefined,
-    compress: async (text) => ({ bytes: text, length: text.length, crc: 0 }),
+    show: page.show,
+    compress: (text) => ({ bytes: text, length: text.length, crc: 0 }),
   });
   for (let round = 0; round < 20; round++) {
     grow();
     if (round === 10) table = new GroupTable(dimensions, 100);
     if (round % 3 !== 2) publisher.changed('usage');
     await publisher.publish();
-    const text = Buffer.concat([...publisher.current().plain]).toString();
+    const text = Buffer.concat([...page.current().plain]).toString();
     const shown = [...text.matchAll(/^usage{project_id="(\w+)"/gm)].map(([, id]) => id);
     const infos = [...text.matchAll(/^info{project_id="(\w+)"/gm)].map(([, id]) => id);
     expect(new Set(infos).size).toBe(infos.length);

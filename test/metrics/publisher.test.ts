@@ -3,8 +3,9 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { gzipHeader, gzipTrailer } from '../../src/metrics/gzip.ts';
 import type { Page } from '../../src/metrics/page.ts';
-import { createPublisher } from '../../src/metrics/publisher.ts';
+import { createPublisher, type PublisherOptions } from '../../src/metrics/publisher.ts';
 import type { Section } from '../../src/metrics/section.ts';
+import { createShownPage } from '../../src/metrics/shown-page.ts';
 import { createVirtualClock } from '../helpers/virtual-clock.ts';
 
 const never = Number.POSITIVE_INFINITY;
@@ -15,7 +16,7 @@ function section(name: string, lines = 3) {
   const it = { name, generation: 0, renderings: 0, until: never, untilElapsed: never };
   const made: Section = {
     name,
-    *prepare() {
+    *render() {
       it.renderings++;
       const { generation } = it;
       for (let line = 0; line < lines; line++) yield { text: `${name} ${line} ${generation}\n`, series: 1 };
@@ -23,6 +24,12 @@ function section(name: string, lines = 3) {
     },
   };
   return { it, made };
+}
+
+/** A publisher, and the page that is on show by it. */
+function publishing(options: Omit<PublisherOptions, 'show'>) {
+  const shown = createShownPage();
+  return { publisher: createPublisher({ ...options, show: shown.show }), current: shown.current };
 }
 
 const textOf = (page: Page) => Buffer.concat([...page.plain]).toString();
@@ -36,23 +43,22 @@ const generations = (page: Page) =>
 
 describe('the published page', () => {
   test('is empty before anything is there', () => {
-    const publisher = createPublisher({ sections: [], clock: createVirtualClock({ start }), breathe: () => undefined });
-    expect(publisher.current().plainBytes).toBe(0);
-    expect(unpacked(publisher.current())).toBe('');
+    const { current } = publishing({ sections: [], clock: createVirtualClock({ start }) });
+    expect(current().plainBytes).toBe(0);
+    expect(unpacked(current())).toBe('');
   });
 
   test('has the sections in order; gzip says the same as plain, in the lengths that it claims', async () => {
     const [a, b] = [section('a', 2), section('b', 5_000)];
-    const publisher = createPublisher({
+    const { publisher, current } = publishing({
       sections: [a.made, b.made],
       clock: createVirtualClock({ start }),
-      breathe: () => undefined,
     });
     for (let generation = 1; generation < 4; generation++) {
       a.it.generation = generation;
       publisher.changed(generation === 2 ? 'b' : 'a');
       await publisher.publish();
-      const page = publisher.current();
+      const page = current();
       const text = textOf(page);
       expect(text.indexOf('a 0')).toBe(0);
       expect(unpacked(page)).toBe(text);
@@ -66,15 +72,11 @@ describe('the published page', () => {
   test('is replaced whole: who scrapes while it is made sees the one before', async () => {
     const [a, b] = [section('a'), section('b')];
     const seen: number[][] = [];
-    const publisher = createPublisher({
+    const { publisher, current } = publishing({
       sections: [a.made, b.made],
       clock: createVirtualClock({ start }),
-      breathe() {
-        seen.push(generations(publisher.current()));
-        return Promise.resolve();
-      },
       beforeShown: async () => {
-        seen.push(generations(publisher.current()));
+        seen.push(generations(current()));
       },
     });
     for (let generation = 0; generation < 5; generation++) {
@@ -83,34 +85,32 @@ describe('the published page', () => {
       publisher.changed('a');
       publisher.changed('b');
       await publisher.publish();
-      expect(new Set(generations(publisher.current()))).toEqual(new Set([generation]));
+      expect(new Set(generations(current()))).toEqual(new Set([generation]));
     }
     for (const each of seen) expect(new Set(each).size).toBeLessThanOrEqual(1);
   });
 
   test('that somebody holds does not change', async () => {
     const a = section('a');
-    const publisher = createPublisher({
+    const { publisher, current } = publishing({
       sections: [a.made],
       clock: createVirtualClock({ start }),
-      breathe: () => undefined,
     });
     await publisher.publish();
-    const held = publisher.current();
+    const held = current();
     a.it.generation = 1;
     publisher.changed('a');
     await publisher.publish();
     expect(textOf(held)).toContain('a 0 0');
     expect(unpacked(held)).toBe(textOf(held));
-    expect(textOf(publisher.current())).toContain('a 0 1');
+    expect(textOf(current())).toContain('a 0 1');
   });
 
   test('is made anew only for what has changed', async () => {
     const [a, b] = [section('a'), section('b')];
-    const publisher = createPublisher({
+    const { publisher } = publishing({
       sections: [a.made, b.made],
       clock: createVirtualClock({ start }),
-      breathe: () => undefined,
     });
     await publisher.publish();
     await publisher.publish();
@@ -124,11 +124,10 @@ describe('the published page', () => {
     const [utc, passing] = [section('utc'), section('passing')];
     utc.it.until = start + 40_000;
     passing.it.untilElapsed = clock.monotonic() + 70_000;
-    const publisher = createPublisher({
+    const { publisher } = publishing({
       sections: [utc.made, passing.made],
       clock,
-      breathe: () => undefined,
-      compress: async (text) => ({ bytes: text, length: text.length, crc: 0 }),
+      compress: (text) => ({ bytes: text, length: text.length, crc: 0 }),
     });
     const stop = new AbortController();
     const run = publisher.run(stop.signal).catch(() => undefined);

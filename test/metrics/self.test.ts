@@ -1,10 +1,10 @@
 /** The exporter's own metrics: their names, their labels, and what is there before anything has happened. */
 import { describe, expect, test } from 'vitest';
-import { createSelfMetrics, type SelfSourceApi } from '../../src/metrics/self.ts';
+import { createSelfMetrics, createServingMetrics, type SelfSourceApi } from '../../src/metrics/self.ts';
 import { reasons } from '../../src/openai/errors.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
 
-function metrics(api: Partial<SelfSourceApi> = {}, processMetrics = false) {
+function metrics(api: Partial<SelfSourceApi> = {}) {
   const source: SelfSourceApi = {
     api: 'images',
     up: () => undefined,
@@ -18,8 +18,7 @@ function metrics(api: Partial<SelfSourceApi> = {}, processMetrics = false) {
   return createSelfMetrics({
     version: '1.2.3',
     revision: 'abc',
-    source: { apis: [source], lists: [], series: () => 7, stateFileErrors: () => 5, logLinesDropped: () => 6 },
-    processMetrics,
+    source: { apis: [source], lists: [], series: () => 7, stateFileErrors: () => 5 },
   });
 }
 
@@ -45,7 +44,6 @@ describe('the exporter’s own metrics', () => {
     self.restated('images', 2, 1);
     self.folded('images', 3);
     self.malformed('images', 4);
-    self.scrapeRejected();
     self.published(0.5);
     const { families, value } = parseExposition(await self.text());
     const api = 'images';
@@ -70,9 +68,7 @@ describe('the exporter’s own metrics', () => {
       [`${prefix}folded_rows_total`, { api }, 3, 'counter'],
       [`${prefix}malformed_rows_total`, { api }, 4, 'counter'],
       [`${prefix}publish_duration_seconds`, {}, 0.5, 'gauge'],
-      [`${prefix}scrapes_rejected_total`, {}, 1, 'counter'],
       [`${prefix}state_file_errors_total`, {}, 5, 'counter'],
-      [`${prefix}log_lines_dropped_total`, {}, 6, 'counter'],
     ];
     for (const [name, labels, number, type] of expected) {
       expect([name, families.get(name)?.type, value(name, labels)]).toEqual([name, type, number]);
@@ -112,10 +108,16 @@ describe('the exporter’s own metrics', () => {
     );
   });
 
-  test('have the default process metrics beside them', async () => {
-    const { families } = parseExposition(await metrics({}, true).text());
+  test('have those of the serving thread and of the process beside them', async () => {
+    const serving = createServingMetrics({ logLinesDropped: () => 6, clock: { monotonic: () => 0 } });
+    serving.scrapeRejected();
+    serving.readerRestarted();
+    const { families, value } = parseExposition(`${await metrics().text()}${await serving.text()}`);
     expect([...families.keys()]).toEqual(
       expect.arrayContaining(['process_resident_memory_bytes', 'nodejs_eventloop_lag_seconds']),
     );
+    expect(value('openai_exporter_log_lines_dropped_total', {})).toBe(6);
+    expect(value('openai_exporter_scrapes_rejected_total', {})).toBe(1);
+    expect(value('openai_exporter_reader_restarts_total', {})).toBe(1);
   });
 });

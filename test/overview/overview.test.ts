@@ -1,9 +1,9 @@
 /** The overview says of usage, money and limits what the rows say, and of nothing more than what was read. */
 import { afterEach, expect, test } from 'vitest';
-import { statusOf } from '../../src/exporter/status.ts';
 import { Directory } from '../../src/names/directory.ts';
 import { Limits } from '../../src/names/limits.ts';
 import { createOverview } from '../../src/overview/overview.ts';
+import { statusOf } from '../../src/reader/status.ts';
 import { type Asked, rowsClient } from '../helpers/rows-client.ts';
 import { type RunningExporter, runExporter } from '../helpers/running-exporter.ts';
 
@@ -196,9 +196,8 @@ test('the busiest minute is held against the limit of the model, batches left ou
     budget: { monthly: undefined, monthlyByProject: [] },
     settleDelay: 900_000,
     clock,
-    breathe: () => undefined,
   });
-  const seen = await overview();
+  const seen = overview();
   expect(seen.limits.nearest).toEqual([
     {
       kind: 'tokens_per_minute',
@@ -219,7 +218,7 @@ test('the busiest minute is held against the limit of the model, batches left ou
 test('the status is the health and the overview', async () => {
   const { exporter, clock } = await live();
   const now = clock.now();
-  const status = await statusOf({ exporter, version: '1', revision: 'r', simulated: true, startedAt: now, now });
+  const status = statusOf({ exporter, version: '1', revision: 'r', simulated: true, startedAt: now, now });
   expect(Object.keys(status)).toEqual(expect.arrayContaining(['version', 'apis', 'usage', 'spend', 'limits']));
   expect(JSON.parse(JSON.stringify(status))).toEqual(status);
 });

@@ -75,7 +75,7 @@ interface Api {
 
 export interface Watcher {
   /** Takes the pages in order; `plain` is the text in pieces. */
-  scrape(plain: readonly Buffer[], context: ScrapeContext): void;
+  scrape(plain: readonly Uint8Array[], context: ScrapeContext): void;
   counted(api: string, field: string): Counted;
   /** The last samples of the running period, field → labels → value. */
   shown(api: string): ReadonlyMap<string, ReadonlyMap<string, number>>;
@@ -97,9 +97,9 @@ const isHere = (api: Api) => (series: Series) => series.process === api.process;
 const isGone = (api: Api) => (series: Series) => series.process !== api.process;
 
 /** Pages change in few pieces, and several scrapers see the same ones. */
-const parsed = new WeakMap<Buffer, readonly Samples[]>();
+const parsed = new WeakMap<Uint8Array, readonly Samples[]>();
 
-function samplesIn(piece: Buffer): readonly Samples[] {
+function samplesIn(piece: Uint8Array): readonly Samples[] {
   const known = parsed.get(piece) ?? readCounters(piece.toString());
   parsed.set(piece, known);
   return known;
@@ -112,7 +112,7 @@ export function createWatcher(monthOf: (instant: number) => number): Watcher {
   const openings: Opening[] = [];
   const periodEnds: PeriodEnd[] = [];
   const faults: string[] = [];
-  let seen: ReadonlySet<Buffer> = new Set();
+  let seen: ReadonlySet<Uint8Array> = new Set();
   let process = -1;
 
   function counted(api: string, field: string): Counted {

@@ -5,9 +5,11 @@
 
 import { setMaxListeners } from 'node:events';
 import type { Clock } from '../../src/clock.ts';
-import { createExporter, type Exporter } from '../../src/exporter/exporter.ts';
 import type { Logger } from '../../src/log.ts';
+import type { PageSource } from '../../src/metrics/page.ts';
+import { createShownPage } from '../../src/metrics/shown-page.ts';
 import type { Client } from '../../src/openai/client.ts';
+import { createExporter, type Exporter } from '../../src/reader/exporter.ts';
 import type { Settings } from '../../src/settings/settings.ts';
 import type { FaultRule } from '../../src/simulation/faults.ts';
 import type { Organization } from '../../src/simulation/organization.ts';
@@ -53,11 +55,12 @@ export interface Life {
 
 interface Process {
   readonly exporter: Exporter;
+  readonly shown: PageSource;
   readonly context: Omit<ScrapeContext, 'at'>;
   stop(): Promise<void>;
 }
 
-const uncompressed = (text: Buffer) => Promise.resolve({ bytes: text, length: text.length, crc: 0 });
+const uncompressed = (text: Uint8Array) => ({ bytes: text, length: text.length, crc: 0 });
 
 export async function live(scenario: Scenario, plan: ReplicaPlan, organization: Organization): Promise<Life> {
   const { seed, start, end } = scenario;
@@ -113,13 +116,14 @@ export async function live(scenario: Scenario, plan: ReplicaPlan, organization: 
           : monthOf(ownClock.now() - 2 * settings.poll.settleDelay),
     };
     processes++;
+    const shown = createShownPage();
     const exporter = createExporter({
       settings,
       clock: ownClock,
       log,
       version: '0.0.0',
       revision: 'proof',
-      processMetrics: false,
+      show: shown.show,
       compress: uncompressed,
       ...(plan.remembers
         ? {
@@ -150,6 +154,7 @@ export async function live(scenario: Scenario, plan: ReplicaPlan, organization: 
     });
     return {
       exporter,
+      shown,
       context,
       async stop() {
         alive = false;
@@ -182,7 +187,7 @@ export async function live(scenario: Scenario, plan: ReplicaPlan, organization: 
     if (running === undefined || each === undefined) return;
     const { watcher } = each;
     const known = watcher.periodEnds.length;
-    watcher.scrape(running.exporter.page.current().plain, { ...running.context, at: clock.now() });
+    watcher.scrape(running.shown.current().plain, { ...running.context, at: clock.now() });
     for (const { api, period, witnessed } of watcher.periodEnds.slice(known)) {
       if (!witnessed) continue;
       each.heldBefore.set(`${api} ${period}`, heldNow.get(api) ?? new Map());

@@ -7,9 +7,11 @@ import { getHeapCodeStatistics } from 'node:v8';
 import { Worker } from 'node:worker_threads';
 import { type Dispatcher, Pool } from 'undici';
 import type { Clock } from '../../src/clock.ts';
-import { createExporter } from '../../src/exporter/exporter.ts';
-import { statusOf } from '../../src/exporter/status.ts';
 import { compressPiece } from '../../src/metrics/gzip.ts';
+import { ownText } from '../../src/metrics/own-text.ts';
+import { createShownPage } from '../../src/metrics/shown-page.ts';
+import { createExporter } from '../../src/reader/exporter.ts';
+import { statusOf } from '../../src/reader/status.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { demoSettings } from '../helpers/demo-settings.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
@@ -110,16 +112,18 @@ export async function soak(options: SoakOptions): Promise<Soaked> {
 
   const settings = demoSettings([`--poll.apis=${apis.join(',')},costs`, `--poll.group-by=${dimensions.join(',')}`]);
   let failures = 0;
+  const shown = createShownPage();
   const exporter = createExporter({
     settings,
     clock,
     log: silentLogger,
     version: '0',
     revision: '0',
-    async compress(text) {
+    show: shown.show,
+    compress(text) {
       compressing += 1;
       try {
-        return await compressPiece(text);
+        return compressPiece(text);
       } finally {
         compressing -= 1;
       }
@@ -140,8 +144,8 @@ export async function soak(options: SoakOptions): Promise<Soaked> {
       }),
   });
   const { server: web, port } = await startWebServer({
-    page: exporter.page,
-    self: () => exporter.self.text(),
+    page: shown,
+    own: async () => [ownText(await exporter.self.text())],
     status: () =>
       statusOf({ exporter, version: '0', revision: '0', simulated: true, startedAt: start, now: clock.now() }),
     ready: exporter.ready,

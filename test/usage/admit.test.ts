@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { GroupTable } from '../../src/usage/groups.ts';
-import { atOnce } from '../helpers/steps.ts';
 
 test('of the newcomers of each step the first by their labels are admitted, in whatever order they come', () => {
   const numbers = fc.uniqueArray(fc.nat({ max: 100_000 }), { minLength: 1, maxLength: 5_000, size: 'max' });
@@ -16,7 +15,7 @@ test('of the newcomers of each step the first by their labels are admitted, in w
       const ends = [...cuts, order.length].sort((a, b) => a - b);
       for (const [index, end] of ends.entries()) {
         const step = order.slice(ends[index - 1] ?? 0, end);
-        atOnce(table.admit(step.flatMap((number) => [[name(number)], [name(number)], ['known']])));
+        table.admit(step.flatMap((number) => [[name(number)], [name(number)], ['known']]));
         const first = [...step].sort((a, b) => a - b).map(name);
         expected.push(...first.slice(0, most - expected.length));
         expect(Array.from({ length: table.size }, (_, id) => table.values(id)[0])).toEqual(expected);

@@ -8,7 +8,6 @@ import { FieldTable } from '../../src/usage/fields.ts';
 import { GroupTable } from '../../src/usage/groups.ts';
 import { endpointNamed, type Row, rawBucket, seconds } from '../helpers/rows.ts';
 import { propertyRuns, propertyTimeout } from '../helpers/runs.ts';
-import { atOnce } from '../helpers/steps.ts';
 
 vi.setConfig({ testTimeout: propertyTimeout });
 
@@ -36,7 +35,7 @@ function contents(bucket: Bucket | undefined, { groups, fields }: ReturnType<typ
 function collected(api: string, dimensions: readonly string[], rows: readonly Row[]) {
   const both = tables(api, dimensions);
   const raw = rawBucket('1d', start, rows);
-  return contents(atOnce(collectBucket(raw, '1d', start * 1_000, settleDelay, both.groups, both.fields)), both);
+  return contents(collectBucket(raw, '1d', start * 1_000, settleDelay, both.groups, both.fields), both);
 }
 
 describe('a collected bucket', () => {
@@ -52,7 +51,7 @@ describe('a collected bucket', () => {
     const both = tables('embeddings', ['model']);
     const rows = ['a', 'b'].map((model) => ({ labels: [model], fields: { input_tokens: 5 } }));
     const raw: RawBucket = { ...rawBucket('1d', start, rows), malformedRows: 2, refused: [['a'], ['c']] };
-    const bucket = atOnce(collectBucket(raw, '1d', start * 1_000, settleDelay, both.groups, both.fields));
+    const bucket = collectBucket(raw, '1d', start * 1_000, settleDelay, both.groups, both.fields);
     expect(contents(bucket, both)).toEqual({ 'input_tokens{model="b"}': 5 });
     const texts = [...(bucket?.groups ?? [])].map((group) => both.groups.text(group));
     expect(texts).toEqual(['model="a"', 'model="b"', 'model="c"']);
@@ -62,7 +61,7 @@ describe('a collected bucket', () => {
     const both = { groups: new GroupTable(['model'], 1), fields: new FieldTable(endpointNamed('embeddings')) };
     const rows = ['a', 'b', 'c'].map((model) => ({ labels: [model], fields: { input_tokens: 5 } }));
     const raw: RawBucket = { ...rawBucket('1d', start, rows), malformedRows: 1, refused: [['d']] };
-    const bucket = atOnce(collectBucket(raw, '1d', start * 1_000, settleDelay, both.groups, both.fields));
+    const bucket = collectBucket(raw, '1d', start * 1_000, settleDelay, both.groups, both.fields);
     expect(contents(bucket, both)).toEqual({ 'input_tokens{model="a"}': 5, 'input_tokens{model="other"}': 10 });
     expect(bucket?.malformedRows).toBe(1);
   });
@@ -73,7 +72,7 @@ describe('a collected bucket', () => {
       const both = tables(api, []);
       const field = api === 'costs' ? { amount_value: '1' } : { input_tokens: 1 };
       const raw = { ...rawBucket('1d', start, [{ labels: [], fields: field }]), malformedRows };
-      return atOnce(collectBucket(raw, '1d', readAt, settleDelay, both.groups, both.fields))?.refusedSince;
+      return collectBucket(raw, '1d', readAt, settleDelay, both.groups, both.fields)?.refusedSince;
     };
     expect(since('embeddings', settles + 7, 0)).toBe(undefined);
     expect(since('embeddings', settles - 7, 1)).toBe(settles);
@@ -194,15 +193,13 @@ describe('a collected bucket', () => {
   test('knows whether anything was used', () => {
     const both = tables('costs', ['project_id']);
     const used = (fields: Row['fields']) =>
-      atOnce(
-        collectBucket(
-          rawBucket('1d', start, [{ labels: ['p'], fields, units: { amount_value: 'usd', quantity: null } }]),
-          '1d',
-          start * 1_000,
-          settleDelay,
-          both.groups,
-          both.fields,
-        ),
+      collectBucket(
+        rawBucket('1d', start, [{ labels: ['p'], fields, units: { amount_value: 'usd', quantity: null } }]),
+        '1d',
+        start * 1_000,
+        settleDelay,
+        both.groups,
+        both.fields,
       )?.used;
     expect(used({ amount_value: '0E-6176', quantity: 0 })).toBe(false);
     expect(used({ amount_value: '0.000' })).toBe(false);
@@ -214,15 +211,13 @@ describe('a collected bucket', () => {
   test('takes fields that the catalogue does not know, 64 at most', () => {
     const both = tables('embeddings', ['model']);
     const fields = Object.fromEntries(Array.from({ length: 200 }, (_, index) => [`new_${index}`, index + 1]));
-    const bucket = atOnce(
-      collectBucket(
-        rawBucket('1d', start, [{ labels: ['a'], fields: { input_tokens: 1, ...fields } }]),
-        '1d',
-        start * 1_000,
-        settleDelay,
-        both.groups,
-        both.fields,
-      ),
+    const bucket = collectBucket(
+      rawBucket('1d', start, [{ labels: ['a'], fields: { input_tokens: 1, ...fields } }]),
+      '1d',
+      start * 1_000,
+      settleDelay,
+      both.groups,
+      both.fields,
     );
     const found = contents(bucket, both);
     expect(found['new_0{model="a"}']).toBe(1);
@@ -235,15 +230,13 @@ describe('whether a bucket is whole and settled', () => {
   const end = start + widthSeconds['1h'];
   const both = tables('embeddings', ['model']);
   const collect = (raw: Partial<RawBucket>, readAt: number, width: Width = '1h') =>
-    atOnce(
-      collectBucket(
-        { ...rawBucket(width, start, [{ labels: ['a'], fields: { input_tokens: 1 } }]), ...raw },
-        width,
-        readAt * 1_000,
-        settleDelay,
-        both.groups,
-        both.fields,
-      ),
+    collectBucket(
+      { ...rawBucket(width, start, [{ labels: ['a'], fields: { input_tokens: 1 } }]), ...raw },
+      width,
+      readAt * 1_000,
+      settleDelay,
+      both.groups,
+      both.fields,
     );
 
   test.each<[string, number, number, 'settled' | 'unsettled' | 'refused']>([

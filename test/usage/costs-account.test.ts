@@ -8,7 +8,6 @@ import { DaySums, monthDays, monthsAt } from '../../src/usage/months.ts';
 import type { Span } from '../../src/usage/plan.ts';
 import { endpointNamed, rawBucket, seconds } from '../helpers/rows.ts';
 import { propertyRuns, propertyTimeout } from '../helpers/runs.ts';
-import { atOnce } from '../helpers/steps.ts';
 
 const costs = endpointNamed('costs');
 const day = 86_400;
@@ -55,7 +54,7 @@ function live(begin: number, steps: readonly Step[]) {
           units: { amount_value: 'usd' },
         },
       ]);
-      const bucket = atOnce(collectBucket(raw, '1d', time.now, settleDelay, ledger.groups, ledger.fields));
+      const bucket = collectBucket(raw, '1d', time.now, settleDelay, ledger.groups, ledger.fields);
       if (bucket === undefined) continue;
       buckets.push(bucket);
       of.set(start, cents);
@@ -81,7 +80,7 @@ function live(begin: number, steps: readonly Step[]) {
     shown = now;
     const total = (buckets: readonly Bucket[]) => {
       const sums = new DaySums(0);
-      for (const _ of sums.update(buckets));
+      sums.update(buckets);
       const text = sums.exact(ledger.groups.find('currency="usd",project_id="a"') ?? -1);
       return BigInt(Math.round(Number(text) * 100));
     };

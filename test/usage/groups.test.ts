@@ -7,7 +7,6 @@ import { GroupTable } from '../../src/usage/groups.ts';
 import { labelValue } from '../../src/usage/labels.ts';
 import { endpointNamed, rawBucket, seconds } from '../helpers/rows.ts';
 import { propertyRuns, propertyTimeout } from '../helpers/runs.ts';
-import { atOnce } from '../helpers/steps.ts';
 
 vi.setConfig({ testTimeout: propertyTimeout });
 
@@ -91,7 +90,7 @@ describe('groups', () => {
           .map(({ text }) => text);
         const admitted = [texts, shuffled].map((order) => {
           const table = new GroupTable(['a'], most);
-          atOnce(table.admit(order.map((text) => [text])));
+          table.admit(order.map((text) => [text]));
           return Array.from({ length: table.size }, (_, id) => table.text(id)).sort();
         });
         expect(admitted[0]).toEqual(admitted[1]);
@@ -112,19 +111,17 @@ describe('groups', () => {
         const groups = new GroupTable(['model'], most);
         const fields = new FieldTable(endpoint);
         buckets.forEach((each, index) => {
-          const bucket = atOnce(
-            collectBucket(
-              rawBucket(
-                '1m',
-                start + index * 60,
-                each.map(([model, tokens]) => ({ labels: [`m${model}`], fields: { input_tokens: tokens } })),
-              ),
+          const bucket = collectBucket(
+            rawBucket(
               '1m',
-              (start + 7_200) * 1_000,
-              0,
-              groups,
-              fields,
+              start + index * 60,
+              each.map(([model, tokens]) => ({ labels: [`m${model}`], fields: { input_tokens: tokens } })),
             ),
+            '1m',
+            (start + 7_200) * 1_000,
+            0,
+            groups,
+            fields,
           );
           const sum = [...(bucket?.numbers.get(0) ?? [])].reduce((a, b) => a + (Number.isNaN(b) ? 0 : b), 0);
           expect(sum).toBe(each.reduce((a, [, tokens]) => a + tokens, 0));

@@ -8,7 +8,6 @@ import { Ledger } from '../../src/usage/ledger.ts';
 import { Totals } from '../../src/usage/totals.ts';
 import { endpointNamed, type Row, rawBucket, seconds } from '../helpers/rows.ts';
 import { propertyRuns, propertyTimeout } from '../helpers/runs.ts';
-import { atOnce } from '../helpers/steps.ts';
 
 vi.setConfig({ testTimeout: propertyTimeout });
 
@@ -25,16 +24,14 @@ function bucketOf(ledger: Ledger, width: Width, start: number, tokens: Record<st
   const rows = Object.entries(tokens).map(
     ([model, input_tokens]): Row => ({ labels: [model], fields: { input_tokens } }),
   );
-  const bucket = atOnce(
-    collectBucket(rawBucket(width, start, rows), width, readAt, 900_000, ledger.groups, ledger.fields),
-  );
+  const bucket = collectBucket(rawBucket(width, start, rows), width, readAt, 900_000, ledger.groups, ledger.fields);
   if (bucket === undefined) throw new Error('not a whole bucket');
   return bucket;
 }
 
 /** Totals of the first field, by model. */
 function totalsOf(ledger: Ledger, totals: Totals, to: number): Record<string, number> {
-  const column = atOnce(totals.upTo(to))[0];
+  const column = totals.upTo(to)[0];
   const entries = Array.from({ length: ledger.groups.size }, (_, group) => [
     ledger.groups.values(group)[0] ?? '',
     column?.[group] ?? 0,
@@ -75,7 +72,7 @@ describe('a ledger', () => {
           for (const [index, { width, start, tokens, read }] of order.entries()) {
             ledger.put(bucketOf(ledger, width, start, tokens, late - 1_000 + read));
             // Asked in between, for sums are kept.
-            if (index % 8 === 7) atOnce(totals.upTo(end));
+            if (index % 8 === 7) totals.upTo(end);
           }
           const used = Object.entries(totalsOf(ledger, totals, end)).filter(([, sum]) => sum > 0);
           return Object.fromEntries(used);

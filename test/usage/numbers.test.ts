@@ -4,7 +4,6 @@ import { collectBucket } from '../../src/usage/bucket.ts';
 import { FieldTable } from '../../src/usage/fields.ts';
 import { GroupTable } from '../../src/usage/groups.ts';
 import { endpointNamed, rawBucket, seconds } from '../helpers/rows.ts';
-import { atOnce } from '../helpers/steps.ts';
 
 const start = seconds('2026-05-01T00:00Z');
 
@@ -13,7 +12,7 @@ function columnOf(values: readonly number[]) {
   const fields = new FieldTable(endpoint);
   const rows = values.map((value, index) => ({ labels: [`model ${index}`], fields: { seconds: value } }));
   const groups = new GroupTable(['model'], 1_000);
-  const bucket = atOnce(collectBucket(rawBucket('1h', start, rows), '1h', start * 1_000, 0, groups, fields));
+  const bucket = collectBucket(rawBucket('1h', start, rows), '1h', start * 1_000, 0, groups, fields);
   return bucket?.numbers.get(fields.index('seconds') ?? -1);
 }
 

@@ -9,7 +9,6 @@ import { type Held, historySpans, type PlanOptions, pollSpans, type Span } from 
 import { day, hour, minute, settleDelayOf } from '../../src/usage/windows.ts';
 import { endpointNamed, rawBucket, seconds } from '../helpers/rows.ts';
 import { propertyRuns, propertyTimeout } from '../helpers/runs.ts';
-import { atOnce } from '../helpers/steps.ts';
 
 vi.setConfig({ testTimeout: propertyTimeout });
 
@@ -36,7 +35,7 @@ function readSince(plan: PlanOptions, since: number, to: number, every = minute)
     const periodic = width === '1m' ? settledAt : Math.max(settledAt, last);
     const readAt = Math.min(periodic, last);
     if (readAt < since || readAt < start * 1_000) return undefined;
-    return atOnce(collectBucket(rawBucket(width, start, []), width, readAt, delay, groups, fields));
+    return collectBucket(rawBucket(width, start, []), width, readAt, delay, groups, fields);
   };
 }
 

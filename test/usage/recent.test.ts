@@ -6,7 +6,6 @@ import { Ledger } from '../../src/usage/ledger.ts';
 import { type Recent, recent, samplesOf } from '../../src/usage/recent.ts';
 import { day, hour, minute, settleDelayOf } from '../../src/usage/windows.ts';
 import { endpointNamed, type Row, rawBucket, seconds } from '../helpers/rows.ts';
-import { atOnce } from '../helpers/steps.ts';
 
 const settleDelay = 15 * minute;
 const at = (text: string) => seconds(text) * 1_000;
@@ -35,7 +34,7 @@ function world(api = 'completions', dimensions: readonly string[] = ['model']) {
         })),
       );
       const delay = settleDelayOf(endpoint, settleDelay);
-      const bucket = atOnce(collectBucket(raw, width, at(readAt), delay, ledger.groups, ledger.fields));
+      const bucket = collectBucket(raw, width, at(readAt), delay, ledger.groups, ledger.fields);
       if (bucket !== undefined) ledger.put(bucket);
     },
     shownAt: (now: string): Recent => recent(options, (width, start) => ledger.buckets.get(width, start), at(now)),

@@ -11,7 +11,6 @@ import { endpointNamed, rawBucket, seconds } from '../helpers/rows.ts';
 import { propertyTimeout } from '../helpers/runs.ts';
 import { createScraper } from '../helpers/scraper.ts';
 import { type Entry, smallOrganization, used } from '../helpers/small-organization.ts';
-import { atOnce } from '../helpers/steps.ts';
 
 vi.setConfig({ testTimeout: propertyTimeout });
 
@@ -41,7 +40,7 @@ describe('a bucket with refused rows', () => {
       ];
       const refused = tokens === 'refused' ? [['bad']] : [];
       const raw = { ...rawBucket('1h', start, rows), malformedRows: refused.length, refused };
-      const bucket = atOnce(collectBucket(raw, '1h', readAt, settleDelay, ledger.groups, ledger.fields));
+      const bucket = collectBucket(raw, '1h', readAt, settleDelay, ledger.groups, ledger.fields);
       const changes = bucket === undefined ? { up: -1, down: -1, incomplete: -1 } : ledger.put(bucket);
       return [ledger.buckets.get('1h', start)?.settled, changes];
     };
@@ -95,7 +94,7 @@ describe('a bucket with refused rows', () => {
     const put = (readAt: number, tokens: number, malformedRows: number) => {
       time.now = readAt;
       const raw = { ...rawBucket('1h', start, [{ labels: ['a'], fields: { input_tokens: tokens } }]), malformedRows };
-      const bucket = atOnce(collectBucket(raw, '1h', readAt, settleDelay, ledger.groups, ledger.fields));
+      const bucket = collectBucket(raw, '1h', readAt, settleDelay, ledger.groups, ledger.fields);
       return bucket && ledger.put(bucket);
     };
     expect(put(settles, 7, 0)).toEqual(nothing);
@@ -135,7 +134,7 @@ test('a wide bucket has of each group with refused rows what all of its parts kn
       malformedRows: refused.length,
       refused: refused.map((each) => [each]),
     };
-    const bucket = atOnce(collectBucket(raw, width, readAt, settleDelay, ledger.groups, ledger.fields));
+    const bucket = collectBucket(raw, width, readAt, settleDelay, ledger.groups, ledger.fields);
     return bucket && ledger.put(bucket);
   };
   const known = () => {

@@ -8,7 +8,6 @@ import { seconds } from '../helpers/rows.ts';
 import { propertyRuns, propertyTimeout } from '../helpers/runs.ts';
 import { createScraper } from '../helpers/scraper.ts';
 import { type Entry, smallOrganization, used } from '../helpers/small-organization.ts';
-import { atOnce } from '../helpers/steps.ts';
 
 vi.setConfig({ testTimeout: propertyTimeout });
 
@@ -266,7 +265,7 @@ describe('before the old total goes', () => {
       expect(account.history(time.now).ledger).not.toBe(ledger);
       const day = at('2026-05-31T00:00Z');
       const raw = organization.bucket('1d', day, time.now);
-      const bucket = atOnce(collectBucket(raw, '1d', time.now, hour, ledger.groups, ledger.fields));
+      const bucket = collectBucket(raw, '1d', time.now, hour, ledger.groups, ledger.fields);
       account.put(ledger, bucket === undefined ? [] : [bucket], time.now);
     }
     const seen: number[] = [];

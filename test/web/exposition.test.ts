@@ -4,9 +4,11 @@ import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
+import { ownText } from '../../src/metrics/own-text.ts';
 import type { Page, PageSource } from '../../src/metrics/page.ts';
 import { createPublisher } from '../../src/metrics/publisher.ts';
 import type { Rendered } from '../../src/metrics/section.ts';
+import { createShownPage } from '../../src/metrics/shown-page.ts';
 import type { WebOptions, WebServer } from '../../src/web/server.ts';
 import { recordingLog } from '../helpers/recording-log.ts';
 import { startWebServer } from '../helpers/web-server.ts';
@@ -43,20 +45,21 @@ function* rendering(parts: readonly Rendered[]): Generator<Rendered, undefined> 
 }
 
 async function publish(...parts: readonly (readonly Rendered[])[]): Promise<PageSource> {
+  const shown = createShownPage();
   const publisher = createPublisher({
     sections: [
-      { name: 'all', prepare: () => rendering(parts.flat()) },
-      { name: 'none', prepare: () => rendering([]) },
+      { name: 'all', render: () => rendering(parts.flat()) },
+      { name: 'none', render: () => rendering([]) },
     ],
     clock: systemClock,
-    breathe: () => undefined,
+    show: shown.show,
   });
   await publisher.publish();
-  return publisher;
+  return shown;
 }
 
 async function serve(page: PageSource, options: Partial<WebOptions> = {}) {
-  const { server, port } = await startWebServer({ page, self: async () => own, maxRequests: 4, ...options });
+  const { server, port } = await startWebServer({ page, own: async () => [ownText(own)], maxRequests: 4, ...options });
   running.push(server);
   const ask = (path: string, headers: Record<string, string> = {}) =>
     new Promise<{ readonly response: IncomingMessage; readonly body: Buffer }>((resolve, reject) => {
@@ -103,10 +106,10 @@ describe('name[]', () => {
 
 test('when its own metrics fail, what was sent does not look whole', async () => {
   const log = recordingLog();
-  const self = async () => {
+  const own = async () => {
     throw new Error('broken');
   };
-  const { ask } = await serve(await publish(family('a', 1)), { self, log });
+  const { ask } = await serve(await publish(family('a', 1)), { own, log });
   for (const coding of ['gzip', 'identity']) {
     await expect(ask('/metrics', { 'accept-encoding': coding })).rejects.toThrow();
   }

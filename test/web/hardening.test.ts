@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectSecurely } from 'node:tls';
 import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
+import { type OwnText, ownText } from '../../src/metrics/own-text.ts';
 import { emptyPage } from '../../src/metrics/page.ts';
 import type { Status } from '../../src/status.ts';
 import type { MakeServer, WebOptions } from '../../src/web/server.ts';
@@ -71,11 +72,11 @@ describe.each([
 
 test('a scrape that is under way is not cut off for newcomers', async () => {
   let answer = () => {};
-  const self = () =>
-    new Promise<string>((resolve) => {
-      answer = () => resolve('own 1\n');
+  const own = () =>
+    new Promise<readonly OwnText[]>((resolve) => {
+      answer = () => resolve([ownText('own 1\n')]);
     });
-  const { port } = await serve({ maxConnections: 20, self });
+  const { port } = await serve({ maxConnections: 20, own });
   const slow = answerTo(port, scrape);
   for (let count = 0; count < 60; count++) await open(port, '');
   answer();

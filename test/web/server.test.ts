@@ -5,6 +5,7 @@ import { register } from 'prom-client';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import { compressPiece, joinPieces } from '../../src/metrics/gzip.ts';
+import { type OwnText, ownText } from '../../src/metrics/own-text.ts';
 import { emptyPage, type Page } from '../../src/metrics/page.ts';
 import type { Status } from '../../src/status.ts';
 import { createServer, type WebOptions, type WebServer } from '../../src/web/server.ts';
@@ -171,10 +172,10 @@ describe('the exposition', () => {
   test('an error in the own metrics is 500, logged, and does not stay in flight', async () => {
     const logged: unknown[] = [];
     const log = { ...silentLogger, error: (...line: unknown[]) => logged.push(line) };
-    const self = async () => {
+    const own = async () => {
       throw new Error('broken');
     };
-    const { ask } = await serve({ self, log, maxRequests: 1 });
+    const { ask } = await serve({ own, log, maxRequests: 1 });
     for (const coding of ['gzip', '']) {
       const answer = await ask('/metrics', 'GET', { 'Accept-Encoding': coding });
       expect(answer.status).toBe(500);
@@ -188,8 +189,8 @@ describe('scrapes in flight', () => {
   test('past the bound get 503 and are counted; health still answers', async () => {
     let rejected = 0;
     const gates: (() => void)[] = [];
-    const self = () => new Promise<string>((resolve) => gates.push(() => resolve('own 1\n')));
-    const { ask } = await serve({ self, maxRequests: 2, onRejected: () => (rejected += 1) });
+    const own = () => new Promise<readonly OwnText[]>((resolve) => gates.push(() => resolve([ownText('own 1\n')])));
+    const { ask } = await serve({ own, maxRequests: 2, onRejected: () => (rejected += 1) });
     const first = ask('/metrics');
     const second = ask('/metrics');
     await until(() => gates.length === 2);
@@ -210,9 +211,9 @@ describe('scrapes in flight', () => {
   test('end when the client leaves', async () => {
     const clock = handClock();
     let asked = 0;
-    const never = new Promise<string>(() => {});
-    const self = () => (asked++ === 0 ? never : Promise.resolve('own 1\n'));
-    const { begin, ask } = await serve({ self, maxRequests: 1, clock });
+    const never = new Promise<readonly OwnText[]>(() => {});
+    const own = () => (asked++ === 0 ? never : Promise.resolve([ownText('own 1\n')]));
+    const { begin, ask } = await serve({ own, maxRequests: 1, clock });
     const first = begin('/metrics');
     first.on('error', () => {});
     first.end();
@@ -438,8 +439,8 @@ describe('listening', () => {
 
   test('stopping lets a running scrape end and closes its kept connection', async () => {
     const gates: (() => void)[] = [];
-    const self = () => new Promise<string>((resolve) => gates.push(() => resolve('own 1\n')));
-    const { server, port, ask } = await serve({ self });
+    const own = () => new Promise<readonly OwnText[]>((resolve) => gates.push(() => resolve([ownText('own 1\n')])));
+    const { server, port, ask } = await serve({ own });
     const idle = connect(port, '127.0.0.1');
     const kept = connect(port, '127.0.0.1');
     const chunks: Buffer[] = [];
@@ -460,11 +461,11 @@ describe('listening', () => {
   test('stopping cuts off what does not end in time', async () => {
     const clock = handClock();
     let asked = 0;
-    const self = () => {
+    const own = () => {
       asked += 1;
-      return new Promise<string>(() => {});
+      return new Promise<readonly OwnText[]>(() => {});
     };
-    const { server, ask } = await serve({ self, clock });
+    const { server, ask } = await serve({ own, clock });
     const scrape = ask('/metrics');
     scrape.catch(() => {});
     await until(() => asked === 1);

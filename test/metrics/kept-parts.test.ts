@@ -1,10 +1,11 @@
-/** Rendering pauses and leaves out what it rendered before: the page must be the same as rendered at once and anew. */
+/** Rendering leaves out what it rendered before: the page must be the same as one rendered anew, byte for byte. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { KeptParts } from '../../src/metrics/kept-parts.ts';
 import { createPublisher } from '../../src/metrics/publisher.ts';
-import { advanceAndRender, renderApi } from '../../src/metrics/render.ts';
+import { renderApi } from '../../src/metrics/render.ts';
 import type { Section } from '../../src/metrics/section.ts';
+import { createShownPage } from '../../src/metrics/shown-page.ts';
 import { type Width, widthSeconds } from '../../src/openai/catalogue.ts';
 import { collectBucket } from '../../src/usage/bucket.ts';
 import { CounterBook, type Opening } from '../../src/usage/counters.ts';
@@ -12,7 +13,6 @@ import { Ledger } from '../../src/usage/ledger.ts';
 import { recent } from '../../src/usage/recent.ts';
 import { bucketAt, hour, minute } from '../../src/usage/windows.ts';
 import { endpointNamed, rawBucket, seconds } from '../helpers/rows.ts';
-import { atOnce } from '../helpers/steps.ts';
 
 const endpoint = endpointNamed('embeddings');
 const anchor = seconds('2026-05-01T00:00Z');
@@ -38,16 +38,15 @@ const put: fc.Arbitrary<Put> = fc.record({
   unknown: fc.boolean(),
 });
 
-/** What comes in before a page is made, and what at each of its pauses. */
+/** What comes in before a page is made. */
 const step = fc.record({
   before: fc.array(put, { maxLength: 4 }),
-  during: fc.array(put, { maxLength: 6 }),
   passes: fc.constantFrom(0, minute, 20 * minute, 52 * minute, 2 * hour),
 });
 
 const openings = fc.constantFrom<Opening>('zero', 'history');
 
-test('a page made in slices, while buckets come in, is that made at once, byte for byte', async () => {
+test('a page made of kept parts is that made anew, byte for byte', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 5 }), openings, async (steps, opening) => {
       const time = { now: start, elapsed: 0 };
@@ -59,8 +58,7 @@ test('a page made in slices, while buckets come in, is that made at once, byte f
         clock: { now: () => time.now },
       });
       const until = seconds('2026-06-01T00:00Z');
-      const newBook = () => new CounterBook({ ledger, opening, zeroHold: 2 * minute, until });
-      const [book, wholeBook] = [newBook(), newBook()];
+      const book = new CounterBook({ ledger, opening, zeroHold: 2 * minute, until });
       const takeIn = ({ width, back, first, count, value, unknown }: Put) => {
         const rows = Array.from({ length: count }, (_, row) => ({
           labels: [`model ${first + row}`],
@@ -68,7 +66,7 @@ test('a page made in slices, while buckets come in, is that made at once, byte f
         }));
         const at = bucketAt(time.now, width) - back * widthSeconds[width];
         const raw = rawBucket(width, at, rows);
-        const bucket = atOnce(collectBucket(raw, width, time.now, settleDelay, ledger.groups, ledger.fields));
+        const bucket = collectBucket(raw, width, time.now, settleDelay, ledger.groups, ledger.fields);
         if (bucket !== undefined) ledger.put(bucket);
       };
 
@@ -76,36 +74,30 @@ test('a page made in slices, while buckets come in, is that made at once, byte f
       const kept = new KeptParts();
       const section: Section = {
         name: 'embeddings',
-        *prepare(now, elapsed) {
+        *render(now, elapsed) {
           const held = (width: Width, at: number) => ledger.buckets.get(width, at);
           const { shown } = recent({ endpoint, settleDelay, interval: () => minute }, held, now);
           const view = { ledger, series: ledger.seriesNow(), shown, book, settleDelayMinutes: 15 };
-          // Its own book, which is never interrupted.
-          atOnce(wholeBook.advance(now, elapsed));
-          const parts = renderApi({ ...view, book: wholeBook }, new KeptParts());
-          whole = [...parts].map(({ text }) => text).join('');
-          yield* advanceAndRender(view, kept, now, elapsed);
+          book.advance(now, elapsed);
+          whole = [...renderApi(view, new KeptParts())].map(({ text }) => text).join('');
+          yield* renderApi(view, kept);
           return undefined;
         },
       };
-      let pending: Put[] = [];
+      const shown = createShownPage();
       const publisher = createPublisher({
         sections: [section],
         clock: { now: () => time.now, monotonic: () => time.elapsed, sleep: async () => {} },
-        compress: async (text) => ({ bytes: text, length: text.length, crc: 0 }),
-        breathe() {
-          for (const each of pending.splice(0, 1)) takeIn(each);
-          return undefined;
-        },
+        compress: (text) => ({ bytes: text, length: text.length, crc: 0 }),
+        show: shown.show,
       });
-      for (const { before, during, passes } of steps) {
+      for (const { before, passes } of steps) {
         time.now += passes;
         time.elapsed += passes;
         before.forEach(takeIn);
-        pending = [...during];
         publisher.changed(section.name);
         await publisher.publish();
-        const page = publisher.current();
+        const page = shown.current();
         expect(Buffer.concat([...page.plain]).toString() === whole).toBe(true);
         expect(Buffer.concat([...page.gzip]).toString() === whole).toBe(true);
         expect(publisher.series()).toBe((whole.match(/^[a-z]/gm) ?? []).length);
@@ -117,8 +109,8 @@ test('a page made in slices, while buckets come in, is that made at once, byte f
       examples: [
         [
           [
-            { before: [{ width: '1h', back: 0, first: 0, count: 2, value: 1, unknown: false }], during: [], passes: 0 },
-            { before: [], during: [], passes: 52 * minute },
+            { before: [{ width: '1h', back: 0, first: 0, count: 2, value: 1, unknown: false }], passes: 0 },
+            { before: [], passes: 52 * minute },
           ],
           'zero',
         ],
@@ -131,7 +123,7 @@ test('what has not changed is not rendered again', () => {
   const ledger = new Ledger({ endpoint, dimensions: ['model'], maxGroups: 10, anchor, clock: { now: () => start } });
   const bucketOf = (at: number) => {
     const raw = rawBucket('1m', at, [{ labels: ['m'], fields: { input_tokens: 1, num_model_requests: 1 } }]);
-    const bucket = atOnce(collectBucket(raw, '1m', start, settleDelay, ledger.groups, ledger.fields));
+    const bucket = collectBucket(raw, '1m', start, settleDelay, ledger.groups, ledger.fields);
     if (bucket === undefined) throw new Error('it is whole');
     ledger.put(bucket);
     return bucket;
