@@ -33,6 +33,8 @@ const { done, failed, misused } = exitCodes;
 
 /** Where the log goes; made with the first logger. */
 let logOutput: LineOutput | undefined;
+/** Reports whether a thread could not be ended. */
+let isStuck = () => false;
 /** The signal that the process was told to end with. */
 let stoppedBy: NodeJS.Signals | undefined;
 /** Why something printed did not reach its reader. */
@@ -161,6 +163,7 @@ async function run(settings: Settings, key: KeySetting | undefined): Promise<num
     writeLine: (line) => logOutput?.write(line),
     restarting: metrics.readerRestarted,
   });
+  isStuck = reader.isStuck;
   try {
     const listening = simulated ? { listening: showPlaces(settings) } : {};
     const { signal } = stop;
@@ -222,6 +225,6 @@ function printed(): Promise<void> {
 
 /** Ends the process with this code, whatever does not return. */
 function leave(code: number): never {
-  if (logOutput?.holdsThread() === true) leaveHanging(code, stoppedBy);
+  if (logOutput?.holdsThread() === true || isStuck()) leaveHanging(code, stoppedBy);
   process.exit(code);
 }

@@ -28,6 +28,8 @@ const usualLimits = {
   status: 5_000,
   /** The time that a thread has to end by itself when it is told to. */
   stop: 3_500,
+  /** The time that ending a thread by force may take. */
+  terminate: 500,
 };
 
 export interface ReaderOptions {
@@ -49,6 +51,8 @@ export interface Reader {
   own(): OwnText | undefined;
   /** Reports whether every api was tried once. */
   ready(): boolean;
+  /** Reports whether the thread could not be ended: something that it waits for hangs. */
+  isStuck(): boolean;
   /**
    * Asks the thread what it knows. Calls that come while one is under way share its answer.
    * @throws {StatusUnavailable} if there is no answer in time
@@ -75,6 +79,7 @@ export function createReader(options: ReaderOptions): Reader {
   let ready = false;
   let worker: Worker | undefined;
   let lastId = 0;
+  let stuck = false;
   let asked: { readonly answer: Promise<Status>; readonly take: (id: number, status: Status) => void } | undefined;
 
   const tell = (to: Worker, message: ToReader) => to.postMessage(message);
@@ -152,7 +157,14 @@ export function createReader(options: ReaderOptions): Reader {
       let killer: NodeJS.Timeout | undefined;
       const stop = () => {
         tell(thread, { kind: 'stop' });
-        killer = setTimeout(() => void thread.terminate(), limits.stop);
+        killer = setTimeout(() => {
+          void thread.terminate();
+          // A thread of the system that hangs, on a disk that does not answer, keeps this one from ending.
+          killer = setTimeout(() => {
+            stuck = true;
+            resolve(undefined);
+          }, limits.terminate);
+        }, limits.stop);
       };
       thread.on('exit', (code) => {
         clearInterval(watch);
@@ -169,6 +181,7 @@ export function createReader(options: ReaderOptions): Reader {
     page: { current: () => page.current() },
     own: () => own,
     ready: () => ready,
+    isStuck: () => stuck,
     async status() {
       if (worker === undefined) throw silent();
       asked ??= ask(worker);
