@@ -113,15 +113,12 @@ export function createReader(options: ReaderOptions): Reader {
     let heard = 0;
 
     const end = (why: Error) => {
+      if (reason === undefined) void thread.terminate();
       reason ??= why;
-      void thread.terminate();
     };
     const watch = setInterval(() => {
       if (clock.monotonic() - heardAt > limits.silence) {
         end(new Error(`it gave no sign of life for ${limits.silence / 60_000} minutes`));
-      }
-      if (heard > limits.messages) {
-        end(new Error(`it sent ${heard} messages within ${limits.lookEvery / 1_000} seconds`));
       }
       heard = 0;
     }, limits.lookEvery);
@@ -129,6 +126,9 @@ export function createReader(options: ReaderOptions): Reader {
     thread.on('message', (message: FromReader) => {
       heardAt = clock.monotonic();
       heard++;
+      if (heard > limits.messages) {
+        end(new Error(`it sent more than ${limits.messages} messages within ${limits.lookEvery / 1_000} seconds`));
+      }
       switch (message.kind) {
         case 'page':
           shown.show(message.update);

@@ -1,7 +1,7 @@
 /** What cannot be taken of an answer: it costs no more than itself, and is counted, logged and told. */
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
-import { statusOf } from '../../src/exporter/status.ts';
+import { statusOf } from '../../src/reader/status.ts';
 import { type CostRow, runOnCosts } from '../helpers/costs-api.ts';
 import { valuesOf } from '../helpers/exposition.ts';
 import { seconds } from '../helpers/rows.ts';
