@@ -181,15 +181,15 @@ describe('requests that are sent at once over one connection', () => {
     let underWay = 0;
     let most = 0;
     let made = 0;
-    const self = async () => {
+    const own = async () => {
       underWay += 1;
       most = Math.max(most, underWay);
       await turns(2);
       underWay -= 1;
       made += 1;
-      return `own ${made}\n`;
+      return [ownText(`own ${made}\n`)];
     };
-    const { port } = await serve({ self });
+    const { port } = await serve({ own });
     const answers = await answerTo(port, get('/metrics').repeat(500) + scrape);
     expect([...answers.matchAll(/own (\d+)/g)].map(([, number]) => Number(number))).toEqual(
       Array.from({ length: 501 }, (_, index) => index + 1),
@@ -204,16 +204,16 @@ describe('requests that are sent at once over one connection', () => {
     const page = { ...emptyPage, plain: [Buffer.alloc(8_000_000, 'x')], plainBytes: 8_000_000 };
     let made = 0;
     let asked = 0;
-    const self = async () => {
+    const own = async () => {
       made += 1;
-      return 'own 1\n';
+      return [ownText('own 1\n')];
     };
     const authorize = () => {
       asked += 1;
       return true;
     };
     const shown = makeServer === undefined ? {} : { makeServer };
-    const { port } = await serve({ page: { current: () => page }, self, authorize, ...shown });
+    const { port } = await serve({ page: { current: () => page }, own, authorize, ...shown });
     const stranger = makeServer === undefined ? await open(port, '') : await openSecure(port);
     stranger.pause();
     stranger.write(get('/metrics').repeat(2_400));
@@ -234,7 +234,7 @@ describe('requests that are sent at once over one connection', () => {
       asked += 1;
       return true;
     };
-    const { port } = await serve({ authorize, self: () => new Promise(() => {}) });
+    const { port } = await serve({ authorize, own: () => new Promise(() => {}) });
     const stranger = await open(port, get('/metrics').repeat(100));
     await until(() => asked === 1);
     stranger.destroy();
@@ -248,7 +248,7 @@ describe('requests that are sent at once over one connection', () => {
       asked += 1;
       return true;
     };
-    const { port } = await serve({ authorize, self: () => new Promise(() => {}) });
+    const { port } = await serve({ authorize, own: () => new Promise(() => {}) });
     await open(port, 'GET /metrics HTTP/1.1\r\nHost: a\r\nExpect: miracles\r\n\r\n'.repeat(100));
     await until(() => asked === 1);
     await turns(20);
@@ -287,8 +287,8 @@ describe('a stranger at one address does not keep a scraper at another one away'
       return true;
     };
     let isOpen = false;
-    const self = async () => (isOpen ? 'own 1\n' : await new Promise<string>(() => {}));
-    const { port } = await serve({ maxConnections: 50, maxRequests: 1_000, self, authorize });
+    const own = async () => (isOpen ? [ownText('own 1\n')] : await new Promise<never>(() => {}));
+    const { port } = await serve({ maxConnections: 50, maxRequests: 1_000, own, authorize });
     const gone: Promise<unknown>[] = [];
     for (let count = 0; count < 45; count++) {
       const socket = await open(port, scrape, '127.0.0.2');
@@ -318,8 +318,8 @@ describe('a stranger at one address does not keep a scraper at another one away'
       return true;
     };
     let isOpen = false;
-    const self = async () => (isOpen ? 'own 1\n' : await new Promise<string>(() => {}));
-    const { port } = await serve({ maxRequests: 3, self, authorize, clock });
+    const own = async () => (isOpen ? [ownText('own 1\n')] : await new Promise<never>(() => {}));
+    const { port } = await serve({ maxRequests: 3, own, authorize, clock });
     for (let count = 0; count < 3; count++) await open(port, scrape, '127.0.0.2');
     await until(() => asked === 3);
     isOpen = true;
