@@ -67,9 +67,12 @@ export class Listing<T extends { readonly id: string }> {
   }
 }
 
-/** Items are flat: texts and numbers. */
+/** Items are flat, texts and numbers, and those of a listing have their keys in one order. */
 function isSame(a: object, b: object): boolean {
-  const others = new Map(Object.entries(b));
+  const others = Object.entries(b);
   const entries = Object.entries(a);
-  return entries.length === others.size && entries.every(([key, value]) => others.get(key) === value);
+  return (
+    entries.length === others.length &&
+    entries.every(([key, value], index) => others[index]?.[0] === key && others[index]?.[1] === value)
+  );
 }
