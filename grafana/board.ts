@@ -61,15 +61,18 @@ interface VariableOptions {
 
 /** Chooses one or several values of a label. */
 function choice(name: string, { label, of, values, all = '.*' }: VariableOptions): dashboard.QueryVariableBuilder {
-  return single(name, { label, of, values }).multi(true).includeAll(true).allValue(all).current({
-    selected: true,
-    text: 'All',
-    value: '$__all',
-  });
+  return several(single(name, { label, of, values }), all);
+}
+
+function several(variable: dashboard.QueryVariableBuilder, all: string): dashboard.QueryVariableBuilder {
+  return variable.multi(true).includeAll(true).allValue(all).current({ selected: true, text: 'All', value: '$__all' });
 }
 
 function single(name: string, { label, of, values }: VariableOptions): dashboard.QueryVariableBuilder {
-  const query = `label_values(${of}, ${values})`;
+  return variable(name, label, `label_values(${of}, ${values})`);
+}
+
+function variable(name: string, label: string, query: string): dashboard.QueryVariableBuilder {
   return new dashboard.QueryVariableBuilder(name)
     .label(label)
     .datasource(source)
@@ -79,51 +82,56 @@ function single(name: string, { label, of, values }: VariableOptions): dashboard
     .sort(dashboard.VariableSort.AlphabeticalAsc);
 }
 
-const tokens = 'job_project_key_user_model:openai_requests:rate5m';
+/** Chooses ids by their names: it is the id that narrows, so that a name can change and two can have the same. */
+function byName(name: string, label: string, info: string, [id, text]: readonly [string, string]) {
+  const query = `query_result(group by (${id}, ${text}) (${info}))`;
+  // What Grafana shows of a series is {a="…",b="…"} 1 …, labels in the order of the alphabet, quotes as they are.
+  const regex = `/${id}="(?<value>[^"]*)",${text}="(?<text>.*)"} /`;
+  return several(variable(name, label, query).regex(regex), '.*');
+}
+
+const organization = 'job=~"$job", namespace=~"$namespace", organization=~"$organization"';
+const inProject = `${organization}, project_id=~"$project"`;
+const requests = 'job_project_key_user_model:openai_requests_total:max2m';
+const ofKeys = `openai_api_key_info{${organization}, project_id=~"$project|none"}`;
 
 export const variables = {
   job: () => choice('job', { label: 'Job', of: 'openai_exporter_build_info', values: 'job', all: '.+' }),
+  namespace: () =>
+    choice('namespace', { label: 'Namespace', of: 'openai_exporter_build_info{job=~"$job"}', values: 'namespace' }),
+  organization: () =>
+    choice('organization', {
+      label: 'Organization',
+      of: 'openai_exporter_build_info{job=~"$job", namespace=~"$namespace"}',
+      values: 'organization',
+    }),
   instance: () =>
     choice('instance', {
       label: 'Instance',
-      of: 'openai_exporter_build_info{job=~"$job"}',
+      of: `openai_exporter_build_info{${organization}}`,
       values: 'instance',
       all: '.+',
     }),
   currency: () =>
     single('currency', {
       label: 'Currency',
-      of: 'job:openai_costs_month_to_date_amount:sum{job=~"$job"}',
+      of: `openai_costs_month_to_date_amount_value{${organization}}`,
       values: 'currency',
     }).current({ selected: true, text: 'usd', value: 'usd' }),
-  project: () =>
-    choice('project', {
-      label: 'Project',
-      of: 'job_project:openai_project_name:info{job=~"$job"}',
-      values: 'project_name',
-    }),
-  key: () =>
-    choice('key', { label: 'Key', of: `${tokens}{job=~"$job", project_name=~"$project"}`, values: 'api_key_name' }),
-  user: () =>
-    choice('user', { label: 'User', of: `${tokens}{job=~"$job", project_name=~"$project"}`, values: 'user_name' }),
+  project: () => byName('project', 'Project', `openai_project_info{${organization}}`, ['project_id', 'project_name']),
+  key: () => byName('key', 'Key', ofKeys, ['api_key_id', 'api_key_name']),
+  user: () => byName('user', 'User', `openai_user_info{${organization}}`, ['user_id', 'user_name']),
   model: () =>
-    choice('model', {
-      label: 'Model',
-      of: `${tokens}{job=~"$job", project_name=~"$project", api_key_name=~"$key"}`,
-      values: 'model',
-    }),
-  tier: () => choice('tier', { label: 'Service tier', of: `${tokens}{job=~"$job"}`, values: 'service_tier' }),
-  batch: () => choice('batch', { label: 'Batch', of: `${tokens}{job=~"$job"}`, values: 'batch' }),
-  costKey: () =>
-    choice('key', {
-      label: 'Key',
-      of: 'job_project_key_line_item:openai_costs_month_to_date_amount:max{job=~"$job", project_name=~"$project"}',
-      values: 'api_key_name',
-    }),
+    choice('model', { label: 'Model', of: `${requests}{${inProject}, api_key_id=~"$key"}`, values: 'model' }),
+  tier: () => choice('tier', { label: 'Service tier', of: `${requests}{${organization}}`, values: 'service_tier' }),
+  batch: () => choice('batch', { label: 'Batch', of: `${requests}{${organization}}`, values: 'batch' }),
   limitModel: () =>
     choice('model', {
       label: 'Model',
-      of: 'job_project_limit:openai_rate_limit_used:ratio{job=~"$job", project_name=~"$project"}',
+      of: `job_project_limit:openai_rate_limit_used:ratio{${inProject}}`,
       values: 'limit_model',
     }),
 } as const;
+
+/** The variables that every board begins with. */
+export const organizations = () => [variables.job(), variables.namespace(), variables.organization()];

@@ -22,8 +22,18 @@ export interface About {
   /** Of 24. */
   readonly width?: number;
   readonly height?: number;
+  /** Words for a value, or for all values from one on. */
+  readonly words?: readonly Words[];
   /** From which value on it is yellow, and from which red; if the first is larger, below which. */
   readonly thresholds?: readonly [number, number];
+}
+
+export interface Words {
+  readonly from: number;
+  /** Up to which value; default: that value alone. */
+  readonly to?: number;
+  readonly text: string;
+  readonly color?: string;
 }
 
 export interface Query {
@@ -34,14 +44,18 @@ export interface Query {
 
 export const source = { type: 'prometheus', uid: '$datasource' };
 
+/** Amounts of money: to the cent, with separators of thousands. The currency is that of the variable. */
+export const money = { unit: 'locale', decimals: 2 } as const;
+
 const letters = 'ABCDEFGHIJ';
 
-function target({ expr, legend }: Query, index: number): prometheus.DataqueryBuilder {
+function target({ expr, legend }: Query, index: number, step?: string): prometheus.DataqueryBuilder {
   const query = new prometheus.DataqueryBuilder()
     .datasource(source)
     .refId(letters.charAt(index))
     .expr(expr)
     .editorMode(prometheus.QueryEditorMode.Code);
+  if (step !== undefined) query.interval(step);
   return legend === undefined ? query : query.legendFormat(legend);
 }
 
@@ -62,7 +76,7 @@ export function lines(
   { step, stacked = false, bars = false }: Look = {},
 ): Panel {
   const panel = new timeseries.PanelBuilder()
-    .targets(queries.map((query, index) => target(query, index).range()))
+    .targets(queries.map((query, index) => target(query, index, step).range()))
     .drawStyle(bars ? common.GraphDrawStyle.Bars : common.GraphDrawStyle.Line)
     .lineWidth(1)
     .fillOpacity(stacked || bars ? 40 : 8)
@@ -86,14 +100,18 @@ export function lines(
 }
 
 export interface Look {
-  /** The least time between two points. Recorded rates come every 4 minutes. */
+  /** The least time between two points: how often the series is recorded. $__rate_interval follows from it. */
   readonly step?: string;
   readonly stacked?: boolean;
   readonly bars?: boolean;
 }
 
-/** Recorded rates: a point at least every 4 minutes. */
-export const recordedStep = '4m';
+/** How often counters with few labels are recorded. */
+export const everyMinute = '1m';
+/** How often counters with all labels are recorded for curves. */
+export const everyTwoMinutes = '2m';
+/** How often money is recorded. */
+export const everyFourMinutes = '4m';
 
 /** The newest values, largest first. */
 export function ranking(about: About, { expr, legend }: Query): Panel {
@@ -150,6 +168,7 @@ interface Described {
   datasource(source: { readonly type: string; readonly uid: string }): unknown;
   decimals(decimals: number): unknown;
   noValue(text: string): unknown;
+  mappings(mappings: dashboard.ValueMapping[]): unknown;
   span(width: number): unknown;
   height(height: number): unknown;
   thresholds(thresholds: cog.Builder<dashboard.ThresholdsConfig>): unknown;
@@ -167,6 +186,14 @@ function described<T extends Panel & Described>(
   panel.height(about.height);
   if (about.decimals !== undefined) panel.decimals(about.decimals);
   if (about.none !== undefined) panel.noValue(about.none);
+  if (about.words !== undefined) {
+    panel.mappings(
+      about.words.map(({ from, to = from, text, color }) => ({
+        type: dashboard.MappingType.RangeToText,
+        options: { from, to, result: { text, ...(color === undefined ? {} : { color }) } },
+      })),
+    );
+  }
   const [from, worst] = about.thresholds ?? [];
   const steps: dashboard.Threshold[] = [{ value: null, color: 'green' }];
   if (from !== undefined && worst !== undefined) {

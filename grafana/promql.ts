@@ -1,15 +1,17 @@
 /**
- * Selectors for the boards. Every one of them has the job; names, replicas and rates are the business of the recording
- * rules, so most panels only add up what those left.
+ * Queries of the boards. Every selector has the chosen organizations; ids become names in one place, so that a name that
+ * changes neither loses nor doubles an amount.
  */
+import { within } from '../deploy/prometheus/identity.ts';
+import { endpoints, isCosts } from '../src/openai/catalogue.ts';
 
 export type Matchers = Readonly<Record<string, string>>;
 
 /** Variables that narrow down, by the label that they narrow. What a series does not have matches "all". */
 const narrowing = {
-  project: 'project_name',
-  key: 'api_key_name',
-  user: 'user_name',
+  project: 'project_id',
+  key: 'api_key_id',
+  user: 'user_id',
   model: 'model',
   tier: 'service_tier',
   batch: 'batch',
@@ -17,40 +19,128 @@ const narrowing = {
 
 export type Narrowing = keyof typeof narrowing;
 
-/** A selector of the chosen jobs, narrowed by variables, with matchers of its own written as `="value"`. */
+const chosen = ['job=~"$job"', 'namespace=~"$namespace"', 'organization=~"$organization"'];
+
+/** A selector of the chosen organizations, narrowed by variables, with matchers of its own written as `="value"`. */
 export function of(metric: string, by: readonly Narrowing[] = [], more: Matchers = {}): string {
   const matchers = [
-    'job=~"$job"',
+    ...chosen,
     ...by.map((name) => `${narrowing[name]}=~"$${name}"`),
     ...Object.entries(more).map(([label, matcher]) => `${label}${matcher}`),
   ];
   return `${metric}{${matchers.join(', ')}}`;
 }
 
-/** A selector of the chosen jobs and instances: the exporter's own metrics, which are not aggregated over replicas. */
+/** A selector of the chosen organizations and instances: the exporter's own metrics, which tell of one process. */
 export function own(metric: string, more: Matchers = {}): string {
   return of(metric, [], { instance: '=~"$instance"', ...more });
 }
 
-/** A metric of the API that no rule records: one of the replicas' equal values. */
-export function deduplicated(selector: string, labels: readonly string[]): string {
-  return `max by (${['job', ...labels].join(', ')}) (${selector})`;
+/** What one of the replicas says, of equal values: a metric that no rule has recorded. */
+export function once(selector: string, labels: readonly string[]): string {
+  return `max by (${within(...labels)}) (${selector})`;
 }
 
 export const currency: Matchers = { currency: '="$currency"' };
 
-/** A recorded rate in a minute, averaged over each step, so that no sample is left out at any zoom. */
-export function perMinute(selector: string, by: readonly string[]): string {
-  return `60 * sum by (${by.join(', ')}) (avg_over_time(${selector}[$__interval]))`;
+const names = {
+  project_id: { name: 'project_name', recorded: 'job_project:openai_project_name:info', info: 'openai_project_info' },
+  api_key_id: { name: 'api_key_name', recorded: 'job_key:openai_api_key_name:info', info: 'openai_api_key_info' },
+  user_id: { name: 'user_name', recorded: 'job_user:openai_user_name:info', info: 'openai_user_info' },
+} as const;
+
+type Id = keyof typeof names;
+
+/** The label with the name of an id. */
+export const nameOf = (id: Id): string => names[id].name;
+
+/** Puts the recorded name beside an id; every id has exactly one, and so have series without the label. */
+export function named(expr: string, id: Id): string {
+  const { name, recorded } = names[id];
+  return `${expr}
+* on (${within(id)}) group_left (${name})
+topk by (${within(id)}) (1, ${of(recorded)})`;
 }
 
-/** What a recorded rate added up to in the time shown. */
+/** Puts the name beside an id without the help of a rule. */
+export function namedNow(expr: string, id: Id): string {
+  const { name, info } = names[id];
+  return `${expr}
+* on (${within(id)}) group_left (${name})
+(
+  group by (${within(id, name)}) (topk by (${within(id)}) (1, count by (${within(id, name)}) (${of(info)})))
+  or
+  group by (${within()}) (${of('openai_exporter_build_info')})
+)`;
+}
+
+/** A curve: how much a recorded counter rises in a minute, by labels or by the names of ids. */
+export function perMinute(selector: string, by: readonly string[]): string {
+  return summed(`rate(${selector}[$__rate_interval])`, by, '60 * ');
+}
+
+/** An amount: what a recorded counter rose by in the time shown, by labels or by the names of ids. */
 export function inRange(selector: string, by: readonly string[]): string {
-  return `$__range_s * sum by (${by.join(', ')}) (avg_over_time(${selector}[$__range]))`;
+  return summed(`increase(${selector}[$__range])`, by);
+}
+
+/** What rose in the time shown alone. */
+export const risen = (expr: string): string => `${expr} > 0`;
+
+/** Sums by labels; a label that is the name of an id is joined by the id. */
+export function summed(expr: string, by: readonly string[], factor = ''): string {
+  const ids = (Object.keys(names) as Id[]).filter((id) => by.includes(names[id].name));
+  if (ids.length === 0) return `${factor}sum${byText(by)} (${expr})`;
+  const labels = [...by.filter((label) => !ids.some((id) => names[id].name === label)), ...ids];
+  const joined = ids.reduce(named, `sum by (${within(...labels)}) (${expr})`);
+  return `${factor}sum${byText(by)} (
+${indented(joined)}
+)`;
+}
+
+const byText = (labels: readonly string[]) => (labels.length === 0 ? '' : ` by (${labels.join(', ')})`);
+
+export function indented(text: string): string {
+  return text.replaceAll(/^/gm, '  ');
 }
 
 /** 0 instead of nothing, under a label that says so, where 0 is true: the api's last poll succeeded, and it has no usage. */
 export function orNone(expr: string, api: string, label: string): string {
-  const polled = `0 * max(${of('job_api:openai_up:max', [], { api: `="${api}"` })} == 1)`;
+  const polled = `0 * max(${of('openai_up', [], { api: `="${api}"` })} == 1)`;
   return `${expr}\nor on ()\nlabel_replace(${polled}, "${label}", "no usage", "", "")`;
+}
+
+/** −1 instead of nothing where an exporter answers and does not have a thing: a mapping of the panel says so in words. */
+export function orWithout(expr: string, thing: string): string {
+  return `${expr}
+or on ()
+-1 * (max(${of('openai_exporter_build_info')}) unless on () max(${thing}))`;
+}
+
+const usage = endpoints.filter((endpoint) => !isCosts(endpoint));
+const having = (field: string) =>
+  usage.filter(({ fields }) => fields.some(({ name }) => name === field)).map(({ api }) => api);
+const pairs = (['input_tokens', 'output_tokens'] as const).flatMap((field) =>
+  having(field).map((api) => `${api}_${field}`),
+);
+/** Requests to a model; calls of a tool are counted apart. */
+const requests = having('num_model_requests')
+  .filter((api) => !having('num_requests').includes(api))
+  .map((api) => `${api}_num_model_requests`);
+
+/** Input and output of all apis, or requests, without the help of a rule. @param labels that are left beside the organization */
+export function raw(
+  what: 'tokens' | 'requests',
+  kind: 'this month' | 'newest settled hour',
+  labels: readonly string[],
+): string {
+  const fields = (what === 'tokens' ? pairs : requests).join('|');
+  const dimensions = [...new Set(usage.flatMap(({ dimensions }) => dimensions))];
+  const matchers =
+    kind === 'this month'
+      ? [`__name__=~"openai_(${fields})_total"`, ...chosen]
+      : [`__name__=~"openai_usage_(${fields})"`, ...chosen, 'bucket_width="1h"', 'state="settled"'];
+  return `sum by (${within(...labels)}) (
+  max by (${within('__name__', ...dimensions)}) ({${matchers.join(', ')}})
+)`;
 }

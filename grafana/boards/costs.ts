@@ -1,11 +1,40 @@
 /** Money: by project, line item and day, against last month, budgets and limits. */
-import { type Board, variables } from '../board.ts';
-import { columns, lines, number, ranking } from '../panels.ts';
-import { currency, deduplicated, of } from '../promql.ts';
+import { type Board, organizations, variables } from '../board.ts';
+import { columns, everyFourMinutes, lines, money, number, ranking } from '../panels.ts';
+import { currency, namedNow, nameOf, of, once, orWithout, summed } from '../promql.ts';
+import { lasts, lastsWords, noBudget } from './overview.ts';
+import { rulesLoaded } from './rules-loaded.ts';
 
-const total = (name: string) => of(`job_project:openai_costs_${name}:sum`, ['project'], currency);
-const item = (name: string) => of(`job_project_key_line_item:openai_costs_${name}:max`, ['project', 'key'], currency);
-const byProject = (selector: string) => `sum by (project_name) (${selector})`;
+const line = ['currency', 'project_id', 'api_key_id', 'line_item'];
+const narrowed = ['project', 'key'] as const;
+
+/** What a recorded series says of a project; for curves and the forecast. */
+const recorded = (name: string) => of(`job_project:openai_costs_${name}:sum`, ['project'], currency);
+const byProject = (selector: string) => summed(selector, ['project_name']);
+
+/** Amounts as the exporter shows them now, without the help of a rule. */
+const amount = (metric: string, state?: string) =>
+  once(
+    of(metric, narrowed, {
+      ...(state === undefined ? {} : { bucket_width: '="1d"', state: `="${state}"` }),
+      ...currency,
+    }),
+    line,
+  );
+const day = (state: string) => amount('openai_usage_costs_amount_value', state);
+const month = amount('openai_costs_month_to_date_amount_value');
+const previous = amount('openai_costs_previous_month_amount_value');
+
+function nowBy(id: 'project_id' | 'api_key_id', expr: string): string {
+  return `sum by (${nameOf(id)}) (
+${namedNow(`sum by (cluster, namespace, job, organization, ${id}) (${expr})`, id)}
+)`;
+}
+
+const budget = once(of('openai_organization_budget_amount', [], currency), ['currency']);
+const limit = once(of('openai_organization_spend_limit_amount', [], currency), ['currency']);
+const spent = `sum by (currency) (${once(of('openai_costs_month_to_date_amount_value', [], currency), line)})`;
+const noLimit = { from: -1, text: 'no limit set' } as const;
 
 export function costs(): Board {
   return {
@@ -14,55 +43,56 @@ export function costs(): Board {
     about:
       'Costs as on the invoice, in UTC days and months; final about a day after a day has ended. They do not follow from usage, nor usage from them. In units of the chosen currency.',
     from: 'now-7d',
-    variables: [variables.job(), variables.currency(), variables.project(), variables.costKey()],
+    variables: [...organizations(), variables.currency(), variables.project(), variables.key()],
     rows: [
       {
         title: 'This month',
         panels: [
+          rulesLoaded(),
           number(
             {
               title: 'Today',
               about: 'Since midnight UTC, as far as reported.',
-              unit: 'currencyUSD',
+              ...money,
               none: 'not yet known',
             },
-            `sum(${total('today_amount')})`,
+            `sum(${day('open')})`,
           ),
           number(
             {
               title: 'Newest settled day',
               about: 'The newest day that is final: yesterday or the day before.',
-              unit: 'currencyUSD',
+              ...money,
               none: 'not yet known',
             },
-            `sum(${total('settled_day_amount')})`,
+            `sum(${day('settled')})`,
           ),
           number(
             {
               title: 'Month to date',
               about: 'All known days of this month, today included.',
-              unit: 'currencyUSD',
+              ...money,
               none: 'not yet known',
             },
-            `sum(${total('month_to_date_amount')})`,
+            `sum(${month})`,
           ),
           number(
             {
               title: 'Forecast for the month',
               about: 'Month to date, and the rest at the pace of the settled days of the last week.',
-              unit: 'currencyUSD',
+              ...money,
               none: 'not yet known',
             },
-            `sum(${total('month_forecast_amount')})`,
+            `sum(${recorded('month_forecast_amount')})`,
           ),
           number(
             {
               title: 'Previous month',
               about: 'The whole month before; absent unless every day of it is known.',
-              unit: 'currencyUSD',
+              ...money,
               none: 'not known',
             },
-            `sum(${total('previous_month_amount')})`,
+            `sum(${previous})`,
           ),
           number(
             {
@@ -71,7 +101,7 @@ export function costs(): Board {
               unit: 'percentunit',
               none: 'not known',
             },
-            `sum(${total('month_forecast_amount')}) / (sum(${total('previous_month_amount')}) > 0) - 1`,
+            `sum(${recorded('month_forecast_amount')}) / (sum(${recorded('previous_month_amount')}) > 0) - 1`,
           ),
         ],
       },
@@ -83,15 +113,15 @@ export function costs(): Board {
               title: 'Spend per day, by project',
               about:
                 'Each bar is the UTC day that ends at it. Settled days as they were settled; the last two, and days before Prometheus watched, as far as known.',
-              unit: 'currencyUSD',
+              ...money,
             },
             [
               {
-                expr: `sum by (project_name) (
-  ${total('settled_day_amount')} offset -42h
+                expr: byProject(`(
+  ${recorded('settled_day_amount')} offset -42h
   or
-  max_over_time(${total('today_amount')}[1d])
-)`,
+  max_over_time(${recorded('today_amount')}[1d])
+)`),
                 legend: '{{project_name}}',
               },
             ],
@@ -101,43 +131,43 @@ export function costs(): Board {
             {
               title: 'Month to date, by project',
               about: 'Grows through the month, and begins anew with the next.',
-              unit: 'currencyUSD',
+              ...money,
             },
-            [{ expr: byProject(total('month_to_date_amount')), legend: '{{project_name}}' }],
-            { stacked: true },
+            [{ expr: byProject(recorded('month_to_date_amount')), legend: '{{project_name}}' }],
+            { step: everyFourMinutes, stacked: true },
           ),
           ranking(
             {
               title: 'Month to date, by line item',
               about: 'What OpenAI bills: model and direction, or tool. The fifteen largest.',
-              unit: 'currencyUSD',
+              ...money,
               width: 12,
               height: 10,
             },
-            { expr: `topk(15, sum by (line_item) (${item('month_to_date_amount')}))`, legend: '{{line_item}}' },
+            { expr: `topk(15, sum by (line_item) (${month}))`, legend: '{{line_item}}' },
           ),
           ranking(
             {
               title: 'Month to date, by key',
               about: 'The fifteen largest; "none" is spend without a key.',
-              unit: 'currencyUSD',
+              ...money,
               width: 12,
               height: 10,
             },
-            { expr: `topk(15, sum by (api_key_name) (${item('month_to_date_amount')}))`, legend: '{{api_key_name}}' },
+            { expr: `topk(15, ${nowBy('api_key_id', month)})`, legend: '{{api_key_name}}' },
           ),
           columns(
             {
               title: 'Projects: month against month',
               about: 'Today, this month, what it will be, and the month before.',
-              unit: 'currencyUSD',
+              ...money,
             },
             { project_name: 'Project' },
             [
-              { heading: 'Today', expr: byProject(total('today_amount')) },
-              { heading: 'Month to date', expr: byProject(total('month_to_date_amount')) },
-              { heading: 'Forecast', expr: byProject(total('month_forecast_amount')) },
-              { heading: 'Previous month', expr: byProject(total('previous_month_amount')) },
+              { heading: 'Today', expr: nowBy('project_id', day('open')) },
+              { heading: 'Month to date', expr: nowBy('project_id', month) },
+              { heading: 'Forecast', expr: byProject(recorded('month_forecast_amount')) },
+              { heading: 'Previous month', expr: nowBy('project_id', previous) },
             ],
           ),
           columns(
@@ -145,8 +175,7 @@ export function costs(): Board {
               title: 'Unit prices',
               about:
                 'Amount by quantity on the newest settled day, for a million units. Line items without a quantity are left out.',
-              unit: 'currencyUSD',
-              none: 'no quantities',
+              ...money,
             },
             { line_item: 'Line item', quantity_unit: 'Unit' },
             [
@@ -165,46 +194,58 @@ export function costs(): Board {
             {
               title: 'Budget of the organization',
               about: 'As given with --budget.monthly.',
-              unit: 'currencyUSD',
-              none: 'no budget',
+              ...money,
+              none: 'not yet known',
+              words: [noBudget],
             },
-            `sum(${of('job:openai_budget_amount:max', [], currency)})`,
+            orWithout(`sum(${budget})`, budget),
           ),
           number(
             {
               title: 'Budget used',
               about: 'Month to date as a share of it.',
               unit: 'percentunit',
-              none: 'no budget',
+              decimals: 1,
+              none: 'not yet known',
+              words: [noBudget],
               thresholds: [0.8, 1],
             },
-            `max(${of('job:openai_budget_used:ratio', [], currency)})`,
+            orWithout(`max(${spent} / sum by (currency) (${budget} > 0))`, budget),
           ),
           number(
             {
-              title: 'The money ends',
-              about: "When the organization's budget is used up at this week's pace; after the month's end: it lasts.",
+              title: 'Budget lasts',
+              about:
+                "Until when, at this week's pace; all month if it is not used up before the month ends. Needs the recording rules.",
               unit: 'dateTimeAsIso',
-              none: 'no budget left, or none',
+              none: 'not yet known',
+              words: lastsWords,
             },
-            `1000 * min(${of('job:openai_budget_ends:timestamp_seconds', [], currency)})`,
+            orWithout(
+              lasts(
+                of('job:openai_budget_ends:timestamp_seconds', [], currency),
+                `${of('job:openai_budget_amount:max', [], currency)} - ${of('job:openai_costs_month_to_date_amount:sum', [], currency)}`,
+              ),
+              budget,
+            ),
           ),
           number(
             {
               title: 'Spend limit used',
               about: 'Month to date as a share of the limit that is set at OpenAI. An enforced one stops all requests.',
               unit: 'percentunit',
-              none: 'no limit',
+              decimals: 1,
+              none: 'not yet known',
+              words: [noLimit],
               thresholds: [0.8, 0.9],
             },
-            `max(${of('job:openai_spend_limit_used:ratio', [], currency)})`,
+            orWithout(`max(${spent} / sum by (currency) (${limit} > 0))`, limit),
           ),
           columns(
             {
               title: 'Spend alerts at OpenAI',
               about: 'Amounts at which OpenAI itself sends a message, of the organization and of projects.',
-              unit: 'currencyUSD',
-              none: 'no alerts',
+              ...money,
               width: 8,
               height: 4,
             },
@@ -213,9 +254,9 @@ export function costs(): Board {
               {
                 heading: 'Amount',
                 expr: `max by (alert_id, project_id) (
-  ${deduplicated(of('openai_organization_spend_alert_threshold_amount', [], currency), ['alert_id'])}
+  ${once(of('openai_organization_spend_alert_threshold_amount', [], currency), ['alert_id'])}
   or
-  ${deduplicated(of('openai_project_spend_alert_threshold_amount', [], currency), ['project_id', 'alert_id'])}
+  ${once(of('openai_project_spend_alert_threshold_amount', [], currency), ['project_id', 'alert_id'])}
 )`,
               },
             ],
@@ -224,8 +265,7 @@ export function costs(): Board {
             {
               title: 'Budgets of projects',
               about: 'As given with --budget.monthly-project, what is used of them, and when they end at this pace.',
-              unit: 'currencyUSD',
-              none: 'no budgets',
+              ...money,
             },
             { project_name: 'Project' },
             [
@@ -243,7 +283,7 @@ export function costs(): Board {
               {
                 heading: 'Ends',
                 unit: 'dateTimeAsIso',
-                expr: `1000 * min by (project_name) (${of('job_project:openai_budget_ends:timestamp_seconds', ['project'], currency)})`,
+                expr: `1000 * ${byProject(of('job_project:openai_budget_ends:timestamp_seconds', ['project'], currency))}`,
               },
             ],
           ),
@@ -252,7 +292,6 @@ export function costs(): Board {
               title: 'Spend limits of projects',
               about: 'Month to date as a share of the limit that is set at OpenAI; enforced ones stop all requests.',
               unit: 'percentunit',
-              none: 'no limits',
             },
             { project_name: 'Project', enforcement: 'Enforcement' },
             [

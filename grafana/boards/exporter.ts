@@ -1,5 +1,5 @@
 /** The exporter itself, by instance: whether its numbers can be believed, and what it costs to run. */
-import { type Board, variables } from '../board.ts';
+import { type Board, organizations, variables } from '../board.ts';
 import { columns, lines, number } from '../panels.ts';
 import { own } from '../promql.ts';
 
@@ -11,7 +11,7 @@ export function exporter(): Board {
     title: 'OpenAI / Exporter',
     about: 'Delay, failures, requests and restatements of the exporter, by instance.',
     from: 'now-6h',
-    variables: [variables.job(), variables.instance()],
+    variables: [...organizations(), variables.instance()],
     rows: [
       {
         title: 'Delay',
@@ -217,7 +217,7 @@ label_replace(0 * max(${own('openai_exporter_build_info')}), "api", "nothing", "
             },
             [
               {
-                expr: `${own('scrape_duration_seconds')} and on (job, instance) ${own('openai_exporter_build_info')}`,
+                expr: `${own('scrape_duration_seconds')} and on (job, namespace, organization, instance) ${own('openai_exporter_build_info')}`,
                 legend: '{{instance}}',
               },
             ],
@@ -238,7 +238,7 @@ label_replace(0 * max(${own('openai_exporter_build_info')}), "api", "nothing", "
               unit: 'dateTimeFromNow',
               width: 8,
               height: 8,
-              none: 'none, or not known',
+              none: 'not known',
             },
             `1000 * min(${own('openai_admin_api_key_expires_timestamp_seconds')})`,
           ),

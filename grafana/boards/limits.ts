@@ -1,7 +1,8 @@
 /** How much room the rate limits leave, by project and model. */
-import { type Board, variables } from '../board.ts';
-import { columns, lines, number, ranking, recordedStep } from '../panels.ts';
-import { of } from '../promql.ts';
+import { type Board, organizations, variables } from '../board.ts';
+import { columns, everyTwoMinutes, lines, number, ranking } from '../panels.ts';
+import { namedNow, of, once } from '../promql.ts';
+import { rulesLoaded } from './rules-loaded.ts';
 
 const matching = (metric: string, limit?: string) =>
   of(metric, ['project'], {
@@ -11,7 +12,7 @@ const matching = (metric: string, limit?: string) =>
 
 /** Of the newest settled minute. */
 const used = matching('job_project_limit:openai_rate_limit_used:ratio');
-/** The busiest minute of every four or so, for longer spans. */
+/** The busiest minute of every five, for longer spans. */
 const peak = (limit?: string) => matching('job_project_limit:openai_rate_limit_used:max5m', limit);
 
 function over(what: string, title: string) {
@@ -20,7 +21,6 @@ function over(what: string, title: string) {
       title,
       about: `Share of the ${what} a minute that were used in the busiest minute of each step, batches left out. The ten largest.`,
       unit: 'percentunit',
-      none: 'no such limit',
       thresholds: [0.8, 0.9],
     },
     [
@@ -29,15 +29,13 @@ function over(what: string, title: string) {
         legend: '{{project_name}}, {{limit_model}}',
       },
     ],
-    { step: recordedStep },
+    { step: everyTwoMinutes },
   );
 }
 
 const limit = (field: string) =>
   `max by (project_name, model) (
-  max by (job, project_id, model) (${of(`openai_project_rate_limit_${field}`, [], { model: '=~"$model"' })})
-  * on (job, project_id) group_left (project_name)
-  ${of('job_project:openai_project_name:info', ['project'])}
+${namedNow(once(of(`openai_project_rate_limit_${field}`, ['project'], { model: '=~"$model"' }), ['project_id', 'model']), 'project_id')}
 )`;
 
 export function limits(): Board {
@@ -47,17 +45,17 @@ export function limits(): Board {
     about:
       'Rate limits of projects and models, and how much of them was used in the newest settled minute: about 15 minutes ago. A model is the one whose limit holds; its dated snapshots count to it.',
     from: 'now-6h',
-    variables: [variables.job(), variables.project(), variables.limitModel()],
+    variables: [...organizations(), variables.project(), variables.limitModel()],
     rows: [
       {
         title: 'Headroom',
         panels: [
+          rulesLoaded(),
           number(
             {
               title: 'Least headroom',
               about: 'What the busiest project and model have left of a limit.',
               unit: 'percentunit',
-              none: 'no limits known',
               thresholds: [0.1, 0.05],
               height: 8,
             },
@@ -68,7 +66,6 @@ export function limits(): Board {
               title: 'Headroom now, by project and model',
               about: 'The fifteen with the least left; tokens, requests or images a minute, whichever is shorter.',
               unit: 'percentunit',
-              none: 'no limits known',
               width: 10,
             },
             {
@@ -81,7 +78,6 @@ export function limits(): Board {
               title: 'Largest share used in the time shown',
               about: 'The fifteen busiest minutes of each project and model.',
               unit: 'percentunit',
-              none: 'no limits known',
               width: 10,
               thresholds: [0.8, 0.9],
             },
@@ -103,7 +99,6 @@ export function limits(): Board {
               title: 'The limits',
               about: 'As OpenAI has them, of models in use. Infinite where there is none.',
               unit: 'short',
-              none: 'no limits known',
             },
             { project_name: 'Project', model: 'Model' },
             [

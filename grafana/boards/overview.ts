@@ -1,18 +1,52 @@
 /** The first board: what is spent and used now, whether that is usual, who it is, and whether the numbers can be believed. */
-import { type Board, variables } from '../board.ts';
-import { columns, lines, number, ranking, recordedStep } from '../panels.ts';
-import { currency, inRange, of } from '../promql.ts';
+import { type Board, organizations, variables } from '../board.ts';
+import { columns, everyFourMinutes, everyMinute, lines, money, number, ranking } from '../panels.ts';
+import { currency, inRange, namedNow, of, once, orWithout, perMinute, raw, risen, summed } from '../promql.ts';
+import { rulesLoaded } from './rules-loaded.ts';
 
-const spend = (name: string) => of(`job:openai_costs_${name}:sum`, [], currency);
+const line = ['currency', 'project_id', 'api_key_id', 'line_item'];
+const day = (state: string) =>
+  once(of('openai_usage_costs_amount_value', [], { bucket_width: '="1d"', state: `="${state}"`, ...currency }), line);
+const month = once(of('openai_costs_month_to_date_amount_value', [], currency), line);
+const budget = once(of('openai_organization_budget_amount', [], currency), ['currency']);
+const recorded = (name: string) => of(`job:openai_costs_${name}:sum`, [], currency);
+
+const notKnown = 'not yet known';
+export const noBudget = { from: -1, text: 'no budget given' } as const;
+/** The first instant after the running month, in milliseconds. */
+const monthEnds = '1000 * (time() - time() % 86400 + 86400 * (scalar(days_in_month()) - scalar(day_of_month()) + 1))';
+
+/** When a budget is used up, in milliseconds: 0 if nothing is left, and the end of time if it lasts all month. */
+export function lasts(ends: string, left: string): string {
+  const milliseconds = `1000 * min(${ends})`;
+  return `(${milliseconds} < ${monthEnds})
+or on ()
+0 * (min(${left}) <= 0)
+or on ()
+9e15 * (min(${left}) > bool 0)`;
+}
+
+export const lastsWords = [
+  noBudget,
+  { from: 0, text: 'used up', color: 'red' },
+  { from: 9e15, text: 'all month', color: 'green' },
+] as const;
+
+function now(what: 'tokens' | 'requests', title: string, kind: 'this month' | 'newest settled hour', about: string) {
+  return number({ title, about, unit: 'short', none: notKnown }, `sum(${raw(what, kind, [])})`);
+}
+
+const notNow = (label: string, what: 'tokens' | 'requests') =>
+  `topk(10, sum by (${label}) (${raw(what, 'this month', [label])}) > 0)`;
 
 export function overview(): Board {
   return {
     uid: 'openai-overview',
     title: 'OpenAI / Overview',
     about:
-      'Spend and usage of the organization now, against budget and the week before, and the health of the exporter.',
+      'Spend and usage of the organization now, against budget and the week before, and the health of the exporter. What is shown of now and of this month needs no recording rules.',
     from: 'now-24h',
-    variables: [variables.job(), variables.currency()],
+    variables: [...organizations(), variables.currency()],
     rows: [
       {
         title: 'Money',
@@ -21,114 +55,135 @@ export function overview(): Board {
             {
               title: 'Spend today',
               about: 'Since midnight UTC, as far as OpenAI has reported it: 10 minutes to some hours late.',
-              unit: 'currencyUSD',
-              none: 'not yet known',
+              ...money,
+              none: notKnown,
             },
-            `sum(${spend('today_amount')})`,
+            `sum(${day('open')})`,
           ),
           number(
             {
               title: 'Month to date',
               about: 'All known days of this UTC month, today included.',
-              unit: 'currencyUSD',
-              none: 'not yet known',
+              ...money,
+              none: notKnown,
             },
-            `sum(${spend('month_to_date_amount')})`,
+            `sum(${month})`,
           ),
           number(
             {
               title: 'Forecast for the month',
-              about: 'Month to date, and the rest of the month at the pace of the settled days of the last week.',
-              unit: 'currencyUSD',
-              none: 'not yet known',
+              about:
+                'Month to date, and the rest of the month at the pace of the settled days of the last week. Needs the recording rules.',
+              ...money,
+              none: notKnown,
             },
-            `sum(${spend('month_forecast_amount')})`,
+            `sum(${recorded('month_forecast_amount')})`,
           ),
           number(
             {
               title: 'Budget used',
               about: 'Month to date as a share of the budget given with --budget.monthly.',
               unit: 'percentunit',
-              none: 'no budget',
+              decimals: 1,
+              none: notKnown,
+              words: [noBudget],
               thresholds: [0.8, 1],
             },
-            `max(${of('job:openai_budget_used:ratio', [], currency)})`,
+            orWithout(`max(sum by (currency) (${month}) / sum by (currency) (${budget} > 0))`, budget),
           ),
           number(
             {
               title: 'Forecast against budget',
-              about: 'What the month will have cost at this pace, as a share of the budget.',
+              about: 'What the month will have cost at this pace, as a share of the budget. Needs the recording rules.',
               unit: 'percentunit',
-              none: 'no budget',
+              decimals: 1,
+              none: notKnown,
+              words: [noBudget],
               thresholds: [0.9, 1],
             },
-            `max(${of('job:openai_budget_forecast:ratio', [], currency)})`,
+            orWithout(`max(${of('job:openai_budget_forecast:ratio', [], currency)})`, budget),
           ),
           number(
             {
-              title: 'Budget lasts until',
-              about: "At this week's pace. A date after the month's end means that it lasts.",
+              title: 'Budget lasts',
+              about:
+                "Until when, at this week's pace; all month if it is not used up before the month ends. Needs the recording rules.",
               unit: 'dateTimeFromNow',
-              none: 'no budget',
+              none: notKnown,
+              words: lastsWords,
             },
-            `1000 * min(${of('job:openai_budget_ends:timestamp_seconds', [], currency)})`,
+            orWithout(
+              lasts(
+                of('job:openai_budget_ends:timestamp_seconds', [], currency),
+                `${of('job:openai_budget_amount:max', [], currency)} - ${recorded('month_to_date_amount')}`,
+              ),
+              budget,
+            ),
           ),
         ],
       },
       {
         title: 'Now',
         panels: [
+          now(
+            'tokens',
+            'Tokens of an hour',
+            'newest settled hour',
+            'Input and output in the newest settled hour, as OpenAI reports it: it ended 15 to 75 minutes ago.',
+          ),
+          now('requests', 'Requests of an hour', 'newest settled hour', 'To models, in the newest settled hour.'),
+          now(
+            'tokens',
+            'Tokens this month',
+            'this month',
+            'Input and output since the counters began: with the month, or as --counters.anchor says.',
+          ),
+          now('requests', 'Requests this month', 'this month', 'To models, since the counters began.'),
+          rulesLoaded(8),
           lines(
             {
               title: 'Tokens per minute, against a week ago',
-              about:
-                'Input and output of completions, embeddings and moderations, from the exact counters: about 15 minutes late.',
+              about: 'A rate of the exact counters, input and output of all apis: about 15 minutes late.',
               unit: 'short',
             },
             [
+              { expr: perMinute(of('job_project:openai_tokens_total:sum'), []), legend: 'now' },
               {
-                expr: `60 * sum(avg_over_time(${of('job_project:openai_tokens:rate5m')}[$__interval]))`,
-                legend: 'now',
-              },
-              {
-                expr: `60 * sum(avg_over_time(${of('job_project:openai_tokens:rate5m')}[$__interval] offset 1w))`,
+                expr: `60 * sum(rate(${of('job_project:openai_tokens_total:sum')}[$__rate_interval] offset 1w))`,
                 legend: 'a week ago',
               },
             ],
-            { step: recordedStep },
+            { step: everyMinute },
           ),
           lines(
             {
               title: 'Requests per minute, against a week ago',
-              about: 'Requests to models by all apis that count them: about 15 minutes late.',
+              about: 'A rate of the exact counters, of requests to models: about 15 minutes late.',
               unit: 'short',
             },
             [
+              { expr: perMinute(of('job_project:openai_requests_total:sum'), []), legend: 'now' },
               {
-                expr: `60 * sum(avg_over_time(${of('job_project:openai_requests:rate5m')}[$__interval]))`,
-                legend: 'now',
-              },
-              {
-                expr: `60 * sum(avg_over_time(${of('job_project:openai_requests:rate5m')}[$__interval] offset 1w))`,
+                expr: `60 * sum(rate(${of('job_project:openai_requests_total:sum')}[$__rate_interval] offset 1w))`,
                 legend: 'a week ago',
               },
             ],
-            { step: recordedStep },
+            { step: everyMinute },
           ),
           lines(
             {
               title: 'Spend since midnight, by project',
               about: 'Grows through the UTC day, in lumps as OpenAI reports it, and begins anew at midnight.',
-              unit: 'currencyUSD',
+              ...money,
               width: 24,
             },
             [
               {
-                expr: `sum by (project_name) (${of('job_project:openai_costs_today_amount:sum', [], currency)})`,
+                expr: summed(of('job_project:openai_costs_today_amount:sum', [], currency), ['project_name']),
                 legend: '{{project_name}}',
               },
             ],
-            { stacked: true },
+            { step: everyFourMinutes, stacked: true },
           ),
         ],
       },
@@ -139,22 +194,58 @@ export function overview(): Board {
             {
               title: 'Top projects by spend',
               about: 'Month to date. "none" is usage without a project, "other" is what was too much to keep apart.',
-              unit: 'currencyUSD',
+              ...money,
             },
             {
-              expr: `topk(10, sum by (project_name) (${of('job_project:openai_costs_month_to_date_amount:sum', [], currency)}))`,
+              expr: `topk(10, sum by (project_name) (
+${namedNow(`sum by (cluster, namespace, job, organization, project_id) (${month})`, 'project_id')}
+))`,
+              legend: '{{project_name}}',
+            },
+          ),
+          ranking(
+            {
+              title: 'Top models by tokens this month',
+              about: 'Input and output since the counters began.',
+              unit: 'short',
+              none: notKnown,
+            },
+            { expr: notNow('model', 'tokens'), legend: '{{model}}' },
+          ),
+          ranking(
+            {
+              title: 'Top keys by tokens this month',
+              about:
+                'Input and output since the counters began. "none" is usage without a key, as from the playground.',
+              unit: 'short',
+              none: notKnown,
+            },
+            {
+              expr: `topk(10, sum by (api_key_name) (
+${namedNow(raw('tokens', 'this month', ['api_key_id']), 'api_key_id')}
+) > 0)`,
+              legend: '{{api_key_name}}',
+            },
+          ),
+          ranking(
+            {
+              title: 'Top projects by tokens',
+              about: 'Input and output in the time shown: what the counters rose by.',
+              unit: 'short',
+            },
+            {
+              expr: `topk(10, ${risen(inRange(of('job_project:openai_tokens_total:sum'), ['project_name']))})`,
               legend: '{{project_name}}',
             },
           ),
           ranking(
             {
               title: 'Top models by tokens',
-              about: 'Input and output tokens in the time shown.',
+              about: 'Input and output in the time shown: what the counters rose by.',
               unit: 'short',
-              none: 'no usage',
             },
             {
-              expr: `topk(10, ${inRange(of('job_project_model:openai_tokens:rate5m'), ['model'])})`,
+              expr: `topk(10, ${risen(inRange(of('job_model:openai_tokens_total:sum'), ['model']))})`,
               legend: '{{model}}',
             },
           ),
@@ -162,12 +253,11 @@ export function overview(): Board {
             {
               title: 'Top keys by tokens',
               about:
-                'Input and output tokens in the time shown. "none" is usage without a key, as from the playground.',
+                'Input and output in the time shown: what the counters rose by. "none" is usage without a key, as from the playground.',
               unit: 'short',
-              none: 'no usage',
             },
             {
-              expr: `topk(10, ${inRange(of('job_project_key:openai_tokens:rate5m'), ['api_key_name', 'project_name'])})`,
+              expr: `topk(10, ${risen(inRange(of('job_project_key:openai_tokens_total:sum'), ['api_key_name', 'project_name']))})`,
               legend: '{{api_key_name}} ({{project_name}})',
             },
           ),
@@ -179,7 +269,7 @@ export function overview(): Board {
           number(
             {
               title: 'Exporters up',
-              about: 'Exporters that Prometheus reaches. Several of one job are replicas.',
+              about: 'Exporters that Prometheus reaches. Several of one organization are replicas.',
               unit: 'short',
               none: 'none',
               thresholds: [1, 0],
@@ -193,7 +283,7 @@ export function overview(): Board {
               unit: 'short',
               thresholds: [1, 3],
             },
-            `sum(${of('job_api:openai_up:max')} == bool 0)`,
+            `sum(${once(of('openai_up'), ['api'])} == bool 0)`,
           ),
           number(
             {
@@ -202,12 +292,12 @@ export function overview(): Board {
               unit: 's',
               thresholds: [2_700, 3_600],
             },
-            `max(${of('job_api:openai_data_age_seconds:min', [], { api: '!="costs"' })})`,
+            `max(time() - ${once(of('openai_exporter_data_through_timestamp_seconds', [], { bucket_width: '="1m"' }), ['api'])})`,
           ),
           number(
             {
               title: 'API requests per minute',
-              about: 'Requests that the exporter sends to OpenAI.',
+              about: 'Requests that the exporter sends to OpenAI: a rate.',
               unit: 'short',
               decimals: 1,
             },
@@ -219,14 +309,14 @@ export function overview(): Board {
               about: 'Series of usage and costs that the exporter shows, of one replica.',
               unit: 'short',
             },
-            `sum(max by (job) (${of('openai_exporter_series')}))`,
+            `sum(${once(of('openai_exporter_series'), [])})`,
           ),
           columns(
             {
               title: 'Alerts firing',
-              about: 'Of this exporter, by name; each has a runbook in docs/alerts.md.',
+              about:
+                'Of this exporter, by name; each has a runbook in docs/alerts.md. Known while the rules are loaded.',
               unit: 'short',
-              none: 'none',
               width: 4,
               height: 4,
             },
@@ -234,7 +324,9 @@ export function overview(): Board {
             [
               {
                 heading: 'Firing',
-                expr: `count by (alertname, severity) (${of('ALERTS', [], { alertstate: '="firing"', alertname: '=~"OpenAI.+"' })})`,
+                expr: `count by (alertname, severity) (${of('ALERTS', [], { alertstate: '="firing"', alertname: '=~"OpenAI.+"' })})
+or on ()
+label_replace(0 * count(${of('job:openai_recording_rules:info')}), "alertname", "none", "", "")`,
               },
             ],
           ),

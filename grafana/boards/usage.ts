@@ -1,22 +1,22 @@
 /** Every endpoint, narrowed down by project, key, user, model, service tier and batch. */
-import { type Board, variables } from '../board.ts';
-import { lines, number, type Panel, recordedStep } from '../panels.ts';
-import { type Narrowing, of, orNone, perMinute } from '../promql.ts';
+import { type Board, organizations, variables } from '../board.ts';
+import { everyTwoMinutes, lines, number, type Panel } from '../panels.ts';
+import { type Narrowing, of, orNone, perMinute, summed } from '../promql.ts';
+import { rulesLoaded } from './rules-loaded.ts';
 
 const level = 'job_project_key_user_model';
 const all: readonly Narrowing[] = ['project', 'key', 'user', 'model', 'tier', 'batch'];
 const identity: readonly Narrowing[] = ['project', 'key', 'user'];
 
-const tokens = (more: Readonly<Record<string, string>>) => of(`${level}:openai_tokens:rate5m`, all, more);
+const tokens = (more: Readonly<Record<string, string>>) => of(`${level}:openai_tokens_total:max2m`, all, more);
 /** Input and output. */
-const completions = of(`${level}:openai_completions_tokens:rate5m`, all);
+const completions = of(`${level}:openai_completions_tokens_total:max2m`, all);
 
 function by(title: string, label: string, about: string): Panel {
-  return lines(
-    { title, about, unit: 'short', none: 'no usage' },
-    [{ expr: perMinute(completions, [label]), legend: `{{${label}}}` }],
-    { step: recordedStep, stacked: true },
-  );
+  return lines({ title, about, unit: 'short' }, [{ expr: perMinute(completions, [label]), legend: `{{${label}}}` }], {
+    step: everyTwoMinutes,
+    stacked: true,
+  });
 }
 
 interface Endpoint {
@@ -30,11 +30,11 @@ interface Endpoint {
 
 /** What an endpoint counts besides tokens and requests; a line at 0 for whoever does not use it. */
 function units({ title, about, api, label, narrowing, unit = 'short' }: Endpoint): Panel {
-  const selector = of(`${level}:openai_units:rate5m`, narrowing, { api: `="${api}"` });
+  const selector = of(`${level}:openai_units_total:max2m`, narrowing, { api: `="${api}"` });
   return lines(
     { title, about: `${about} A line at 0 where there is no usage.`, unit, width: 8 },
     [{ expr: orNone(perMinute(selector, [label]), api, label), legend: `{{${label}}}` }],
-    { step: recordedStep, stacked: true },
+    { step: everyTwoMinutes, stacked: true },
   );
 }
 
@@ -42,10 +42,11 @@ export function usage(): Board {
   return {
     uid: 'openai-usage',
     title: 'OpenAI / Usage',
-    about: 'Usage of every endpoint per minute, averaged over each step: about 15 minutes late, exact in the sum.',
+    about:
+      'Usage of every endpoint per minute: rates of the exact counters, about 15 minutes late. Needs the recording rules.',
     from: 'now-24h',
     variables: [
-      variables.job(),
+      ...organizations(),
       variables.project(),
       variables.key(),
       variables.user(),
@@ -57,20 +58,21 @@ export function usage(): Board {
       {
         title: 'All endpoints',
         panels: [
+          rulesLoaded(),
           lines(
             {
               title: 'Tokens per minute, by direction',
-              about: 'Of completions, embeddings and moderations. Cached input is a part of input.',
+              about: 'Of all apis that count tokens. Cached input is a part of input.',
               unit: 'short',
             },
             [
               { expr: perMinute(tokens({}), ['direction']), legend: '{{direction}}' },
               {
-                expr: `60 * sum(avg_over_time(${of(`${level}:openai_cached_tokens:rate5m`, all)}[$__interval]))`,
+                expr: perMinute(of(`${level}:openai_cached_tokens_total:max2m`, all), []),
                 legend: 'cached input',
               },
             ],
-            { step: recordedStep },
+            { step: everyTwoMinutes },
           ),
           lines(
             {
@@ -78,8 +80,8 @@ export function usage(): Board {
               about: 'Requests to models, by all apis that count them.',
               unit: 'short',
             },
-            [{ expr: perMinute(of(`${level}:openai_requests:rate5m`, all), ['api']), legend: '{{api}}' }],
-            { step: recordedStep, stacked: true },
+            [{ expr: perMinute(of(`${level}:openai_requests_total:max2m`, all), ['api']), legend: '{{api}}' }],
+            { step: everyTwoMinutes, stacked: true },
           ),
         ],
       },
@@ -93,10 +95,9 @@ export function usage(): Board {
               title: 'By key, the ten largest',
               about: 'Input and output tokens of completions; the ten largest at each instant.',
               unit: 'short',
-              none: 'no usage',
             },
             [{ expr: `topk(10, ${perMinute(completions, ['api_key_name'])})`, legend: '{{api_key_name}}' }],
-            { step: recordedStep },
+            { step: everyTwoMinutes },
           ),
           lines(
             {
@@ -104,10 +105,9 @@ export function usage(): Board {
               about:
                 'Input and output tokens of completions by user or service account; the ten largest at each instant.',
               unit: 'short',
-              none: 'no usage',
             },
             [{ expr: `topk(10, ${perMinute(completions, ['user_name'])})`, legend: '{{user_name}}' }],
-            { step: recordedStep },
+            { step: everyTwoMinutes },
           ),
           by('By service tier', 'service_tier', 'Input and output tokens of completions.'),
           by('Batch or not', 'batch', 'Input and output tokens of completions; true is the Batch API.'),
@@ -117,17 +117,16 @@ export function usage(): Board {
               about:
                 'Which share of the input tokens came from the cache. Models whose usage does not say are left out.',
               unit: 'percentunit',
-              none: 'no cached input',
             },
             [
               {
-                expr: `sum by (model) (avg_over_time(${of(`${level}:openai_cached_tokens:rate5m`, all)}[$__interval]))
+                expr: `${perMinute(of(`${level}:openai_cached_tokens_total:max2m`, all), ['model'])}
 /
-(sum by (model) (avg_over_time(${tokens({ api: '="completions"', direction: '="input"' })}[$__interval])) > 0)`,
+(${perMinute(tokens({ api: '="completions"', direction: '="input"' }), ['model'])} > 0)`,
                 legend: '{{model}}',
               },
             ],
-            { step: recordedStep },
+            { step: everyTwoMinutes },
           ),
           lines(
             {
@@ -138,14 +137,14 @@ export function usage(): Board {
             [
               {
                 expr: orNone(
-                  perMinute(of(`${level}:openai_special_tokens:rate5m`, all), ['kind']),
+                  perMinute(of(`${level}:openai_special_tokens_total:max2m`, all), ['kind']),
                   'completions',
                   'kind',
                 ),
                 legend: '{{kind}}',
               },
             ],
-            { step: recordedStep },
+            { step: everyTwoMinutes },
           ),
         ],
       },
@@ -161,16 +160,17 @@ export function usage(): Board {
             [
               {
                 expr: orNone(
-                  perMinute(of(`${level}:openai_tokens:rate5m`, [...identity, 'model'], { api: '="embeddings"' }), [
-                    'model',
-                  ]),
+                  perMinute(
+                    of(`${level}:openai_tokens_total:max2m`, [...identity, 'model'], { api: '="embeddings"' }),
+                    ['model'],
+                  ),
                   'embeddings',
                   'model',
                 ),
                 legend: '{{model}}',
               },
             ],
-            { step: recordedStep, stacked: true },
+            { step: everyTwoMinutes, stacked: true },
           ),
           lines(
             {
@@ -181,16 +181,17 @@ export function usage(): Board {
             [
               {
                 expr: orNone(
-                  perMinute(of(`${level}:openai_tokens:rate5m`, [...identity, 'model'], { api: '="moderations"' }), [
-                    'project_name',
-                  ]),
+                  perMinute(
+                    of(`${level}:openai_tokens_total:max2m`, [...identity, 'model'], { api: '="moderations"' }),
+                    ['project_name'],
+                  ),
                   'moderations',
                   'project_name',
                 ),
                 legend: '{{project_name}}',
               },
             ],
-            { step: recordedStep, stacked: true },
+            { step: everyTwoMinutes, stacked: true },
           ),
         ],
       },
@@ -249,14 +250,14 @@ export function usage(): Board {
             [
               {
                 expr: orNone(
-                  `sum by (project_name) (${of('job_project:openai_vector_stores_usage_bytes:max', ['project'])})`,
+                  summed(of('job_project:openai_vector_stores_usage_bytes:max', ['project']), ['project_name']),
                   'vector_stores',
                   'project_name',
                 ),
                 legend: '{{project_name}}',
               },
             ],
-            { step: recordedStep },
+            { step: everyTwoMinutes },
           ),
           number(
             {
@@ -265,7 +266,6 @@ export function usage(): Board {
               unit: 'bytes',
               width: 8,
               height: 8,
-              none: 'nothing',
             },
             `sum(${of('job_project:openai_vector_stores_usage_bytes:max', ['project'])})`,
           ),

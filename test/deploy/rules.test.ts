@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
+import { recordingRules } from '../../deploy/prometheus/recording.ts';
 import { listApis } from '../../src/openai/catalogue.ts';
 import { knownMetrics } from '../helpers/known-metrics.ts';
 import { metricsIn } from '../helpers/promql.ts';
@@ -12,6 +13,10 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const alerts = rules.filter(({ alert }) => alert !== undefined);
 const runbooks = readFileSync(`${root}docs/alerts.md`, 'utf8');
 const dashboards = new Set(readdirSync(`${root}grafana/dashboards`).map((name) => name.replace('.json', '')));
+
+test('the recording rules are the generated ones; if not: npm run dashboards', () => {
+  expect(readFileSync(`${root}deploy/prometheus/rules/openai-recording.yml`, 'utf8')).toBe(recordingRules());
+});
 
 test('recorded series are named level:metric:operations', () => {
   for (const record of recorded) expect(record).toMatch(/^job(?:_[a-z]+)*:openai_[a-z_]+:[a-z_\d]+$/);

@@ -9,6 +9,7 @@ const spans: Readonly<Record<string, string>> = {
   '1w': '12s',
   '7d': '20s',
   '2d': '60s',
+  '2h': '60s',
   '1d': '20s',
   '-42h': '-2s',
   '1h': '8s',

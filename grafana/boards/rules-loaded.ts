@@ -1,0 +1,22 @@
+/** The one panel of a board that says why the others are empty: nobody has loaded the recording rules. */
+import { number, type Panel } from '../panels.ts';
+import { of } from '../promql.ts';
+
+export function rulesLoaded(width = 24): Panel {
+  return number(
+    {
+      title: 'Recording rules',
+      about:
+        'Curves and what is summed over the time shown need them: deploy/prometheus/rules, or deploy/grafana for rules in Grafana.',
+      unit: 'short',
+      none: 'no exporter',
+      width,
+      ...(width === 24 ? { height: 2 } : {}),
+      words: [
+        { from: 0, text: 'Recording rules are not loaded', color: 'red' },
+        { from: 1, to: 1e6, text: 'Loaded', color: 'green' },
+      ],
+    },
+    `count(${of('job:openai_recording_rules:info')}) or on () 0 * count(${of('openai_exporter_build_info')})`,
+  );
+}
