@@ -26,10 +26,11 @@ WORKDIR /app
 COPY --from=build /app/package.json /app/LICENSE ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
-# For the state file, if there is to be one: a new volume mounted here takes over the owner.
+# For the state file: a new volume mounted here takes over the owner.
 COPY --from=build --chown=65532:65532 /app/state /var/lib/openai-usage-exporter
 # Pages come and go in large pieces: given back to the system at once, they do not pile up (docs/performance.md).
 ENV NODE_ENV=production \
+    STATE_DIRECTORY=/var/lib/openai-usage-exporter \
     MALLOC_ARENA_MAX=2 \
     MALLOC_MMAP_THRESHOLD_=131072
 USER nonroot

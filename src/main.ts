@@ -82,13 +82,13 @@ async function check(settings: Settings, key: KeySetting): Promise<number> {
   const { groupBy, filters } = settings.poll;
   const polled = polledApis(settings.poll);
   const asked = { client, clock: systemClock, groupBy, filters };
-  const { file } = settings.state;
+  const { file, isUsual } = settings.state;
   return await runCheck({
     apis: polled,
     skipped: notPolled(settings.poll).map((api) => ({ api, why: 'does not support a filter that is set' })),
     probe: (api) => probeApi(asked, api),
     probeManagement: () => probeManagement(asked),
-    ...(file === undefined ? {} : { probeStateFile: () => probeStateFile(file) }),
+    ...(file === undefined ? {} : { probeStateFile: () => probeStateFile(file, isUsual) }),
     paint: paintFor(process.stdout, process.env),
     out: process.stdout,
   });

@@ -14,7 +14,7 @@ function rowOf(flag: Flag<unknown>): readonly string[] {
 }
 
 function defaultOf(flag: Flag<unknown>): string {
-  if (flag.defaultText === undefined) return 'none';
+  if (flag.defaultText === undefined) return flag.otherwise ?? 'none';
   return flag.kind === 'switch' ? (flag.fallback === true ? 'on' : 'off') : `\`${flag.defaultText}\``;
 }
 

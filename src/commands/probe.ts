@@ -54,9 +54,9 @@ export function probeManagement({ client, clock }: ProbeOptions): Promise<ProbeR
   });
 }
 
-/** Asks whether this user can keep a state file at the path. */
-export async function probeStateFile(path: string): Promise<ProbeResult> {
-  const trouble = await folderTrouble(path);
+/** Asks whether this user can keep a state file at the path, whose folder may be made if it is the usual one. */
+export async function probeStateFile(path: string, isUsual = false): Promise<ProbeResult> {
+  const trouble = await folderTrouble(path, isUsual);
   if (trouble === undefined) return { ok: true };
   return {
     ok: false,

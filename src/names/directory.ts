@@ -5,6 +5,7 @@
 import { LRUCache } from 'lru-cache';
 import type { ApiKeyItem, ProjectItem, ServiceAccountItem, UserItem } from '../openai/lists.ts';
 import { labelValue } from '../usage/labels.ts';
+import type { KeptNames } from './kept-names.ts';
 import { Listing } from './listing.ts';
 
 export interface ProjectName {
@@ -56,6 +57,11 @@ export class Directory {
   readonly projects: Names<ProjectName>;
   readonly keys: Names<KeyName>;
   readonly users: Names<UserName>;
+  readonly #gone: {
+    readonly projects: LRUCache<string, ProjectName>;
+    readonly keys: LRUCache<string, KeyName>;
+    readonly users: LRUCache<string, UserName>;
+  };
 
   /** @param mostRemembered names of one kind that are kept after they have gone; at least as many as can be shown */
   constructor(mostRemembered: number, clock: { now(): number }) {
@@ -64,6 +70,7 @@ export class Directory {
     const projects = memory<ProjectName>();
     const keys = memory<KeyName>();
     const users = memory<UserName>();
+    this.#gone = { projects, keys, users };
     this.#projects = new Listing((project) => projects.set(project.id, { ...project, status: labelValue(null) }));
     this.#keys = new Listing((key) => keys.set(key.id, key));
     this.#users = new Listing((user) => users.set(user.id, user));
@@ -101,6 +108,27 @@ export class Directory {
   /** Rises when a project comes, goes or changes. */
   get projectsVersion(): number {
     return this.#projects.version;
+  }
+
+  /** What the next process is to know: what is gone, then what is listed. */
+  toKeep(): KeptNames {
+    const all = <T>(gone: LRUCache<string, T & object>, { listed }: Names<T>) => {
+      const names = listed();
+      return [...[...gone.entries()].flatMap(([id, name]) => (names.has(id) ? [] : [name])), ...names.values()];
+    };
+    return {
+      projects: all(this.#gone.projects, this.projects),
+      keys: all(this.#gone.keys, this.keys),
+      users: all(this.#gone.users, this.users),
+    };
+  }
+
+  /** Remembers what an earlier process knew. */
+  recall({ projects, keys, users }: KeptNames): void {
+    // The last one to be remembered is the last to be forgotten.
+    for (const project of projects.toReversed()) this.#gone.projects.set(project.id, project);
+    for (const key of keys.toReversed()) this.#gone.keys.set(key.id, key);
+    for (const user of users.toReversed()) this.#gone.users.set(user.id, user);
   }
 
   /** Ids of the projects that can be asked for what is theirs. */

@@ -43,6 +43,9 @@ export interface ExporterOptions {
     readonly fingerprint: string;
     readonly earlier: State | undefined;
     save(state: State): Promise<void>;
+    /** Names that an earlier process knew, and where to keep those that this one knows. */
+    readonly earlierNames?: Uint8Array | undefined;
+    keepNames?(names: Uint8Array): void;
     /** Times that it could not be read or written so far. */
     errors?(): number;
   };
@@ -124,6 +127,7 @@ export function createExporter(options: ExporterOptions): Exporter {
     clock,
     log,
     failureLog,
+    memory: options.memory,
     changed: (section) => publisher.changed(section),
   });
   const publisher = createPublisher({
@@ -144,6 +148,7 @@ export function createExporter(options: ExporterOptions): Exporter {
     clock,
     ...(compress === undefined ? {} : { compress }),
     beforeShown: async () => {
+      names.keep(false);
       const state = memory?.changed();
       if (state !== undefined) await options.memory?.save(state);
     },
@@ -238,11 +243,15 @@ export function createExporter(options: ExporterOptions): Exporter {
     }),
     ready: () => apis.every(({ status }) => status.up !== undefined),
     async run(signal) {
-      await Promise.all([
-        publisher.run(signal),
-        names.run(client, { polled: self.polled, malformed: itemsRefused }, signal),
-        ...apis.map(({ poller }) => poller.run(signal)),
-      ]);
+      try {
+        await Promise.all([
+          publisher.run(signal),
+          names.run(client, { polled: self.polled, malformed: itemsRefused }, signal),
+          ...apis.map(({ poller }) => poller.run(signal)),
+        ]);
+      } finally {
+        names.keep(true);
+      }
     },
   };
 }

@@ -33,5 +33,7 @@ export type FromReader =
   | { readonly kind: 'status'; readonly id: number; readonly status: Status }
   /** A finished line for the log. */
   | { readonly kind: 'log'; readonly line: string }
+  /** The last message of a thread that cannot end, because something that it waits for hangs. */
+  | { readonly kind: 'hanging' }
   /** A sign of life, sent when there is nothing else to say. */
   | { readonly kind: 'alive' };

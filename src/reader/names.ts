@@ -7,6 +7,7 @@ import { namedDimensions, namesSection, namesSectionName } from '../metrics/name
 import type { Section } from '../metrics/section.ts';
 import type { SelfMetrics, SelfSourcePolls } from '../metrics/self.ts';
 import { Directory } from '../names/directory.ts';
+import { decodeNames, encodeNames } from '../names/kept-names.ts';
 import { Limits } from '../names/limits.ts';
 import type { Endpoint } from '../openai/catalogue.ts';
 import { listApis } from '../openai/catalogue.ts';
@@ -22,9 +23,14 @@ export interface NamesOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly failureLog: FailureLog;
+  /** What an earlier process knew, and where this one leaves what it knows. */
+  readonly memory?: { readonly earlierNames?: Uint8Array | undefined; keepNames?(names: Uint8Array): void } | undefined;
   /** Something of this section changed. */
   changed(section: string): void;
 }
+
+/** Milliseconds between two times that names are kept: in a large organization there are many, and lists come one by one. */
+const keptEvery = 10_000;
 
 /** How the reading of one kind of list goes, before it has begun, too. */
 export type NamesList = SelfSourcePolls & Pick<ListStatus, 'failure'>;
@@ -40,6 +46,8 @@ export interface NamesParts {
   readonly sections: readonly Section[];
   /** Empty where names and limits are turned off. */
   readonly lists: readonly NamesList[];
+  /** Leaves the names to the next process, if they have changed; not too often, unless it is the last time. */
+  keep(last: boolean): void;
   /** Reads names and limits until the signal is aborted; then rejects with its reason. */
   run(client: Client, self: Pick<SelfMetrics, 'polled' | 'malformed'>, signal: AbortSignal): Promise<void>;
 }
@@ -54,11 +62,14 @@ function budgetedProjects({ monthlyByProject }: Settings['budget']): Groups {
 }
 
 /** Puts together what reads names and limits and what shows them. Nothing is asked before `run`. */
-export function createNames({ settings, apis, clock, log, failureLog, changed }: NamesOptions): NamesParts {
+export function createNames(options: NamesOptions): NamesParts {
+  const { settings, apis, clock, log, failureLog, memory, changed } = options;
   const { refresh, userEmail, allRateLimits } = settings.names;
   const onPage = new IdsOnPage(namedDimensions, [budgetedProjects(settings.budget)]);
   // Two tables of groups for each api at the most, a period's and that of the one before: no more ids can be shown.
   const directory = new Directory(2 * (apis.length + 1) * (settings.series.maxGroups + 2), clock);
+  if (memory?.earlierNames !== undefined) directory.recall(decodeNames(memory.earlierNames));
+  let kept = { version: directory.version, at: Number.NEGATIVE_INFINITY };
   const limits = new Limits();
   let poller: NamesPoller | undefined;
 
@@ -88,6 +99,13 @@ export function createNames({ settings, apis, clock, log, failureLog, changed }:
               failure: () => status()?.failure(),
             };
           }),
+    keep(last) {
+      const { version } = directory;
+      if (memory?.keepNames === undefined || version === kept.version) return;
+      if (!last && clock.monotonic() - kept.at < keptEvery) return;
+      kept = { version, at: clock.monotonic() };
+      memory.keepNames(encodeNames(directory.toKeep()));
+    },
     async run(client, self, signal) {
       if (refresh === 0) return;
       let seen = { directory: 0, limits: 0 };

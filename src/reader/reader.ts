@@ -111,6 +111,8 @@ export function createReader(options: ReaderOptions): Reader {
     let reason: unknown;
     let heardAt = clock.monotonic();
     let heard = 0;
+    /** Stops waiting for the end of the thread. */
+    let giveUp: (() => void) | undefined;
 
     const end = (why: Error) => {
       if (reason === undefined) void thread.terminate();
@@ -145,6 +147,9 @@ export function createReader(options: ReaderOptions): Reader {
         case 'log':
           writeLine(message.line);
           break;
+        case 'hanging':
+          if (signal.aborted) giveUp?.();
+          break;
         case 'alive':
           break;
       }
@@ -155,15 +160,17 @@ export function createReader(options: ReaderOptions): Reader {
 
     return new Promise((resolve) => {
       let killer: NodeJS.Timeout | undefined;
+      giveUp = () => {
+        stuck = true;
+        clearTimeout(killer);
+        resolve(undefined);
+      };
       const stop = () => {
         tell(thread, { kind: 'stop' });
         killer = setTimeout(() => {
           void thread.terminate();
           // A thread of the system that hangs, on a disk that does not answer, keeps this one from ending.
-          killer = setTimeout(() => {
-            stuck = true;
-            resolve(undefined);
-          }, limits.terminate);
+          killer = setTimeout(() => giveUp?.(), limits.terminate);
         }, limits.stop);
       };
       thread.on('exit', (code) => {

@@ -10,8 +10,8 @@ import { createLogger, type Logger } from '../log.ts';
 import { ownText } from '../metrics/own-text.ts';
 import { buffersOf } from '../metrics/page.ts';
 import { colours, logLook, noPaint } from '../paint.ts';
-import { stateFile } from '../state/file.ts';
-import { seriesFingerprint } from '../state/fingerprint.ts';
+import { type StateFile, stateFile } from '../state/file.ts';
+import { formerFingerprint, seriesFingerprint } from '../state/fingerprint.ts';
 import { startDemo } from './demo.ts';
 import { createExporter, type Exporter, type ExporterOptions } from './exporter.ts';
 import { createLiveClient } from './live-client.ts';
@@ -69,7 +69,8 @@ async function read(task: ReaderTask, port: MessagePort): Promise<void> {
     }
   });
 
-  const memory = await memoryOf(task, log);
+  const file = stateFileOf(task, log);
+  const memory = file && (await memoryIn(file, task));
   exporter = createExporter({
     settings,
     clock,
@@ -96,9 +97,12 @@ async function read(task: ReaderTask, port: MessagePort): Promise<void> {
   } catch (error) {
     if (!stop.signal.aborted) throw error;
   } finally {
+    await file?.close();
     clearInterval(alive);
     await health.end();
     await organization.close();
+    // A thread of Node's pool that waits for the disk keeps this one from ending.
+    if (file?.holdsThread() === true) post({ kind: 'hanging' });
   }
 }
 
@@ -109,13 +113,28 @@ async function organizationOf({ settings, key }: ReaderTask, version: string, lo
   return { clock: systemClock, client: await createLiveClient(options), close: async () => {} };
 }
 
-/** The state file, with what an earlier process left in it. */
-async function memoryOf({ settings, key }: ReaderTask, log: Logger): Promise<ExporterOptions['memory']> {
-  const { file: path } = settings.state;
-  if (path === undefined) return undefined;
+/** Undefined where there is to be no state file, or there is no place for one. */
+function stateFileOf({ settings, key }: ReaderTask, log: Logger): StateFile | undefined {
+  const { file: path, isUsual } = settings.state;
+  const simulated = key === undefined;
+  if (path === undefined) {
+    if (isUsual && !simulated) log.warn(noPlace);
+    return undefined;
+  }
+  const fingerprint = seriesFingerprint(settings, simulated);
+  const former = formerFingerprint(settings, simulated);
+  return stateFile({ path, makeFolder: isUsual, fingerprint, former, log, clock: systemClock });
+}
+
+const noPlace =
+  'there is no state file: none of STATE_DIRECTORY, XDG_STATE_HOME and HOME names a folder for it. A restart may look like a counter reset; give --state.file, or --state.file=none if that is meant';
+
+/** What an earlier process has left, and where this one keeps what it shows. */
+async function memoryIn(file: StateFile, { settings, key }: ReaderTask): Promise<ExporterOptions['memory']> {
+  const { state, names } = await file.load();
+  const { save, keepNames, errors } = file;
   const fingerprint = seriesFingerprint(settings, key === undefined);
-  const file = stateFile(path, fingerprint, log);
-  return { fingerprint, earlier: await file.load(), save: file.save };
+  return { fingerprint, earlier: state, earlierNames: names, save, keepNames, errors };
 }
 
 /** Sends the own metrics whenever they have changed, but not for every single change. */

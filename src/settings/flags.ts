@@ -29,6 +29,9 @@ import {
 export const commands = ['serve', 'check', 'backfill', 'demo', 'health'] as const;
 export type Command = (typeof commands)[number];
 
+/** Stands for no state file at all. A file of this name is `./none`. */
+export const noStateFile = 'none';
+
 export interface Flag<T> {
   /** Without the dashes. */
   readonly name: string;
@@ -38,6 +41,8 @@ export interface Flag<T> {
   /** The value when it is not given, and how people write it; undefined where there is none. */
   readonly fallback: T;
   readonly defaultText: string | undefined;
+  /** Words for the documentation where the value follows from the surroundings if it is not given. */
+  readonly otherwise?: string;
   /** Stands for the value in `--help`. Empty for switches. */
   readonly placeholder: string;
   /** A few words for `--help`. */
@@ -204,8 +209,9 @@ export const flags = {
     kind: 'value',
     placeholder: 'path',
     summary: 'remembers counters across restarts',
+    otherwise: 'in the folder for state',
     details:
-      'A file that keeps what the counters have shown, so that a restart lowers none of them. Its directory must be writable and outlive the process. Without it a restart after a downward restatement looks like a counter reset.',
+      'A file that keeps what the counters have shown, so that a restart lowers none of them, and the names of what was deleted; `none` turns it off. If it is not given, the file is `state` in the first of `$STATE_DIRECTORY`, `$XDG_STATE_HOME/openai-usage-exporter` and `~/.local/state/openai-usage-exporter`, and that folder is made; the image has `/var/lib/openai-usage-exporter/state`. The folder of a file that is given has to exist. `demo` has none unless this flag is given to it. Without one a restart after a downward restatement looks like a counter reset.',
   }),
   maxGroups: flag<number>(whole(1, 1_000_000), '10000', {
     name: 'series.max-groups',

@@ -8,11 +8,12 @@ import type { Anchor } from './anchor.ts';
 import { readArguments } from './arguments.ts';
 import { sendsInTheClear } from './base-url.ts';
 import type { Budgets } from './budget.ts';
-import { allFlags, type Command, type Flag, flags } from './flags.ts';
+import { allFlags, type Command, type Flag, flags, noStateFile } from './flags.ts';
 import type { Given, GivenByFlag } from './given.ts';
 import type { HistorySettings } from './history.ts';
 import { type KeySetting, type ReadFile, readKey } from './key.ts';
 import type { ListenAddress } from './listen-address.ts';
+import { usualStateFile } from './state-file.ts';
 import { formatDuration, shown } from './values.ts';
 import { readVariables } from './variables.ts';
 import { loadWebConfig, type ReadBytes } from './web-config.ts';
@@ -38,7 +39,8 @@ export interface Settings {
     readonly filters: Filters;
   };
   readonly counters: { readonly anchor: Anchor; readonly zeroHold: number };
-  readonly state: { readonly file: string | undefined };
+  /** `isUsual`: nobody has said where it is to be. Without a file counters begin anew with each process. */
+  readonly state: { readonly file: string | undefined; readonly isUsual: boolean };
   readonly series: { readonly maxGroups: number };
   /** `refresh` is 0 where names and limits are not read. */
   readonly names: { readonly refresh: number; readonly userEmail: boolean; readonly allRateLimits: boolean };
@@ -89,8 +91,11 @@ export function parseSettings(
     if (command === undefined || commands.includes(command) || !fromArguments.given.has(name)) continue;
     errors.push(`--${name}: does nothing with \`${command}\`; leave it out`);
   }
-  const reader = createReader(new Map([...fromVariables.given, ...fromArguments.given]), command);
-  const settings = settingsFrom(reader, readBytes);
+  const given = new Map([...fromVariables.given, ...fromArguments.given]);
+  // What is simulated must not take the place of what was real, only because a variable is set.
+  if (command === 'demo' && !fromArguments.given.has(flags.stateFile.name)) given.delete(flags.stateFile.name);
+  const reader = createReader(given, command);
+  const settings = settingsFrom(reader, command === 'demo' ? undefined : usualStateFile(env), readBytes);
   const history = command === 'backfill' ? historyFrom(reader) : undefined;
   errors.push(...reader.mistakes, ...fromVariables.mistakes);
 
@@ -155,7 +160,7 @@ function createReader(all: GivenByFlag, command: Command | undefined): Reader {
   return reader;
 }
 
-function settingsFrom(reader: Reader, readBytes: ReadBytes | undefined): Settings {
+function settingsFrom(reader: Reader, usualState: string | undefined, readBytes: ReadBytes | undefined): Settings {
   const baseUrl = reader.read(flags.baseUrl);
   const allowHttp = reader.read(flags.allowHttp);
   if (reader.sound(flags.baseUrl) && reader.sound(flags.allowHttp) && sendsInTheClear(baseUrl) && !allowHttp) {
@@ -173,7 +178,7 @@ function settingsFrom(reader: Reader, readBytes: ReadBytes | undefined): Setting
     },
     poll: pollFrom(reader),
     counters: { anchor: reader.read(flags.anchor), zeroHold: reader.read(flags.zeroHold) },
-    state: { file: reader.read(flags.stateFile) },
+    state: stateFrom(reader, usualState),
     series: { maxGroups: reader.read(flags.maxGroups) },
     names: {
       refresh: reader.read(flags.namesRefresh),
@@ -221,6 +226,12 @@ function pollFrom(reader: Reader): Settings['poll'] {
     );
   }
   return poll;
+}
+
+function stateFrom(reader: Reader, usual: string | undefined): Settings['state'] {
+  const file = reader.read(flags.stateFile);
+  if (file === undefined) return { file: usual, isUsual: true };
+  return { file: file === noStateFile ? undefined : file, isUsual: false };
 }
 
 /** Of the address that will be asked; of the usual one, where that is wrong itself. */

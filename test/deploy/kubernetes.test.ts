@@ -9,6 +9,7 @@ import { flags, variableOf } from '../../src/settings/flags.ts';
 import { ruleFiles } from '../helpers/rules.ts';
 
 const directory = fileURLToPath(new URL('../../deploy/kubernetes/', import.meta.url));
+const dockerfile = readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8');
 const read = (name: string): unknown => parse(readFileSync(`${directory}${name}`, 'utf8'));
 const kustomization = z
   .object({
@@ -117,8 +118,9 @@ test('settings are ones that exist', () => {
 });
 
 test('what the counters have shown outlives the pod, for each replica by itself', () => {
-  const file = container?.env.find(({ name }) => name === variableOf(flags.stateFile))?.value ?? '';
-  const mount = container?.volumeMounts.find(({ mountPath }) => file.startsWith(`${mountPath}/`));
+  const [, folder] = /STATE_DIRECTORY=(\S+)/.exec(dockerfile) ?? [];
+  const mount = container?.volumeMounts.find(({ mountPath }) => mountPath === folder);
+  expect(mount).toBeDefined();
   expect(set.volumeClaimTemplates.map(({ metadata }) => metadata.name)).toEqual([mount?.name]);
 });
 

@@ -21,9 +21,9 @@ test('the unit has its key and its state file where systemd puts them, and leave
   const all = (name: string) =>
     lines.filter((line) => line.startsWith(`${name}=`)).map((line) => line.slice(name.length + 1));
   const [credential = ''] = all('LoadCredential');
-  const [directory] = all('StateDirectory');
   expect(all('Environment')).toContain(`OPENAI_ADMIN_KEY_FILE=%d/${credential.split(':')[0]}`);
-  expect(all('Environment')).toContain(`OPENAI_EXPORTER_STATE_FILE=%S/${directory}/state`);
+  // The program takes the folder that systemd names.
+  expect(all('StateDirectory')).toEqual(['openai-usage-exporter']);
   expect(all('MemoryDenyWriteExecute')).toEqual([]);
 });
 
@@ -35,17 +35,10 @@ test.each([
   for (const word of ['--read-only', '--cap-drop ALL', '-p 127.0.0.1:', `-v openai-state:${folder}`]) {
     expect(run).toContain(word);
   }
-  const [, state] = /OPENAI_EXPORTER_STATE_FILE=(\S+)/.exec(run) ?? [];
-  expect(state).toBe(`${folder}/state`);
+  expect(run).not.toContain('STATE_FILE');
   const image = parseDockerfile(readFileSync(new URL('../../Dockerfile', import.meta.url), 'utf8')).at(-1);
   expect(image?.instructions.some(({ name, text }) => name === 'COPY' && text.endsWith(` ${folder}`))).toBe(true);
-});
-
-test('the folder of the state file is made before it is used', () => {
-  for (const { fences } of [readme, deploy]) {
-    const used = fences.find(({ text }) => text.includes(`--state.file=${folder}/state`))?.text;
-    expect(used).toMatch(new RegExp(`^sudo install -d -m 700 -o "\\$USER" ${folder}$`, 'm'));
-  }
+  expect(image?.instructions.find(({ name }) => name === 'ENV')?.text).toContain(`STATE_DIRECTORY=${folder} `);
 });
 
 test('the overlay patches what is in the manifests', () => {

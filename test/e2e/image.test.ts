@@ -140,9 +140,8 @@ test('without a key it says so and ends with 2', async () => {
 
 test('a new volume can hold the state file, and nothing is in it before', async () => {
   expect(readdirSync(volume)).toEqual([]);
-  const child = start(entry, ['demo'], {
+  const child = start(entry, ['demo', `--state.file=${join(volume, 'state')}`], {
     OPENAI_EXPORTER_WEB_LISTEN_ADDRESS: '127.0.0.1:0',
-    OPENAI_EXPORTER_STATE_FILE: join(volume, 'state'),
   });
   let log = '';
   child.stderr?.on('data', (chunk) => {

@@ -21,6 +21,7 @@ test('there is a folder for the state file, which the user of the image owns', (
     '/app/state /var/lib/openai-usage-exporter',
     '65532:65532',
   ]);
+  expect(only(final, 'ENV').text).toContain('STATE_DIRECTORY=/var/lib/openai-usage-exporter ');
 });
 
 test('nothing that it is built with runs a script when it is installed', () => {

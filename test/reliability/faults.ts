@@ -150,6 +150,11 @@ export const elsewhereTested: Readonly<Record<string, { readonly file: string; r
   },
   'Clock stepped forward or back': { file: 'test/reliability/matrix.test.ts', test: 'clock steps' },
   'Event loop stalled': { file: 'test/e2e/stalled.test.ts', test: 'an event loop that stood still' },
+  'The disk of the state file hangs': { file: 'test/e2e/state.test.ts', test: 'a disk that hangs' },
+  'Another process has the state file': {
+    file: 'test/e2e/state.test.ts',
+    test: 'two processes with one file',
+  },
   'The disk of the log is full, its reader stands still or is gone': {
     file: 'test/e2e/log.test.ts',
     test: 'a reader of the log that stands still',

@@ -39,7 +39,8 @@ test('without anything but a key, every default holds', () => {
         filters: {},
       },
       counters: { anchor: { kind: 'month' }, zeroHold: 120_000 },
-      state: { file: undefined },
+      // Nothing says where this user's programs keep their state.
+      state: { file: undefined, isUsual: true },
       series: { maxGroups: 10_000 },
       names: { refresh: 600_000, userEmail: false, allRateLimits: false },
       budget: { monthly: undefined, monthlyByProject: [] },

@@ -1,13 +1,8 @@
-/** Which processes go on with each other's state file. */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+/** Which processes go on with each other's state. */
+import { expect, test } from 'vitest';
 import { parseSettings, type Settings } from '../../src/settings/settings.ts';
-import { fingerprintOf } from '../../src/state/codec.ts';
-import { stateFile } from '../../src/state/file.ts';
-import { seriesFingerprint } from '../../src/state/fingerprint.ts';
-import { recordingLog } from '../helpers/recording-log.ts';
+import { fingerprintOf, type State } from '../../src/state/codec.ts';
+import { formerFingerprint, seriesFingerprint } from '../../src/state/fingerprint.ts';
 
 function settings(...flags: readonly string[]): Settings {
   const parsed = parseSettings(['serve', ...flags], { OPENAI_ADMIN_KEY: 'sk-admin-of-the-test' });
@@ -32,27 +27,42 @@ test('settings that make other series, and no others', () => {
   }
 });
 
-test('a file written before the demonstration was told apart is still taken', () => {
-  const { openai, poll, counters, series } = settings();
-  const { groupBy, filters } = poll;
-  const { baseUrl } = openai;
-  const earlier = { baseUrl, organization: null, groupBy, filters };
-  expect(seriesFingerprint(settings(), false)).toBe(
-    fingerprintOf({ ...earlier, anchor: counters.anchor, maxGroups: series.maxGroups }),
+test('the order of a list is no difference', () => {
+  for (const [one, other] of [
+    ['--poll.models=gpt-4o,o3', '--poll.models=o3,gpt-4o'],
+    ['--poll.group-by=model,project_id', '--poll.group-by=project_id,model'],
+    ['--poll.project-ids=proj_a,proj_b', '--poll.project-ids=proj_b,proj_a,proj_b'],
+  ] as const) {
+    expect(seriesFingerprint(settings(one), false)).toBe(seriesFingerprint(settings(other), false));
+  }
+  expect(seriesFingerprint(settings('--poll.models=a,b'), false)).not.toBe(
+    seriesFingerprint(settings('--poll.models=a'), false),
   );
 });
 
-test('the demonstration goes on with its own file, but not with that of a live process, nor a live one with its', async () => {
-  const directory = mkdtempSync(join(tmpdir(), 'fingerprint-'));
-  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
-  const path = join(directory, 'state');
-  const log = recordingLog();
-  const file = (simulated: boolean) => stateFile(path, seriesFingerprint(settings(), simulated), log);
-  const state = (simulated: boolean) => ({ fingerprint: seriesFingerprint(settings(), simulated), apis: [] });
-  for (const simulated of [true, false]) {
-    await file(simulated).save(state(simulated));
-    expect(await file(simulated).load()).toEqual(state(simulated));
-    expect(await file(!simulated).load()).toBe(undefined);
-  }
-  expect(log.of('warn').filter((line) => line.includes('other settings'))).toHaveLength(2);
+test('the demonstration is another organization', () => {
+  expect(seriesFingerprint(settings(), true)).not.toBe(seriesFingerprint(settings(), false));
+});
+
+test('a state of version 0.1 is taken, but for the apis that are grouped by more now', () => {
+  const { openai, poll, counters, series } = settings('--poll.models=o3,gpt-4o');
+  const knownThen = ['project_id', 'user_id', 'api_key_id', 'model', 'batch', 'service_tier', 'size', 'source'];
+  const groupBy = [...knownThen, 'vector_store_id', 'context_level', 'line_item'];
+  const { baseUrl } = openai;
+  const written = { baseUrl, organization: null, groupBy, filters: { models: ['o3', 'gpt-4o'] } };
+  const former = formerFingerprint({ openai, poll: { ...poll, groupBy }, counters, series }, false);
+  expect(former.fingerprint).toBe(fingerprintOf({ ...written, anchor: counters.anchor, maxGroups: series.maxGroups }));
+  const api = { anchor: 1, fields: [], hashes: new Uint8Array(0), values: new Float64Array(0) };
+  const state: State = {
+    fingerprint: former.fingerprint,
+    apis: [
+      { ...api, api: 'completions' },
+      { ...api, api: 'images' },
+    ],
+  };
+  expect(former.adopt(state)).toEqual(state);
+
+  const now = formerFingerprint({ openai, poll, counters, series }, false);
+  expect(now.fingerprint).toBe(former.fingerprint);
+  expect(now.adopt(state).apis.map((each) => each.api)).toEqual(['images']);
 });
