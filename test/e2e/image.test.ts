@@ -7,7 +7,7 @@ import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rea
 import { tmpdir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { only, parseDockerfile, type Stage } from '../helpers/dockerfile.ts';
 
 const context = fileURLToPath(new URL('../../', import.meta.url));
@@ -148,7 +148,7 @@ test('a new volume can hold the state file, and nothing is in it before', async 
     log += chunk;
   });
   await addressOf(child);
-  expect(log).toContain('does not exist yet');
+  await vi.waitFor(() => expect(log).toContain('does not exist yet'), { timeout: 20_000 });
   expect(log).not.toContain('cannot be written');
   child.kill('SIGTERM');
 });
