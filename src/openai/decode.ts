@@ -2,7 +2,6 @@
  * From the bytes of a page to columns. The one place that looks at what the API sent: behind it a value is known to
  * be a number that a count or an amount can have.
  */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Endpoint } from './catalogue.ts';
 import { isObject, own } from './json.ts';
 import type { RawBucket, RawPage } from './page.ts';
@@ -16,9 +15,6 @@ export class MalformedPage extends Error {
 
 /** More than any `limit` allows. */
 const mostBuckets = 10_000;
-/** The event loop gets a turn after this many rows, or bytes of them. */
-const rowsAtAStretch = 250;
-const bytesAtAStretch = 65_536;
 
 /**
  * The page in `body`, as columns. A column is there when a row of the bucket has the field.
@@ -26,16 +22,13 @@ const bytesAtAStretch = 65_536;
  * @param unknownFields how many names the catalogue does not know are taken, in the order they appear
  * @throws {MalformedPage} if it is not a page of buckets
  */
-export async function decodePage(
+export function decodePage(
   body: Buffer,
   endpoint: Endpoint,
   groupBy: readonly string[],
   unknownFields: number = mostUnknownFields,
-): Promise<RawPage> {
-  const cutting = cutPage(body);
-  let cut = cutting.next();
-  for (; cut.done !== true; cut = cutting.next()) await nextTurn();
-  const { frame, lists } = cut.value;
+): RawPage {
+  const { frame, lists } = cutPage(body);
   const page = parsed(() => JSON.parse(frame));
   if (!isObject(page)) throw new MalformedPage(`a page should be an object, not ${kindOf(page)}`);
   const data = own(page, 'data');
@@ -44,19 +37,10 @@ export async function decodePage(
 
   const reader = createRowReader(endpoint, groupBy, unknownFields);
   const buckets: RawBucket[] = [];
-  let rowsSinceTurn = 0;
-  let bytesSinceTurn = 0;
   for (const bucket of data) {
     const { start, end, results } = bucketOf(bucket, lists);
     const columns = reader.columns(results.reduce((rows, piece) => rows + piece.rows, 0));
     for (const piece of results) {
-      rowsSinceTurn += piece.rows;
-      bytesSinceTurn += piece.end - piece.start;
-      if (rowsSinceTurn > rowsAtAStretch || bytesSinceTurn > bytesAtAStretch) {
-        await nextTurn();
-        rowsSinceTurn = piece.rows;
-        bytesSinceTurn = piece.end - piece.start;
-      }
       for (const row of parsed(() => rowsOf(body, piece))) columns.add(row);
     }
     buckets.push(columns.finish(start, end));

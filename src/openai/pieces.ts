@@ -1,6 +1,6 @@
 /**
- * A page cut into pieces that can be parsed one after another. Parsed at a stretch, a page of a large organization
- * would hold up the event loop for tens of milliseconds, and all of its rows would be in memory at once.
+ * A page cut into pieces that can be parsed one after another. Parsed in one go, all rows of a page of a large
+ * organization would be in memory at once.
  */
 
 /** Rows with commas between them: how many, and from where to where in the body. */
@@ -20,21 +20,19 @@ export interface CutPage {
   readonly lists: readonly (readonly Piece[])[];
 }
 
-/** A piece ends when it has so many rows or bytes: some two milliseconds of work. */
+/** A piece ends when it has so many rows or bytes. */
 const mostRows = 250;
 const mostBytes = 65_536;
-/** Bytes looked at between two yields. */
-const stretch = 65_536;
 
 const [quote, backslash, comma, openBrace, closeBrace, openBracket, closeBracket] = Buffer.from('"\\,{}[]');
 /** Where an array is one of rows: the brackets that are open around its elements. */
 const aroundRows = '{[{[';
 
 /**
- * Finds the pieces; yields now and then for the caller to pause. Nothing is checked here: if the frame and every
+ * Returns the pieces of a page. Nothing is checked here: if the frame and every
  * `rowsOf` a piece can be parsed, the body is the JSON that they make together, and if not it is no JSON.
  */
-export function* cutPage(body: Buffer): Generator<undefined, CutPage> {
+export function cutPage(body: Buffer): CutPage {
   const frame: string[] = [];
   const lists: (readonly Piece[])[] = [];
   let framed = body[0] === 0xef && body[1] === 0xbb && body[2] === 0xbf ? 3 : 0;
@@ -46,7 +44,6 @@ export function* cutPage(body: Buffer): Generator<undefined, CutPage> {
   /** Of the piece that is being looked at; a comma follows each row but the last. */
   let commas = 0;
   let start = 0;
-  let nextYield = stretch;
   for (let at = framed; at < body.length; at++) {
     const byte = body[at];
     if (inString) {
@@ -94,10 +91,6 @@ export function* cutPage(body: Buffer): Generator<undefined, CutPage> {
         depth--;
         break;
       default:
-    }
-    if (at >= nextYield) {
-      nextYield = at + stretch;
-      yield;
     }
   }
   frame.push(body.toString('utf8', framed));

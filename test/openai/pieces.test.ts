@@ -1,14 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { type CutPage, cutPage, rowsOf } from '../../src/openai/pieces.ts';
-
-function cut(body: Buffer): CutPage {
-  const cutting = cutPage(body);
-  for (;;) {
-    const next = cutting.next();
-    if (next.done === true) return next.value;
-  }
-}
+import { cutPage, rowsOf } from '../../src/openai/pieces.ts';
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -17,7 +9,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 /** What the frame and the pieces make together. */
 function together(text: string | Buffer): unknown {
   const body = Buffer.from(text);
-  const { frame, lists } = cut(body);
+  const { frame, lists } = cutPage(body);
   const rows = lists.map((pieces) => pieces.flatMap((piece) => rowsOf(body, piece)));
   for (const [index, pieces] of lists.entries()) {
     expect(pieces.reduce((sum, piece) => sum + piece.rows, 0)).toBe(rows[index]?.length);
