@@ -15,6 +15,7 @@ import { codeOf, reasonOf } from './error-code.ts';
 import { leaveHanging } from './leave.ts';
 import { createLogger, type Logger } from './log.ts';
 import { createServingMetrics } from './metrics/self.ts';
+import { userCosts } from './openai/catalogue.ts';
 import { createLineOutput, type LineOutput, stderrSink } from './output.ts';
 import { colours, logLook, paintFor, paintMistake } from './paint.ts';
 import { createLiveClient } from './reader/live-client.ts';
@@ -24,7 +25,7 @@ import { helpText } from './settings/help.ts';
 import type { HistorySettings } from './settings/history.ts';
 import type { KeySetting } from './settings/key.ts';
 import type { ListenAddress } from './settings/listen-address.ts';
-import { parseSettings, polledApis, type Settings } from './settings/settings.ts';
+import { parseSettings, polledApis, readsUserCosts, type Settings } from './settings/settings.ts';
 import { loadWebConfig, type WebConfig } from './settings/web-config.ts';
 import { ListenError } from './web/listen-error.ts';
 
@@ -80,7 +81,7 @@ async function check(settings: Settings, key: KeySetting): Promise<number> {
   const options = { settings, key, environment: process.env, clock: systemClock, version, sparing: false };
   const client = (await createLiveClient(options))({ attempt: () => {}, retry: () => {} });
   const { groupBy, filters } = settings.poll;
-  const polled = polledApis(settings.poll);
+  const polled = [...polledApis(settings.poll), ...(readsUserCosts(settings.poll) ? [userCosts.api] : [])];
   const asked = { client, clock: systemClock, groupBy, filters };
   const { file, isUsual } = settings.state;
   return await runCheck({

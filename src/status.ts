@@ -130,12 +130,19 @@ export interface CurrencySpend {
   readonly days: readonly DaySpend[];
   /** Null where costs are not grouped by project. */
   readonly projects: SpendRanking | null;
+  /** Null where costs by user are not known. */
+  readonly users: UserSpend | null;
 }
 
 export interface DaySpend {
   readonly day: string;
   readonly state: 'unknown' | 'future' | 'open' | 'settling' | 'settled';
   readonly amount: number | null;
+}
+
+export interface UserSpend extends SpendRanking {
+  /** Sum by user less sum by project, of the days that have settled in both reads; it should be 0. */
+  readonly difference: number;
 }
 
 export interface SpendRanking {

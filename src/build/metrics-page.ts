@@ -6,14 +6,29 @@ import {
   projectBudgetFamily,
   recentFamily,
   totalFamily,
+  userCostsDifferenceFamily,
 } from '../metrics/families.ts';
 import { createSelfMetrics, createServingMetrics } from '../metrics/self.ts';
-import { type Endpoint, endpoints, type Field, widthSeconds } from '../openai/catalogue.ts';
+import { type Endpoint, endpoints, type Field, userCosts, widthSeconds } from '../openai/catalogue.ts';
 import { markdownTable } from './markers.ts';
 
 /** A section for each api: its metrics, their labels, what their values count. */
 export function usageTables(): string {
-  return endpoints.map((endpoint) => `${heading(endpoint)}\n${tableOf(endpoint)}`).join('\n');
+  const tables = endpoints.map((endpoint) => `${heading(endpoint)}\n${tableOf(endpoint)}`);
+  return [...tables, userCostsTable()].join('\n');
+}
+
+/** Costs by user, of which only sums of months are shown. */
+function userCostsTable(): string {
+  const { api, path, title, dimensions, delay } = userCosts;
+  const money = userCosts.fields.filter(({ kind }) => kind === 'money');
+  const { name, type, help } = userCostsDifferenceFamily;
+  const rows = [...money.flatMap((field) => moneyRows(userCosts, field)), [code(name), type, code('currency'), help]];
+  return `### ${title} (\`${api}\`)
+
+From a second read of \`GET /v1${path}\`, grouped by user and line item alone, because OpenAI does not grant user and project together to every organization. It is made where costs are polled and users are grouped by. Dimensions: ${dimensions.map(code).join(', ')}. ${delay}
+
+${markdownTable(['Metric', 'Type', 'Labels', 'Value'], rows)}`;
 }
 
 function heading(endpoint: Endpoint): string {

@@ -57,6 +57,13 @@ export function previousMonthFamily(endpoint: Endpoint, field: Field): Family {
   };
 }
 
+/** By how much two reads of the same money differ. */
+export const userCostsDifferenceFamily: Family = {
+  name: 'openai_exporter_user_costs_difference_amount',
+  type: 'gauge',
+  help: 'Costs by user less costs by project, in units of the currency: days of the running and the previous month in UTC that have settled in both reads. It should be 0.',
+};
+
 export const organizationBudgetFamily: Family = {
   name: 'openai_organization_budget_amount',
   type: 'gauge',

@@ -1,9 +1,13 @@
-/** The section of costs over longer spans: the running month so far, and the month before. */
+/** The sections of costs over longer spans: the running month so far, and the month before; by project, and by user. */
+import type { Big } from 'big.js';
 import type { Endpoint } from '../openai/catalogue.ts';
 import type { Account } from '../usage/account.ts';
+import { CostDifference } from '../usage/cost-difference.ts';
+import { Decimal } from '../usage/decimal.ts';
+import { labelText } from '../usage/labels.ts';
 import type { SeriesView } from '../usage/ledger.ts';
 import { type DaySums, type MonthDays, MonthSums, monthDays, monthsAt } from '../usage/months.ts';
-import { monthToDateFamily, previousMonthFamily } from './families.ts';
+import { monthToDateFamily, previousMonthFamily, userCostsDifferenceFamily } from './families.ts';
 import { type Block, renderFamily } from './render.ts';
 import type { Rendered, Section } from './section.ts';
 
@@ -24,6 +28,41 @@ export function moneySection(account: Account): Section {
       yield* renderMoney(ledger.endpoint, ledger.seriesNow(), index, { ...days, running }, sums.of(ledger, now));
       // With the month, what is shown becomes that of the month before, whether anything is read or not.
       return { until: monthsAt(now).next * 1_000, untilElapsed: Number.POSITIVE_INFINITY };
+    },
+  };
+}
+
+export interface UserMoneyOptions {
+  /** That of costs by user; and that of costs, whose money is the same. */
+  readonly byUser: Account;
+  readonly costs: Account;
+  /** They differ by this much, in units of the currency. */
+  differs(amount: Big, currency: string): void;
+}
+
+/** Less than this is the same to the cent. */
+const halfCent = new Decimal('0.005');
+
+/** Costs by user, and by how much they differ from costs. It is named as the api, and empty without users. */
+export function userMoneySection({ byUser, costs, differs }: UserMoneyOptions): Section {
+  const section = moneySection(byUser);
+  const difference = new CostDifference(byUser.endpoint.fields.findIndex((field) => field.kind === 'money'));
+  return {
+    name: byUser.endpoint.api,
+    *render(now, elapsed) {
+      // What OpenAI does not grant is left out of the grouping: then these are nobody's.
+      if (!byUser.ledger.groups.dimensions.includes('user_id')) return undefined;
+      const next = yield* section.render(now, elapsed);
+      const amounts = [...difference.of(costs.ledger, byUser.ledger, now)].sort(([a], [b]) => (a < b ? -1 : 1));
+      for (const [currency, amount] of amounts) if (amount.abs().gte(halfCent)) differs(amount, currency);
+      yield* renderFamily(userCostsDifferenceFamily, [
+        (add) => {
+          for (const [currency, amount] of amounts) {
+            add('', labelText(['currency'], [currency]), Number(amount.toFixed()));
+          }
+        },
+      ]);
+      return next;
     },
   };
 }

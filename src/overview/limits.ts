@@ -61,13 +61,13 @@ function moneyLimits({ account, budget, limits, nameOf }: LimitsOptions, { spent
   function add(kind: NearLimit['kind'], scope: string, unit: string, limit: number): void {
     // A project without costs has spent 0, once the month is known at all.
     const used =
-      (scope === '' ? spent.get(unit)?.total : spent.get(unit)?.projects.get(scope)) ??
+      (scope === '' ? spent.get(unit)?.total : spent.get(unit)?.shares.get(scope)) ??
       (spent.size > 0 && (scope === '' || grouped) ? 0 : undefined);
     if (used === undefined || !(limit > 0) || (scope !== '' && !grouped)) return;
     near.push({
       kind,
       projectId: scope === '' ? null : scope,
-      projectName: scope === '' ? null : nameOf(scope),
+      projectName: scope === '' ? null : nameOf('project_id', scope),
       model: null,
       unit,
       used,
@@ -134,7 +134,16 @@ function rateLimits(options: LimitsOptions, accounts: readonly Account[], sums: 
     const add = (kind: NearLimit['kind'], unit: string, used: number, limit: number | undefined) => {
       if (limit === undefined || !(limit > 0) || !Number.isFinite(limit) || used === 0) return;
       const share = used / limit;
-      near.push({ kind, projectId: project, projectName: nameOf(project), model, unit, used, limit, share });
+      near.push({
+        kind,
+        projectId: project,
+        projectName: nameOf('project_id', project),
+        model,
+        unit,
+        used,
+        limit,
+        share,
+      });
     };
     add('tokens_per_minute', 'tokens', peaks.tokens[index] ?? 0, rate.value(project, model, ofTokens));
     add('requests_per_minute', 'requests', peaks.requests[index] ?? 0, rate.value(project, model, ofRequests));

@@ -4,6 +4,7 @@
  */
 import type { Directory } from '../names/directory.ts';
 import type { Limits } from '../names/limits.ts';
+import { userCosts } from '../openai/catalogue.ts';
 import type { LimitsStatus, SpendStatus, UsageStatus } from '../status.ts';
 import type { Account } from '../usage/account.ts';
 import { foldedValue, noValue } from '../usage/labels.ts';
@@ -35,12 +36,14 @@ export interface Overview {
 export function createOverview(options: OverviewOptions): () => Overview {
   const { accounts, directory, limits, namesRead, filtered, budget, settleDelay, clock } = options;
   let sums = new BucketSums();
-  const months = new MonthCostSums();
+  const months = new MonthCostSums('project_id');
+  const monthsByUser = new MonthCostSums('user_id');
   const holding = new HoldingLimits();
 
-  const projectName = (id: string): string | null => {
+  const nameOf = (dimension: string, id: string): string | null => {
     if (id === noValue || id === foldedValue) return null;
-    const found = directory.projects.listed().get(id) ?? directory.projects.remembered(id);
+    const names = { project_id: directory.projects, user_id: directory.users }[dimension];
+    const found = names?.listed().get(id) ?? names?.remembered(id);
     return found === undefined || found.name === id ? null : found.name;
   };
 
@@ -48,12 +51,14 @@ export function createOverview(options: OverviewOptions): () => Overview {
     const now = clock.now();
     if (sums.isFull) sums = new BucketSums();
     const costs = accounts.find(({ endpoint }) => endpoint.api === 'costs');
-    const spend: SpendOptions = { account: costs, filtered, budget, nameOf: projectName };
-    const nameOf = (dimension: string, id: string) => (dimension === 'project_id' ? projectName(id) : null);
+    const spend: SpendOptions = { account: costs, filtered, budget, nameOf };
+    const users = accounts.find(({ endpoint }) => endpoint === userCosts);
+    const knowsUsers = users?.ledger.groups.dimensions.includes('user_id') === true && users.ledger.buckets.size > 0;
     const month = months.of(costs, now);
+    const byUser = knowsUsers ? monthsByUser.of(users, now) : undefined;
     return {
       usage: usageStatus(accounts, sums, nameOf, now),
-      spend: spendStatus(spend, month, now),
+      spend: spendStatus(spend, month, byUser, now),
       limits: limitsStatus({ ...spend, limits, read: namesRead, holding, accounts, settleDelay }, month, sums, now),
     };
   };

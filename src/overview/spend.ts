@@ -16,25 +16,31 @@ export interface SpendOptions {
   readonly filtered: boolean;
   /** In usd. */
   readonly budget: Budgets;
-  readonly nameOf: (project: string) => string | null;
+  /** The name of a project or user. */
+  readonly nameOf: (dimension: 'project_id' | 'user_id', id: string) => string | null;
 }
 
-/** Money of one currency by project; the key of all of it, where it is not grouped, is empty. */
-type ByProject = ReadonlyMap<string, number>;
-type DayCosts = ReadonlyMap<string, ByProject>;
+/** Money of one currency by project, or by user; the key of all of it, where it is not grouped, is empty. */
+type Shares = ReadonlyMap<string, number>;
+type DayCosts = ReadonlyMap<string, Shares>;
 
 const daySeconds = widthSeconds['1d'];
 
 /** The sums of one day after another, each made once. */
 class DayCostSums {
+  readonly #dimension: string;
   readonly #known = new WeakMap<Bucket, DayCosts>();
+
+  constructor(dimension: string) {
+    this.#dimension = dimension;
+  }
 
   of(ledger: Ledger, bucket: Bucket): DayCosts {
     const known = this.#known.get(bucket);
     if (known !== undefined) return known;
     const field = ledger.endpoint.fields.findIndex(({ kind }) => kind === 'money');
     const { groups } = ledger;
-    const column = groups.dimensions.indexOf('project_id');
+    const column = groups.dimensions.indexOf(this.#dimension);
     const sums = new Map<string, Map<string, Precise>>();
     const amounts = bucket.decimals.get(field) ?? [];
     for (const [row, text] of amounts.entries()) {
@@ -67,13 +73,18 @@ export interface MonthCosts {
     readonly bucket: Bucket | undefined;
     readonly costs: DayCosts | undefined;
   }[];
-  readonly spent: ReadonlyMap<string, { readonly total: number; readonly projects: ByProject }>;
+  readonly spent: ReadonlyMap<string, { readonly total: number; readonly shares: Shares }>;
 }
 
 /** The sums of the month that was asked for last; they are made anew when one of its days is another. */
 export class MonthCostSums {
-  readonly #days = new DayCostSums();
+  readonly #days: DayCostSums;
   #last: MonthCosts | undefined;
+
+  /** @param dimension what is told apart, `project_id` or `user_id` */
+  constructor(dimension: string) {
+    this.#days = new DayCostSums(dimension);
+  }
 
   /** Pauses now and then while sums are made. @param now UTC in milliseconds */
   of(account: Account | undefined, now: number): MonthCosts {
@@ -92,15 +103,15 @@ export class MonthCostSums {
     ) {
       return last;
     }
-    const spent = new Map<string, { total: Precise; projects: Map<string, Precise> }>();
+    const spent = new Map<string, { total: Precise; shares: Map<string, Precise> }>();
     for (const { costs } of days) {
-      for (const [currency, byProject] of costs ?? []) {
-        const sums = spent.get(currency) ?? { total: new Precise(), projects: new Map<string, Precise>() };
+      for (const [currency, ofDay] of costs ?? []) {
+        const sums = spent.get(currency) ?? { total: new Precise(), shares: new Map<string, Precise>() };
         spent.set(currency, sums);
-        for (const [project, value] of byProject) {
+        for (const [key, value] of ofDay) {
           sums.total.add(value);
-          const sum = sums.projects.get(project) ?? new Precise();
-          sums.projects.set(project, sum);
+          const sum = sums.shares.get(key) ?? new Precise();
+          sums.shares.set(key, sum);
           sum.add(value);
         }
       }
@@ -108,9 +119,9 @@ export class MonthCostSums {
     const month: MonthCosts = {
       days,
       spent: new Map(
-        [...spent].map(([currency, { total, projects }]) => [
+        [...spent].map(([currency, { total, shares }]) => [
           currency,
-          { total: total.value, projects: new Map([...projects].map(([project, sum]) => [project, sum.value])) },
+          { total: total.value, shares: new Map([...shares].map(([key, sum]) => [key, sum.value])) },
         ]),
       ),
     };
@@ -119,8 +130,17 @@ export class MonthCostSums {
   }
 }
 
-/** @param now UTC in milliseconds */
-export function spendStatus(options: SpendOptions, { days, spent }: MonthCosts, now: number): SpendStatus {
+/**
+ * @param byUser the same month by user; undefined where that is not known
+ * @param now UTC in milliseconds
+ */
+export function spendStatus(
+  options: SpendOptions,
+  month: MonthCosts,
+  byUser: MonthCosts | undefined,
+  now: number,
+): SpendStatus {
+  const { days, spent } = month;
   const { account, filtered, budget } = options;
   const today = bucketAt(now, '1d');
   const grouped = account?.ledger.groups.dimensions.includes('project_id') === true;
@@ -150,11 +170,20 @@ export function spendStatus(options: SpendOptions, { days, spent }: MonthCosts, 
         }),
         projects: grouped
           ? rank(
-              spent.get(currency)?.projects ?? new Map<string, number>(),
+              spent.get(currency)?.shares ?? new Map<string, number>(),
               usd ? new Map(budget.monthlyByProject) : new Map<string, string>(),
-              options.nameOf,
+              (id) => options.nameOf('project_id', id),
             )
           : null,
+        users:
+          byUser === undefined
+            ? null
+            : {
+                ...rank(byUser.spent.get(currency)?.shares ?? new Map<string, number>(), new Map(), (id) =>
+                  options.nameOf('user_id', id),
+                ),
+                difference: differenceBetween(month, byUser, currency),
+              },
       };
     }),
   };
@@ -166,12 +195,25 @@ function sumOf(values: Iterable<number>): number {
   return sum.value;
 }
 
+/** Sum by user less sum by project, of the days that have settled in both. */
+function differenceBetween(byProject: MonthCosts, byUser: MonthCosts, currency: string): number {
+  const sum = new Precise();
+  for (const [index, { bucket, costs }] of byUser.days.entries()) {
+    const other = byProject.days[index];
+    if (bucket?.settled !== true || other?.bucket?.settled !== true) continue;
+    for (const value of costs?.get(currency)?.values() ?? []) sum.add(value);
+    for (const value of other.costs?.get(currency)?.values() ?? []) sum.add(-value);
+  }
+  // To the cent: below that, it is what floats make of exact decimals.
+  return Math.round(sum.value * 100) / 100 + 0;
+}
+
 function rank(
-  projects: ByProject,
+  shares: Shares,
   budgets: ReadonlyMap<string, string>,
   nameOf: (id: string) => string | null,
 ): SpendRanking {
-  const order = [...projects]
+  const order = [...shares]
     .map(([id, amount]) => ({ id, amount }))
     .sort((a, b) => b.amount - a.amount || (a.id < b.id ? -1 : 1));
   const others = order.slice(mostRanked);

@@ -2,16 +2,17 @@
  * Puts the parts together: for each api an account and a poller, for all of them one page. Data goes one way:
  * client → poller → account → page; the web layer only takes the page.
  */
+import type { Big } from 'big.js';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { budgetSection } from '../metrics/budget.ts';
 import type { Piece } from '../metrics/gzip.ts';
-import { moneySection, moneySectionName } from '../metrics/money.ts';
+import { moneySection, moneySectionName, userMoneySection } from '../metrics/money.ts';
 import type { PageUpdate } from '../metrics/page.ts';
 import { createPublisher } from '../metrics/publisher.ts';
 import { apiSection } from '../metrics/render.ts';
 import { createSelfMetrics, type SelfMetrics, type SelfSourceApi } from '../metrics/self.ts';
-import { type Endpoint, endpoints, isCosts, type Width } from '../openai/catalogue.ts';
+import { type Endpoint, endpoints, isCosts, userCosts, type Width } from '../openai/catalogue.ts';
 import type { Client, ClientObserver } from '../openai/client.ts';
 import { createPageSizes } from '../openai/read.ts';
 import { createOverview, type Overview } from '../overview/overview.ts';
@@ -21,7 +22,7 @@ import { createPoller, type Poller } from '../poll/poller.ts';
 import { createRecovery } from '../poll/recovery.ts';
 import { type Cadence, offsetOf } from '../poll/schedule.ts';
 import { newPollStatus, type PollStatus } from '../poll/status.ts';
-import { polledApis, type Settings } from '../settings/settings.ts';
+import { polledApis, readsUserCosts, type Settings } from '../settings/settings.ts';
 import type { State } from '../state/codec.ts';
 import { createMemory, restoredOf } from '../state/memory.ts';
 import { Account } from '../usage/account.ts';
@@ -86,11 +87,13 @@ export function createExporter(options: ExporterOptions): Exporter {
   const sizes = createPageSizes();
   const earlier = options.memory?.earlier;
   const polled = new Set(polledApis(settings.poll));
+  if (readsUserCosts(settings.poll)) polled.add(userCosts.api);
   const tuples = new TuplePool();
 
-  const parts = endpoints.flatMap((endpoint, index) => {
+  const parts = [...endpoints, userCosts].flatMap((endpoint, index) => {
     if (!polled.has(endpoint.api)) return [];
-    const offset = offsetOf(index, endpoints.length, interval);
+    // Costs by user are read together with costs, which come last, so that their sums are of the same instant.
+    const offset = offsetOf(Math.min(index, endpoints.length - 1), endpoints.length, interval);
     const account = new Account({
       endpoint,
       dimensions: endpoint.dimensions.filter((name) => groupBy.includes(name)),
@@ -121,6 +124,8 @@ export function createExporter(options: ExporterOptions): Exporter {
       earlier,
     );
   const costs = parts.find(({ endpoint }) => endpoint.api === 'costs');
+  /** The day, in seconds, on which a difference was said the last time. */
+  let differenceSaidOn: number | undefined;
   const names = createNames({
     settings,
     apis: parts.map(({ endpoint }) => endpoint),
@@ -133,6 +138,10 @@ export function createExporter(options: ExporterOptions): Exporter {
   const publisher = createPublisher({
     sections: [
       ...parts.map(({ endpoint, account }) => {
+        if (endpoint === userCosts && costs !== undefined) {
+          const byUser = userMoneySection({ byUser: account, costs: costs.account, differs: sayDifference });
+          return names.watch(byUser, () => shownGroups(account));
+        }
         const slow = () => isSlow(account, clock.now());
         const section = apiSection(account, {
           endpoint,
@@ -211,11 +220,20 @@ export function createExporter(options: ExporterOptions): Exporter {
       late: self.changed,
       changed() {
         publisher.changed(api);
-        if (api === costs?.endpoint.api) publisher.changed(moneySectionName);
+        if (api !== costs?.endpoint.api) return;
+        publisher.changed(moneySectionName);
+        if (polled.has(userCosts.api)) publisher.changed(userCosts.api);
       },
     });
     return { endpoint, account, status, poller };
   });
+
+  function sayDifference(amount: Big, currency: string): void {
+    const today = bucketAt(clock.now(), '1d');
+    if (differenceSaidOn === today) return;
+    differenceSaidOn = today;
+    log.warn(differenceOf(amount, currency), { api: userCosts.api });
+  }
 
   function itemsRefused(api: string, items: number): void {
     leftOut.other(
@@ -254,6 +272,11 @@ export function createExporter(options: ExporterOptions): Exporter {
       }
     },
   };
+}
+
+function differenceOf(amount: Big, currency: string): string {
+  const more = amount.gt('0') ? 'more' : 'less';
+  return `costs by user add up to ${amount.abs().toFixed(2)} ${currency} ${more} than costs by project, on days that are final in both; openai_exporter_user_costs_difference_amount shows it`;
 }
 
 /** Whether an api is polled at the idle interval. */

@@ -123,6 +123,11 @@ export function polledApis({ apis, filters }: Settings['poll']): readonly string
     .map((endpoint) => endpoint.api);
 }
 
+/** Whether costs are read by user, too: that read follows the one of costs, where users are grouped by. */
+export function readsUserCosts(poll: Settings['poll']): boolean {
+  return poll.groupBy.includes('user_id') && polledApis(poll).includes('costs');
+}
+
 /** Gives each flag's value, the default where it is absent or wrong, and keeps what was wrong. */
 interface Reader {
   readonly mistakes: readonly string[];

@@ -1,5 +1,5 @@
-/** Spend on the status page: the running month by day, against the budget, and by project. */
-import type { CurrencySpend, DaySpend, SpendRanking, SpendStatus } from '../status.ts';
+/** Spend on the status page: the running month by day, against the budget, by project and by user. */
+import type { CurrencySpend, DaySpend, SpendRanking, SpendStatus, UserSpend } from '../status.ts';
 import { label, levelOf, numberCell, numberColumn, partCell, scrollTable, shareColumn } from './cells.ts';
 import { type Bar, type BarChart, barChart, meter } from './charts.ts';
 import { type Html, html } from './html.ts';
@@ -23,7 +23,8 @@ function ofCurrency(spend: CurrencySpend, { currencies }: SpendStatus): Html {
 <div class="pair"><div><h3>${title}</h3>
 ${dayChart(spend, title)}
 <details id="table-spend-${currency}"><summary>${title}, as a table</summary>${dayTable(days, currency, title)}</details></div>
-${byProject(spend)}</div>`;
+${byProject(spend)}</div>
+${spend.users === null ? '' : byUser(spend.users, spend)}`;
 }
 
 /** What was spent, and how much of the budget that is on which day. */
@@ -114,6 +115,28 @@ function byProject({ projects, total, currency }: CurrencySpend): Html {
     ],
   });
   return html`<div><h3>${title}</h3>${table}</div>`;
+}
+
+/** The same money by user; where the sums differ, that is said. */
+function byUser({ top, rest, difference }: UserSpend, { total, currency }: CurrencySpend): Html {
+  if (top.length === 0) return html``;
+  const title = 'Spend by user';
+  const shareOf = (amount: number) => (total > 0 ? amount / total : 0);
+  const rowOf = (head: Html, amount: number) =>
+    html`<tr>${head}${numberCell(money(amount, currency))}${partCell(shareOf(amount))}</tr>\n`;
+  const table = scrollTable({
+    label: `${title}, ${currency}`,
+    head: ['User', numberColumn('Amount'), shareColumn('Share')],
+    rows: [
+      ...top.map(({ id, name, amount }) =>
+        rowOf(html`<th scope="row" class="id">${label(id, name, 'user')}</th>`, amount),
+      ),
+      ...(rest === null ? [] : [rowOf(html`<th scope="row"><em>${rest.count} others</em></th>`, rest.amount)]),
+    ],
+  });
+  const more = difference > 0 ? 'more' : 'less';
+  const differs = `On the days that are final, OpenAI reports ${money(Math.abs(difference), currency)} ${more} by user than by project.`;
+  return html`<h3>${title}</h3>${difference === 0 ? '' : html`<p>${differs}</p>`}${table}`;
 }
 
 function projectRow(project: SpendRanking['top'][number], part: number, currency: string): Html {

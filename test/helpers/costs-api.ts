@@ -11,6 +11,7 @@ export interface CostRow {
   readonly project_id?: string | null;
   readonly line_item?: string | null;
   readonly api_key_id?: string | null;
+  readonly user_id?: string | null;
   readonly amount?: { readonly value?: unknown; readonly currency?: string } | null;
   readonly quantity?: unknown;
   readonly quantity_unit?: string;
@@ -18,10 +19,10 @@ export interface CostRow {
 
 export interface CostsApi {
   readonly client: Client;
-  /** The rows of a day that starts at `start`, in seconds; can be exchanged at any time. */
-  rows: (start: number) => readonly CostRow[];
-  /** What a request for the days in [from, to), in seconds, fails with; undefined where it does not. */
-  fails: (from: number, to: number) => { reason: ApiError['reason']; code?: string } | undefined;
+  /** The rows of a day that starts at `start`, in seconds, grouped like this; can be exchanged at any time. */
+  rows: (start: number, by: readonly string[]) => readonly CostRow[];
+  /** What a request for the days in [from, to), in seconds, grouped like this, fails with; undefined where it does not. */
+  fails: (from: number, to: number, by: readonly string[]) => { reason: ApiError['reason']; code?: string } | undefined;
   /** What was asked for: first second, end, and dimensions. */
   readonly asked: { readonly at: number; readonly from: number; readonly to: number; readonly by: readonly string[] }[];
 }
@@ -40,14 +41,15 @@ export function costsApi(clock: VirtualClock): CostsApi {
         const from = Number(all('start_time')[0]);
         const to = Number(all('end_time')[0]);
         const startedAt = clock.now();
-        asked.push({ at: startedAt, from, to, by: all('group_by[]') });
-        const failure = api.fails(from, to);
+        const by = all('group_by[]');
+        asked.push({ at: startedAt, from, to, by });
+        const failure = api.fails(from, to, by);
         if (failure !== undefined) {
           throw new ApiError({ api: request.api, path: request.path, detail: 'scripted', ...failure });
         }
         const data = [];
         for (let start = from; start < to; start += day) {
-          data.push({ object: 'bucket', start_time: start, end_time: start + day, results: api.rows(start) });
+          data.push({ object: 'bucket', start_time: start, end_time: start + day, results: api.rows(start, by) });
         }
         const body = Buffer.from(JSON.stringify({ object: 'page', data, has_more: false, next_page: null }));
         return { value: await decode(body), bytes: body.length, startedAt, endedAt: clock.monotonic() };

@@ -132,6 +132,7 @@ test('what others wrote is only text', () => {
           budget: null,
           days: [{ day: '2026-01-01', state: 'open', amount: 1 }],
           projects: { top: [{ id: evil, name: evil, amount: 1, budget: null }], rest: null },
+          users: { top: [{ id: evil, name: evil, amount: 1, budget: null }], rest: null, difference: -1.5 },
         },
       ],
     },
