@@ -6,14 +6,16 @@
 import { hour, nextDue } from '../usage/windows.ts';
 
 /**
- * What the lists of a lane have a share of the requests for, while other lanes have lists that are due, too: without
- * the projects nothing that is theirs can be asked for, and those with usage are the ones that somebody looks at.
+ * The shares that the lanes have of the requests while they all have lists that are due. Without the projects nothing
+ * that is theirs can be asked for, and those with usage are the ones that somebody looks at. `again` is for what is
+ * read a second time in a round that takes long: it must not keep the round from its end.
  */
-export const shares = { projects: 12, used: 12, organization: 2, others: 1 } as const;
+export const shares = { projects: 24, used: 24, organization: 3, others: 1, again: 1 } as const;
 
-export type Lane = keyof typeof shares;
+type Line = keyof typeof shares;
+export type Lane = Exclude<Line, 'again'>;
 
-const lanes = Object.keys(shares) as readonly Lane[];
+const lines = Object.keys(shares) as readonly Line[];
 
 export interface Turn {
   /** Milliseconds between two reads when all is well. */
@@ -65,29 +67,44 @@ export interface Rounds {
 export function createRounds(): Rounds {
   /** UTC milliseconds at which the running round began: what has begun to be read since then has had its turn. */
   let roundBegan = Number.NEGATIVE_INFINITY;
-  // Each page moves its lane on by the inverse of its share, and the lane that is least far comes next. A lane that had
+  // Each page moves its line on by the inverse of its share, and the line that is least far comes next. One that had
   // nothing to read meanwhile begins where the others are, so it cannot save its share up.
   let reached = 0;
-  const positions = new Map<Lane, number>(lanes.map((lane) => [lane, 0]));
+  const positions = new Map<Line, number>(lines.map((line) => [line, 0]));
+  /** Lists that are being read for a second time in the round. */
+  const again = new WeakSet<Turn>();
 
-  function hasTurn(turn: Turn, now: number): boolean {
+  /** Where the list has its turn; undefined while it has none. */
+  function lineOf(turn: Turn, now: number): Line | undefined {
     const { begun, reading, failures, retryPointless, lane } = turn;
-    if (dueAt(turn, now) > now) return false;
-    if (begun === undefined || begun > now || begun < roundBegan || reading) return true;
+    if (dueAt(turn, now) > now) return undefined;
+    if (reading) return again.has(turn) ? 'again' : lane;
+    if (begun === undefined || begun > now || begun < roundBegan) return lane;
     // It has not been read, so it is not read twice.
-    if (failures > 0 && !retryPointless) return true;
-    return lane !== 'others' && now - begun >= longestRound;
+    if (failures > 0 && !retryPointless) return lane;
+    return lane !== 'others' && now - begun >= longestRound ? 'again' : undefined;
   }
 
-  /** The first of each lane. */
-  function firsts<T extends Turn>(turns: Iterable<T>, now: number): ReadonlyMap<Lane, T> {
-    const found = new Map<Lane, T>();
+  /** The first of each line. */
+  function firsts<T extends Turn>(turns: Iterable<T>, now: number): ReadonlyMap<Line, T> {
+    const found = new Map<Line, T>();
     for (const turn of turns) {
-      if (!hasTurn(turn, now)) continue;
-      const best = found.get(turn.lane);
-      if (best === undefined || comesBefore(turn, best)) found.set(turn.lane, turn);
+      const line = lineOf(turn, now);
+      if (line === undefined) continue;
+      const best = found.get(line);
+      if (best === undefined || comesBefore(turn, best)) found.set(line, turn);
     }
     return found;
+  }
+
+  /** The line that is least far; of two, the one with the larger share. */
+  function leastOf(found: ReadonlyMap<Line, Turn>): { readonly line: Line; readonly position: number } | undefined {
+    let least: { readonly line: Line; readonly position: number } | undefined;
+    for (const line of lines) {
+      const position = Math.max(positions.get(line) ?? 0, reached);
+      if (found.has(line) && (least === undefined || position < least.position)) least = { line, position };
+    }
+    return least;
   }
 
   return {
@@ -100,27 +117,16 @@ export function createRounds(): Rounds {
         roundBegan = now;
         found = firsts(turns, now);
       }
-      let next: { readonly lane: Lane; readonly position: number } | undefined;
-      for (const lane of found.keys()) {
-        const position = Math.max(positions.get(lane) ?? 0, reached);
-        if (
-          next === undefined ||
-          position < next.position ||
-          (position === next.position && isAhead(lane, next.lane))
-        ) {
-          next = { lane, position };
-        }
-      }
-      if (next === undefined) return undefined;
-      reached = next.position;
-      positions.set(next.lane, next.position + 1 / shares[next.lane]);
-      return found.get(next.lane);
+      const least = leastOf(found);
+      const next = least && found.get(least.line);
+      if (least === undefined || next === undefined) return undefined;
+      reached = least.position;
+      positions.set(least.line, least.position + 1 / shares[least.line]);
+      if (least.line === 'again') again.add(next);
+      else again.delete(next);
+      return next;
     },
   };
-}
-
-function isAhead(a: Lane, b: Lane): boolean {
-  return lanes.indexOf(a) < lanes.indexOf(b);
 }
 
 /** What was never asked for by rank, then the one that was asked longest ago: pages of long lists take turns. */
