@@ -51,6 +51,15 @@ export interface ApiStatus extends WhyFailed, LeftOut {
   /** By bucket width: the end of the newest settled bucket that was read. */
   readonly dataThrough: Readonly<Record<string, string>>;
   readonly series: number;
+  /** Dimensions that OpenAI does not grant: the numbers come without these labels. */
+  readonly dimensionsRefused: readonly DimensionRefused[];
+}
+
+export interface DimensionRefused {
+  readonly dimension: string;
+  /** What OpenAI said. */
+  readonly reason: string;
+  readonly since: string;
 }
 
 /** One kind of list, of the organization and of its projects together. */

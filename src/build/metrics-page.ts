@@ -113,6 +113,7 @@ export async function selfTable(): Promise<string> {
           dataThrough: () => new Map([['1m', 1]]),
           newestActivity: () => 1,
           heldBack: () => new Map([['input_tokens', 1]]),
+          dimensionsRefused: () => ['user_id'],
         },
       ],
     },

@@ -31,6 +31,8 @@ export interface SelfSourceApi extends SelfSourcePolls {
   dataThrough(): ReadonlyMap<string, number>;
   /** Seconds of UTC. */
   newestActivity(): number | undefined;
+  /** Dimensions that the API does not grant. */
+  dimensionsRefused(): readonly string[];
   /** By field name. */
   heldBack(): ReadonlyMap<string, number>;
 }
@@ -242,6 +244,17 @@ function registerNumbers(registry: Registry, source: SelfSource) {
     (it) => {
       for (const each of source.apis) {
         for (const [field, amount] of each.heldBack()) it.set({ api: each.api, field }, amount);
+      }
+    },
+  );
+  gauge(
+    registry,
+    `${prefix}dimension_refused`,
+    'Always 1: OpenAI does not grant grouping by this dimension, so the numbers of the api come without that label. Absent for what is granted.',
+    ['api', 'dimension'] as const,
+    (it) => {
+      for (const { api, dimensionsRefused } of source.apis) {
+        for (const dimension of dimensionsRefused()) it.set({ api, dimension }, 1);
       }
     },
   );

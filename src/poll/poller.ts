@@ -12,7 +12,8 @@ import type { Span } from '../usage/plan.ts';
 import { attempt, type Outcome } from './attempt.ts';
 import { createDue } from './due.ts';
 import type { FailureLog } from './failure-log.ts';
-import { type ReadContext, type ReadReport, readSpan } from './read.ts';
+import type { Grouping } from './grouping.ts';
+import { type ReadContext, type ReadOptions, type ReadReport, readSpan } from './read.ts';
 import { isDown, type Recovery } from './recovery.ts';
 import { type Cadence, nextPollAt } from './schedule.ts';
 import type { PollStatus } from './status.ts';
@@ -21,11 +22,15 @@ import type { PollStatus } from './status.ts';
 const pollDeadline = 300_000;
 const historyDeadline = 1_800_000;
 
+/** Times that a poll begins anew because a dimension was refused. */
+const mostRegroupings = 3;
+
 /** Times that the history is gone through before it is left for the next turn. */
 const mostPasses = 4;
 
 export interface PollerOptions {
   readonly account: Account;
+  readonly grouping: Grouping;
   readonly status: PollStatus;
   readonly context: ReadContext;
   readonly cadence: Cadence;
@@ -56,7 +61,7 @@ interface HistoryOutcome extends Outcome {
 
 /** A poller that has asked nothing. `run` rejects with the reason of its signal. */
 export function createPoller(options: PollerOptions): Poller {
-  const { account, status, context, cadence, clock, report, log, failureLog, recovery } = options;
+  const { account, grouping, status, context, cadence, clock, report, log, failureLog, recovery } = options;
   const { api } = account.endpoint;
   const costs = isCosts(account.endpoint);
   const pollDue = createDue(clock, clock.now());
@@ -83,20 +88,24 @@ export function createPoller(options: PollerOptions): Poller {
 
   async function readRecent(signal: AbortSignal): Promise<void> {
     const deadline = clock.monotonic() + pollDeadline;
-    const patience = { waited: 0 };
+    const how = { priority: 'poll', deadline, signal, patience: { waited: 0 }, late, byPage: false } as const;
+    for (let regroupings = 0; ; regroupings++) {
+      const isLast = regroupings === mostRegroupings;
+      if (await readRecentSpans(how, isLast)) return;
+    }
+  }
+
+  /** Returns false if the account groups by other dimensions now, so that all has to be read again. */
+  async function readRecentSpans(how: ReadOptions, isLast: boolean): Promise<boolean> {
     let failure: unknown;
     let refused = 0;
     for (const span of account.pollSpans(clock.now())) {
+      const ledger = account.polled;
       try {
-        refused += await readSpan(
-          context,
-          account,
-          account.ledger,
-          span,
-          { priority: 'poll', deadline, signal, patience, late, byPage: false },
-          report,
-        );
-      } catch (error) {
+        refused += await readSpan(context, account, ledger, span, how, report);
+      } catch (cause) {
+        const error = isLast ? cause : await grouping.settle(cause, ledger, span, how.signal);
+        if (error === undefined) return false;
         // Another width may still be readable, unless the answer would be the same.
         if (!(error instanceof ApiError)) throw error;
         // The first failure is the cause: trying again took the time that the next width lacks.
@@ -108,6 +117,7 @@ export function createPoller(options: PollerOptions): Poller {
     // Where a row of usage is refused, a count is unknown, and that must be seen. A cost line that is refused is only
     // counted: the API has been seen to send amounts that are none.
     if (refused > 0 && !costs) throw refusedRows(account.endpoint, refused);
+    return true;
   }
 
   /** The back-off, but nothing of the kind before a `Retry-After` has passed. */
@@ -145,7 +155,9 @@ export function createPoller(options: PollerOptions): Poller {
     else failureLog.failed(api, 'poll', failure, status.nextPoll);
     options.polled(outcome);
     account.turn(now, clock.monotonic());
+    grouping.turned();
     options.changed();
+    if (failure === undefined) await grouping.tryAgain(signal);
   }
 
   /** Reads what the history lacks. */
@@ -166,7 +178,9 @@ export function createPoller(options: PollerOptions): Poller {
           const how = { priority: 'replay', deadline, signal, patience: { waited: 0 }, byPage: true } as const;
           try {
             await readSpan(context, account, ledger, span, how, report);
-          } catch (error) {
+          } catch (cause) {
+            const error = await grouping.settle(cause, ledger, span, signal);
+            if (error === undefined) break;
             if (isBeyondLookback(error) && account.leave(span)) continue;
             // Days of costs count one by one: a month that cannot be read must not keep the others away.
             if (!costs || !(error instanceof ApiError) || isOfEveryRequest(error)) throw error;
@@ -200,6 +214,7 @@ export function createPoller(options: PollerOptions): Poller {
       const before = account.counters;
       if (account.turn(now, clock.monotonic())) {
         if (before !== account.counters) log.info(`${api}: history read, its counters are shown`, { api });
+        grouping.turned();
         options.changed();
       }
       await historyDue.wait(signal);

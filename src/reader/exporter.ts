@@ -17,6 +17,7 @@ import type { Client, ClientObserver } from '../openai/client.ts';
 import { createPageSizes } from '../openai/read.ts';
 import { createOverview, type Overview } from '../overview/overview.ts';
 import { createFailureLog } from '../poll/failure-log.ts';
+import { createGrouping, type DimensionRefusal } from '../poll/grouping.ts';
 import { createLeftOut, type LeftOutStatus } from '../poll/left-out.ts';
 import { createPoller, type Poller } from '../poll/poller.ts';
 import { createRecovery } from '../poll/recovery.ts';
@@ -60,6 +61,8 @@ export interface ExporterApi {
   readonly endpoint: Endpoint;
   readonly account: Account;
   readonly status: PollStatus;
+  /** Dimensions that OpenAI does not grant. */
+  readonly refusals: ReadonlyMap<string, DimensionRefusal>;
   readonly poller: Poller;
 }
 
@@ -82,7 +85,7 @@ export interface Exporter {
 /** Puts the parts of an exporter together. Nothing is asked or rendered before `run`. */
 export function createExporter(options: ExporterOptions): Exporter {
   const { settings, clock, log, version, revision, compress } = options;
-  const { interval, idleInterval, settleDelay, groupBy, filters } = settings.poll;
+  const { interval, idleInterval, settleDelay, groupBy, groupByGranted, filters } = settings.poll;
   const failureLog = createFailureLog(log);
   const sizes = createPageSizes();
   const earlier = options.memory?.earlier;
@@ -94,9 +97,10 @@ export function createExporter(options: ExporterOptions): Exporter {
     if (!polled.has(endpoint.api)) return [];
     // Costs by user are read together with costs, which come last, so that their sums are of the same instant.
     const offset = offsetOf(Math.min(index, endpoints.length - 1), endpoints.length, interval);
+    const wanted = endpoint.dimensions.filter((name) => groupBy.includes(name));
     const account = new Account({
       endpoint,
-      dimensions: endpoint.dimensions.filter((name) => groupBy.includes(name)),
+      dimensions: wanted,
       maxGroups: settings.series.maxGroups,
       settleDelay,
       zeroHold: settings.counters.zeroHold,
@@ -110,6 +114,8 @@ export function createExporter(options: ExporterOptions): Exporter {
       {
         endpoint,
         account,
+        wanted,
+        refusals: new Map<string, DimensionRefusal>(),
         status: newPollStatus(endpoint.api),
         cadence: { interval, idleInterval, offset } satisfies Cadence,
       },
@@ -172,7 +178,7 @@ export function createExporter(options: ExporterOptions): Exporter {
     version,
     revision,
     source: {
-      apis: parts.map(({ account, status }) => selfSource(account, status)),
+      apis: parts.map(({ account, status, refusals }) => selfSource(account, status, refusals)),
       lists: names.lists,
       series: () => publisher.series(),
       stateFileErrors: () => options.memory?.errors?.() ?? 0,
@@ -188,10 +194,23 @@ export function createExporter(options: ExporterOptions): Exporter {
   const leftOut = createLeftOut({ log, clock, count: (api, rows) => self.malformed(api, rows) });
   /** By api: the day, in seconds, on which it was said the last time. */
   const incompleteSaidOn = new Map<string, number>();
-  const apis = parts.map(({ endpoint, account, status, cadence }): ExporterApi => {
+  const apis = parts.map(({ endpoint, account, wanted, refusals, status, cadence }): ExporterApi => {
     const { api } = endpoint;
+    const grouping = createGrouping({
+      account,
+      wanted,
+      named: groupByGranted ? undefined : groupBy,
+      filters,
+      client,
+      clock,
+      offset: cadence.offset,
+      log,
+      refusals,
+      changed: () => self.changed(),
+    });
     const poller = createPoller({
       account,
+      grouping,
       status,
       context: { client, sizes, clock, filters, settleDelay },
       cadence,
@@ -225,7 +244,7 @@ export function createExporter(options: ExporterOptions): Exporter {
         if (polled.has(userCosts.api)) publisher.changed(userCosts.api);
       },
     });
-    return { endpoint, account, status, poller };
+    return { endpoint, account, status, refusals, poller };
   });
 
   function sayDifference(amount: Big, currency: string): void {
@@ -304,7 +323,11 @@ function incompleteIn(api: string): string {
 
 const widths: readonly Width[] = ['1m', '1h', '1d'];
 
-function selfSource(account: Account, status: PollStatus): SelfSourceApi {
+function selfSource(
+  account: Account,
+  status: PollStatus,
+  refusals: ReadonlyMap<string, DimensionRefusal>,
+): SelfSourceApi {
   return {
     api: account.endpoint.api,
     up: () => status.up,
@@ -315,6 +338,7 @@ function selfSource(account: Account, status: PollStatus): SelfSourceApi {
       const newest = account.ledger.newestUsed;
       return newest === undefined ? undefined : bucketEnd(newest.start, newest.width);
     },
+    dimensionsRefused: () => [...refusals.keys()],
     heldBack: () => {
       const { fields } = account.ledger;
       return new Map(

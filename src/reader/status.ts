@@ -36,7 +36,10 @@ function healthOf({ exporter, version, revision, simulated, startedAt, now }: St
   };
 }
 
-function apiStatus({ endpoint, account, status }: ExporterApi, series: number): Omit<ApiStatus, keyof LeftOut> {
+function apiStatus(
+  { endpoint, account, status, refusals }: ExporterApi,
+  series: number,
+): Omit<ApiStatus, keyof LeftOut> {
   const { failure } = status;
   return {
     api: endpoint.api,
@@ -49,6 +52,11 @@ function apiStatus({ endpoint, account, status }: ExporterApi, series: number): 
     whatToDo: failure?.whatToDo ?? null,
     dataThrough: Object.fromEntries([...dataThrough(account)].map(([width, end]) => [width, iso(end * 1_000)])),
     series,
+    dimensionsRefused: [...refusals].map(([dimension, { reason, since }]) => ({
+      dimension,
+      reason,
+      since: iso(since),
+    })),
   };
 }
 

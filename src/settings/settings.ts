@@ -1,7 +1,7 @@
 /** From the command line and the environment to one frozen object, or to all that is wrong with them at once. */
 import type { Environment } from '../environment.ts';
 import type { LogLevel } from '../log.ts';
-import { endpoints, type FilterName, widthSeconds } from '../openai/catalogue.ts';
+import { allDimensions, endpoints, type FilterName, widthSeconds } from '../openai/catalogue.ts';
 import { proxyFor } from '../openai/proxy.ts';
 import { type Filters, unsupportedFilters } from '../openai/query.ts';
 import type { Anchor } from './anchor.ts';
@@ -35,6 +35,8 @@ export interface Settings {
     readonly apis: readonly string[];
     /** Some of the catalogue's dimensions, in its order; not every api has each. Empty: no groups. */
     readonly groupBy: readonly string[];
+    /** Whether `groupBy` is every dimension that is granted; otherwise the user named them, and none is left out. */
+    readonly groupByGranted: boolean;
     /** Those not in use are absent. */
     readonly filters: Filters;
   };
@@ -216,12 +218,15 @@ function pollFrom(reader: Reader): Settings['poll'] {
   ) {
     reader.add(flags.idleInterval, `must be at least --poll.interval, which is ${formatDuration(interval)}`);
   }
+  const groupBy = reader.read(flags.groupBy);
   const poll = {
     interval,
     idleInterval: Math.max(interval, idle),
     settleDelay: reader.read(flags.settleDelay),
     apis: reader.read(flags.apis),
-    groupBy: reader.read(flags.groupBy),
+    groupBy,
+    // The word `all` gives the list itself; names that are given one by one make another.
+    groupByGranted: groupBy === allDimensions,
     filters: filtersFrom(reader),
   };
   if (reader.sound(flags.apis) && polledApis(poll).length === 0) {

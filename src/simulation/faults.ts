@@ -39,6 +39,12 @@ export type Fault =
   | { readonly kind: 'repeated-cursor' }
   /** `has_more` is true, but there is no cursor. */
   | { readonly kind: 'more-without-cursor' }
+  /** Grouping by a dimension is not granted. How the API says so: by name and index, by one of these, or by neither. */
+  | {
+      readonly kind: 'refuse-dimension';
+      readonly dimension: string;
+      readonly says?: 'all' | 'name' | 'index' | 'nothing';
+    }
   /** A cursor is handed out after the last page, and gets an empty page without an end. */
   | { readonly kind: 'past-the-end' };
 
@@ -48,6 +54,10 @@ export interface When {
   /** Only paths (without `/v1`) that begin with this: all that belongs to one project, for example. */
   readonly path?: string;
   readonly width?: '1m' | '1h' | '1d';
+  /** Only requests that group by this dimension. */
+  readonly groupBy?: string;
+  /** Only requests whose `start_time`, in seconds, is before this. */
+  readonly startBefore?: number;
   /** UTC milliseconds: from (inclusive) to (exclusive). */
   readonly from?: number;
   readonly to?: number;
@@ -98,6 +108,29 @@ function statusResponse({ status, headers = {}, body }: Extract<Fault, { kind: '
   };
 }
 
+/** The dimensions that a request groups by, in its order. */
+function groupByOf({ query }: ApiRequest): readonly string[] {
+  return [...query.getAll('group_by[]'), ...query.getAll('group_by')];
+}
+
+function refusedDimension(
+  { dimension, says = 'all' }: Extract<Fault, { kind: 'refuse-dimension' }>,
+  asked: readonly string[],
+): ApiResponse {
+  const named = says === 'all' || says === 'name';
+  const indexed = says === 'all' || says === 'index';
+  const supported = asked.filter((name) => name !== dimension).map((name) => `'${name}'`);
+  const error = {
+    message: named
+      ? `Invalid value: '${dimension}'. Supported values are: ${supported.join(', ')}.`
+      : 'Invalid value for group_by',
+    type: 'invalid_request_error',
+    param: indexed ? `group_by[${asked.indexOf(dimension)}]` : named ? null : 'group_by',
+    code: named ? 'invalid_value' : null,
+  };
+  return statusResponse({ kind: 'status', status: 400, body: { error } });
+}
+
 function record(value: unknown): Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
 }
@@ -140,6 +173,8 @@ function deliver(
   switch (fault.kind) {
     case 'status':
       return whole(statusResponse(fault));
+    case 'refuse-dimension':
+      return whole(refusedDimension(fault, groupByOf(request)));
     case 'reset':
     case 'hang':
       return { kind: fault.kind };
@@ -205,6 +240,9 @@ function matches(when: When, api: string | undefined, request: ApiRequest, now: 
   }
   if (when.path !== undefined && !request.path.replace(/^\/v1/, '').startsWith(when.path)) return false;
   if (when.width !== undefined && (request.query.get('bucket_width') ?? '1d') !== when.width) return false;
+  if (when.groupBy !== undefined && !groupByOf(request).includes(when.groupBy)) return false;
+  if (when.startBefore !== undefined && Number(request.query.get('start_time') ?? when.startBefore) >= when.startBefore)
+    return false;
   if (when.from !== undefined && now < when.from) return false;
   if (when.to !== undefined && now >= when.to) return false;
   return when.paged === undefined || request.query.has('page') === when.paged;
@@ -215,6 +253,18 @@ function chosen(when: When, count: number, place: number): boolean {
   if (when.nth !== undefined && count !== when.nth) return false;
   if (when.first !== undefined && count > when.first) return false;
   return when.chance === undefined || unit(mix(when.seed ?? 0, place), count) < when.chance;
+}
+
+/** Grouping an api by a dimension is not granted, as far as `when` says. */
+export function refuseDimension(
+  api: string | readonly string[],
+  dimension: string,
+  {
+    says = 'all',
+    ...when
+  }: Omit<When, 'api' | 'groupBy'> & { readonly says?: 'all' | 'name' | 'index' | 'nothing' } = {},
+): FaultRule {
+  return { when: { ...when, api, groupBy: dimension }, fault: { kind: 'refuse-dimension', dimension, says } };
 }
 
 export interface Faults {

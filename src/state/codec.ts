@@ -11,6 +11,8 @@ export interface ApiState {
   readonly api: string;
   /** Start of the period, in seconds. */
   readonly anchor: number;
+  /** What the groups were grouped by; undefined in files of older versions, which had all that the settings name. */
+  readonly dimensions?: readonly string[] | undefined;
   /** Names of the fields, in the order of the values. */
   readonly fields: readonly string[];
   /** Eight bytes for each group: `groupHash` of its labels. */
@@ -35,6 +37,7 @@ interface Header {
   readonly apis: readonly {
     readonly api: string;
     readonly anchor: number;
+    readonly dimensions?: readonly string[] | undefined;
     readonly fields: readonly string[];
     readonly groups: number;
   }[];
@@ -53,7 +56,13 @@ export function fingerprintOf(settings: unknown): string {
 export function encodeState({ fingerprint, apis }: State): Buffer {
   const header: Header = {
     fingerprint,
-    apis: apis.map(({ api, anchor, fields, hashes }) => ({ api, anchor, fields, groups: hashes.length / hashBytes })),
+    apis: apis.map(({ api, anchor, dimensions, fields, hashes }) => ({
+      api,
+      anchor,
+      dimensions,
+      fields,
+      groups: hashes.length / hashBytes,
+    })),
   };
   const parts: Uint8Array[] = [Buffer.from(`${magic}${JSON.stringify(header)}\n`)];
   for (const { hashes, values } of apis) {
@@ -83,10 +92,10 @@ export function decodeState(bytes: Buffer): State {
     // A copy of its own, so that it is aligned.
     return Uint8Array.from(body.subarray(position - length, position));
   };
-  const apis = header.apis.map(({ api, anchor, fields, groups }): ApiState => {
+  const apis = header.apis.map(({ api, anchor, dimensions, fields, groups }): ApiState => {
     const hashes = take(groups * hashBytes);
     const values = new Float64Array(littleEndian(take(groups * fields.length * valueBytes)).buffer);
-    return { api, anchor, fields, hashes, values };
+    return { api, anchor, dimensions, fields, hashes, values };
   });
   if (position !== body.length) throw new Error('it is longer than its header says');
   return { fingerprint: header.fingerprint, apis };
@@ -113,13 +122,17 @@ function isHeader(value: unknown): value is Header {
 
 function isApiHeader(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  const { api, anchor, fields, groups } = value as Partial<Record<keyof Header['apis'][number], unknown>>;
+  const { api, anchor, dimensions, fields, groups } = value as Partial<Record<keyof Header['apis'][number], unknown>>;
   return (
     typeof api === 'string' &&
     Number.isSafeInteger(anchor) &&
     Number.isSafeInteger(groups) &&
     Number(groups) >= 0 &&
-    Array.isArray(fields) &&
-    fields.every((field) => typeof field === 'string')
+    (dimensions === undefined || isTexts(dimensions)) &&
+    isTexts(fields)
   );
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((each) => typeof each === 'string');
 }

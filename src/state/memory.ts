@@ -25,7 +25,9 @@ export function createMemory(fingerprint: string, accounts: readonly Account[], 
   const remembered = new Map<string, Remembered>();
 
   function begin(api: string, book: CounterBook): Remembered {
-    const found = earlier?.apis.find((each) => each.api === api && each.anchor === book.ledger.anchor);
+    const { anchor, groups } = book.ledger;
+    const isSame = ({ dimensions }: ApiState) => (dimensions ?? groups.dimensions).join() === groups.dimensions.join();
+    const found = earlier?.apis.find((each) => each.api === api && each.anchor === anchor && isSame(each));
     return { book, revision: -1, hashes: new Uint8Array(0), earlier: new EarlierRows(found) };
   }
 
@@ -84,7 +86,7 @@ function apiState(api: string, { book, hashes: own, earlier }: Remembered): ApiS
       values[(groups + index) * fields.length + column] = earlier.value(row, field) ?? Number.NaN;
     });
   });
-  return { api, anchor: ledger.anchor, fields, hashes, values };
+  return { api, anchor: ledger.anchor, dimensions: ledger.groups.dimensions, fields, hashes, values };
 }
 
 /**
@@ -142,6 +144,8 @@ export function restoredOf(state: State | undefined, api: string): Restored | un
   const groups = rowsByHash(found.hashes);
   return {
     anchor: found.anchor,
+    dimensions: found.dimensions,
+    sum: (field) => rows.unclaimed().reduce((sum, row) => sum + (rows.value(row, field) ?? 0), 0),
     group: (labels) => groups.get(keyOf(groupHash(api, labels))),
     value: (field, group) => rows.value(group, field),
   };

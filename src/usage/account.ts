@@ -1,11 +1,12 @@
 /**
  * The state of one api over time: the ledger on show, the counters made of it, and the ledger that a replay is
- * filling. Start and rollover are one mechanism: a new ledger is read from its anchor to now, and takes over when
- * nothing is missing. Until then the old one stays on show.
+ * filling. Start, rollover and a change of dimensions are one mechanism: a new ledger is read from its anchor to now,
+ * and takes over when nothing is missing. Until then the old one stays on show.
  */
-import { costsByKeySince, type Endpoint, isCosts, widthSeconds } from '../openai/catalogue.ts';
+import { type Endpoint, isCosts, widthSeconds } from '../openai/catalogue.ts';
 import type { Bucket } from './bucket.ts';
 import { CounterBook, type Opening } from './counters.ts';
+import { Handover } from './handover.ts';
 import { type Changes, Ledger, type LedgerOptions, refusalHold } from './ledger.ts';
 import { monthsAt } from './months.ts';
 import {
@@ -26,6 +27,10 @@ import { type Anchor, anchorAfter, anchorAt, bucketAt, bucketEnd, day, monthly }
 export interface Restored {
   /** In seconds. */
   readonly anchor: number;
+  /** What its groups were grouped by; undefined for what the settings say. */
+  readonly dimensions?: readonly string[] | undefined;
+  /** The sum of all series of the field with this name. */
+  sum(field: string): number;
   /** Where the group whose labels have this text is found; undefined for one that was not shown. */
   group(labels: string): number | undefined;
   /** By the field's name, and the group as `group` gave it. */
@@ -34,6 +39,7 @@ export interface Restored {
 
 export interface AccountOptions {
   readonly endpoint: Endpoint;
+  /** Dimensions to group by at first; `regroup` changes them. */
   readonly dimensions: readonly string[];
   readonly maxGroups: number;
   /** Milliseconds. */
@@ -61,6 +67,8 @@ export class Account {
   readonly #options: AccountOptions;
   readonly #plan: PlanOptions;
   readonly #hasCounters: boolean;
+  /** Dimensions of the next ledger. */
+  #dimensions: readonly string[];
   #ledger: Ledger;
   /** The ledger before the last rollover, as long as it has hours of the last day that the one on show lacks. */
   #earlier: Ledger | undefined;
@@ -81,17 +89,60 @@ export class Account {
     this.endpoint = options.endpoint;
     this.#options = options;
     const { endpoint, settleDelay, offset, dimensions } = options;
-    const byKey = isCosts(endpoint) && dimensions.includes('api_key_id');
-    this.#plan = { endpoint, settleDelay, offset, ...(byKey ? { earliest: costsByKeySince } : {}) };
+    this.#plan = { endpoint, settleDelay, offset };
+    this.#dimensions = dimensions;
     this.#hasCounters = options.endpoint.fields.some((field) => field.kind === 'flow');
     const now = options.clock.now();
     this.#ledger = this.#newLedger(isCosts(endpoint) ? anchorAt(now, monthly) : this.#firstAnchor(now, now));
     if (this.#hasCounters) this.#aim(now, now);
   }
 
-  /** The ledger on show: what polls read into, and gauges are read off. */
+  /** The ledger on show: what gauges are read off. */
   get ledger(): Ledger {
     return this.#ledger;
+  }
+
+  /** What polls read into: the ledger on show, unless the API refuses its dimensions. */
+  get polled(): Ledger {
+    const replay = this.#regrouping;
+    return replay === undefined || isSubset(this.#ledger, replay.ledger) ? this.#ledger : replay.ledger;
+  }
+
+  /** Whether this ledger is on show, or is being filled to be. */
+  isCurrent(ledger: Ledger): boolean {
+    return ledger === this.#ledger || ledger === this.#replay?.ledger;
+  }
+
+  /** Whether as much as is shown is being read by other dimensions. */
+  get isRegrouping(): boolean {
+    return this.#regrouping !== undefined;
+  }
+
+  /** Whether a change of dimensions can begin: neither a replay nor the end of a period is under way. */
+  canRegroup(now: number): boolean {
+    if (this.#replay !== undefined) return false;
+    return !this.#isShown || now < anchorAfter(this.#ledger.anchor, this.#period) * 1_000;
+  }
+
+  /**
+   * Groups by these dimensions from now on. Where something is shown by others, that stays until as much has been read
+   * by these; what cannot be read by them is dropped when it is asked to group by what is shown.
+   */
+  regroup(dimensions: readonly string[]): void {
+    if (this.#isShown) {
+      const isRegrouping = this.#regrouping !== undefined;
+      const isShown = sameDimensions(dimensions, this.#ledger.groups.dimensions);
+      if (isRegrouping) this.#book?.thaw();
+      if (!isShown) {
+        this.#replay = { ledger: this.#newLedger(this.#ledger.anchor, dimensions), opening: 'history' };
+      } else if (isRegrouping) this.#replay = undefined;
+      return;
+    }
+    this.#dimensions = dimensions;
+    this.#ledger = this.#newLedger(this.#ledger.anchor);
+    if (this.#replay === undefined) return;
+    const { ledger, opening } = this.#replay;
+    this.#replay = { ledger: this.#newLedger(ledger.anchor), opening };
   }
 
   /** The counters on show; undefined while they are absent. */
@@ -116,7 +167,7 @@ export class Account {
 
   /** What a poll is to read now. */
   pollSpans(now: number): readonly Span[] {
-    return pollSpans(this.#plan, held(this.#ledger), now);
+    return pollSpans(this.#plan, held(this.polled), now);
   }
 
   /** What is to be read besides, and the ledger that it belongs to. */
@@ -187,6 +238,16 @@ export class Account {
    */
   abandon(ledger: Ledger): boolean {
     if (this.#replay?.ledger !== ledger) return false;
+    const isRefused = this.polled === ledger;
+    if (this.#regrouping !== undefined) {
+      this.#book?.thaw();
+      this.#replay = undefined;
+      // What is shown can go on.
+      if (!isRefused) return false;
+      this.#book = undefined;
+      this.#dimensions = ledger.groups.dimensions;
+      this.#ledger = ledger;
+    }
     this.#replay = undefined;
     const isNews = ledger.anchor > this.#unreachable;
     this.#unreachable = Math.max(this.#unreachable, ledger.anchor);
@@ -220,6 +281,17 @@ export class Account {
     return true;
   }
 
+  /** Whether what is known would be missed, were it dropped. */
+  get #isShown(): boolean {
+    return this.#book !== undefined || (this.#isCosts && this.#ledger.version > 0);
+  }
+
+  /** The replay that is to change the dimensions of what is shown. */
+  get #regrouping(): Replay | undefined {
+    const replay = this.#replay;
+    return this.#isShown && replay?.ledger.anchor === this.#ledger.anchor ? replay : undefined;
+  }
+
   get #readsHistory(): boolean {
     return this.#book !== undefined || this.#isCosts;
   }
@@ -233,8 +305,8 @@ export class Account {
     return this.#isCosts ? monthly : this.#options.anchor;
   }
 
-  #newLedger(anchor: number): Ledger {
-    const { endpoint, dimensions, maxGroups, clock, tuples } = this.#options;
+  #newLedger(anchor: number, dimensions = this.#dimensions): Ledger {
+    const { endpoint, maxGroups, clock, tuples } = this.#options;
     const options: LedgerOptions = { endpoint, dimensions, maxGroups, anchor, clock, tuples };
     return new Ledger(options);
   }
@@ -317,29 +389,73 @@ export class Account {
   }
 
   #takeOver(replay: Replay, now: number, elapsed: number): boolean {
+    const regroups = this.#regrouping !== undefined;
     // The old period may have been restated meanwhile.
-    if (this.#book !== undefined && !this.#isOver(now, elapsed)) return false;
+    if (!regroups && this.#book !== undefined && !this.#isOver(now, elapsed)) return false;
     if (this.history(now).spans.length > 0) return false;
     if (this.#hasCounters && !this.#isWhole(replay.ledger, now)) return false;
-    const restored = this.#restoredFor(replay.ledger);
-    const previous = this.#book;
+    if (regroups && this.#book !== undefined && !this.#isSeen(this.#book, elapsed)) return true;
+    const book = this.#hasCounters ? this.#bookOf(replay, regroups) : undefined;
     replay.ledger.follow(this.#ledger);
     this.#earlier = this.#ledger;
     this.#ledger = replay.ledger;
+    this.#dimensions = replay.ledger.groups.dimensions;
     this.#keepHours(now);
     this.#replay = undefined;
     this.#replayed = true;
-    if (this.#hasCounters) {
-      this.#book = new CounterBook({
-        ledger: replay.ledger,
-        opening: replay.opening,
-        zeroHold: this.#options.zeroHold,
-        until: anchorAfter(replay.ledger.anchor, this.#period),
-        ...(restored === undefined ? {} : { restored }),
-        ...(previous === undefined ? {} : { previous }),
+    this.#book = book;
+    return true;
+  }
+
+  /**
+   * Lets nothing new be shown, and reports whether what is shown has been for as long as a zero is: what takes its place
+   * goes on from there, so it must have been scraped.
+   */
+  #isSeen(book: CounterBook, elapsed: number): boolean {
+    if (book.isBegun) book.freeze();
+    const { frozenSince } = book;
+    return frozenSince !== undefined && elapsed >= frozenSince + this.#options.zeroHold;
+  }
+
+  #bookOf({ ledger, opening }: Replay, regroups: boolean): CounterBook {
+    const previous = this.#book;
+    const common = {
+      ledger,
+      opening,
+      zeroHold: this.#options.zeroHold,
+      until: anchorAfter(ledger.anchor, this.#period),
+    };
+    if (previous !== undefined && regroups) {
+      const { ledger: before, flows } = previous;
+      const shown = (field: number, group: number) => previous.shown(field, group);
+      return new CounterBook({
+        ...common,
+        handover: Handover.of({ groups: before.groups, flows, shown }, ledger.groups),
       });
     }
-    return true;
+    const restored = this.#restoredFor(ledger);
+    const isOther = restored !== undefined && !sameDimensions(this.#restoredDimensions, ledger.groups.dimensions);
+    return new CounterBook({
+      ...common,
+      ...(restored === undefined ? {} : isOther ? { handover: this.#sumsRestored(ledger) } : { restored }),
+      ...(previous === undefined ? {} : { previous }),
+    });
+  }
+
+  get #restoredDimensions(): readonly string[] {
+    return this.#options.restored?.dimensions ?? this.#options.dimensions;
+  }
+
+  /** Of series with other dimensions an earlier process has left no more than their sums. */
+  #sumsRestored({ fields }: Ledger): Handover {
+    const { restored } = this.#options;
+    return Handover.ofSums(
+      new Map(
+        fields.all.flatMap(({ kind, name }, index) =>
+          kind === 'flow' && restored !== undefined ? [[index, restored.sum(name)] as const] : [],
+        ),
+      ),
+    );
   }
 
   #restoredFor(ledger: Ledger): ((field: number, group: number) => number | undefined) | undefined {
@@ -378,6 +494,15 @@ export class Account {
     const { finalSince } = this.#book;
     return finalSince !== undefined && elapsed >= finalSince + this.#options.zeroHold;
   }
+}
+
+/** Whether the second ledger groups by all dimensions of the first. */
+function isSubset(of: Ledger, all: Ledger): boolean {
+  return of.groups.dimensions.every((name) => all.groups.dimensions.includes(name));
+}
+
+function sameDimensions(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, index) => name === b[index]);
 }
 
 function held(ledger: Ledger): (width: Bucket['width'], start: number) => Bucket | undefined {

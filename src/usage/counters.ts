@@ -4,6 +4,7 @@
  */
 import type { Bucket } from './bucket.ts';
 import { Grid } from './grid.ts';
+import type { Handover } from './handover.ts';
 import type { Ledger } from './ledger.ts';
 import { flowFields, Totals } from './totals.ts';
 import { hour } from './windows.ts';
@@ -24,12 +25,16 @@ export interface BookOptions {
   readonly until: number;
   /** The value that an earlier process showed for a series; undefined for one that it did not know. */
   readonly restored?: (field: number, group: number) => number | undefined;
+  /** What series of other dimensions have come to that these take the place of. */
+  readonly handover?: Handover;
   /** The book before the rollover: its series are shown at 0 until they have new usage or an hour has passed. */
   readonly previous?: CounterBook;
 }
 
 /** Series of a finished period are shown at 0 for this long unless they have new usage, in milliseconds. */
 const farewell = hour;
+
+const noTotals = new Float64Array(0);
 
 /** Receives one sample of a counter: the labels as text, and the value. */
 export type CounterSample = (labels: string, value: number) => void;
@@ -58,6 +63,8 @@ export class CounterBook {
   #previous: CounterBook | undefined;
   #openedAt: number | undefined;
   #finalSince: number | undefined;
+  #frozen = false;
+  #frozenSince: number | undefined;
   #seen = -1;
   /** Rises whenever a value on show changes. */
   revision = 0;
@@ -87,6 +94,10 @@ export class CounterBook {
       this.#previous = undefined;
       for (const field of this.flows) this.#changed(field);
     }
+    if (this.#frozen) {
+      this.#frozenSince ??= elapsed;
+      return;
+    }
     const { version } = this.ledger;
     if (version === this.#seen && elapsed < this.#nextChange) return;
     const opening = this.#seen === -1;
@@ -111,10 +122,30 @@ export class CounterBook {
     return this.#openedAt !== undefined;
   }
 
+  /** Whether its values have been brought up to date once: before, nobody knows what they are. */
+  get isBegun(): boolean {
+    return this.#seen !== -1;
+  }
+
+  /** What is shown stays as it is, until `thaw`. */
+  freeze(): void {
+    this.#frozen = true;
+  }
+
+  thaw(): void {
+    this.#frozen = false;
+    this.#frozenSince = undefined;
+  }
+
+  /** Since when what is shown has stayed as it is, in monotonic milliseconds; undefined until it does. */
+  get frozenSince(): number | undefined {
+    return this.#frozenSince;
+  }
+
   /** When the passing of time alone changes what is shown, in monotonic milliseconds; Infinity for never. */
   get nextChange(): number {
     const farewellEnd = this.#previous === undefined ? Number.POSITIVE_INFINITY : (this.#openedAt ?? 0) + farewell;
-    return Math.min(this.#nextChange, farewellEnd);
+    return this.#frozen ? farewellEnd : Math.min(this.#nextChange, farewellEnd);
   }
 
   /** Since when, in monotonic milliseconds, the period's last total has been on show, every bucket of it settled. */
@@ -173,19 +204,24 @@ export class CounterBook {
   /** Returns whether a series of the field is still kept below its total. */
   #advanceField(field: number, { size, used, total }: Known, opening: boolean, elapsed: number): boolean {
     const { ledger } = this;
-    const { zeroHold, restored } = this.#options;
+    const { zeroHold, restored, handover } = this.#options;
     const since = this.#since.column(field, size);
     const shown = this.#shown.column(field, size);
-    const historyAtOnce = opening && this.#options.opening === 'history' && restored === undefined;
+    const historyAtOnce =
+      opening && this.#options.opening === 'history' && restored === undefined && handover === undefined;
+    const isUsed = (group: number) => (used[group] ?? 0) >= ledger.anchor;
+    const begins = opening ? handover?.begin(field, size, ledger.groups, isUsed, total ?? noTotals) : undefined;
     let pending = false;
     let heldBack = 0;
     for (let group = 0; group < size; group++) {
-      if ((used[group] ?? 0) < ledger.anchor && Number.isNaN(since[group])) continue;
+      if (!isUsed(group) && Number.isNaN(since[group])) continue;
       const target = total?.[group] ?? 0;
       if (Number.isNaN(since[group])) {
-        const before = restored?.(field, group) ?? 0;
-        // A zero that an earlier process showed may not have been scraped yet, so it is held once more.
-        const atOnce = before > 0 || (historyAtOnce && target > 0);
+        const handed = begins?.[group] ?? handover?.late(field, ledger.groups, group);
+        const before = handed ?? restored?.(field, group) ?? 0;
+        // A zero that an earlier process showed may not have been scraped yet, so it is held once more; and nobody has
+        // scraped what takes the place of other series.
+        const atOnce = (before > 0 && handed === undefined) || (historyAtOnce && target > 0);
         since[group] = atOnce ? Number.NEGATIVE_INFINITY : elapsed;
         shown[group] = before;
         this.#changed(field);

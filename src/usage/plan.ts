@@ -40,8 +40,6 @@ export interface PlanOptions {
   readonly settleDelay: number;
   /** Delay of this api's periodic reads after the common instant, in milliseconds, so that not all come at once. */
   readonly offset: number;
-  /** The first bucket that may be asked for, in seconds: the API refuses to answer for what is older. */
-  readonly earliest?: number;
 }
 
 /** Days of costs that are read again each hour. */
@@ -61,10 +59,6 @@ function isOutstanding({ offset }: PlanOptions, bucket: Bucket | undefined, now:
   return !bucket.settled && (bucket.refusedSince === undefined || bucket.readAt < lastDue(now, refusalRetry, offset));
 }
 
-function notBefore({ earliest = Number.NEGATIVE_INFINITY }: PlanOptions, from: number): number {
-  return Math.max(from, earliest);
-}
-
 /** The first bucket of this width that cannot have settled by now. */
 function firstUnsettled(width: Width, now: number, settleDelay: number): number {
   return bucketAt(now - settleDelay, width);
@@ -80,7 +74,7 @@ function oldestShown(endpoint: Endpoint, width: Width, now: number, usageSettleD
 export function pollSpans(options: PlanOptions, held: Held, now: number): readonly Span[] {
   return polledWidths(options.endpoint).flatMap((width) => {
     const to = bucketEnd(bucketAt(now, width), width);
-    let from = notBefore(options, oldestShown(options.endpoint, width, now, options.settleDelay));
+    let from = oldestShown(options.endpoint, width, now, options.settleDelay);
     while (from < to - widthSeconds[width] && isFinal(held(width, from), now)) from += widthSeconds[width];
     return from < to ? [{ width, from, to }] : [];
   });
@@ -124,7 +118,7 @@ export function historySpans(
   if (from !== undefined) {
     // The months of costs, and their recent days, are read apart: a fault in one must not keep the others away.
     const cuts = costs ? [anchorAt(now, monthly), bucketAt(recent, '1d')] : [];
-    for (const [begin, end] of pieces(notBefore(options, from), Math.min(today, until), cuts)) {
+    for (const [begin, end] of pieces(from, Math.min(today, until), cuts)) {
       spans.push(...runs('1d', begin, end, isDue));
     }
   }

@@ -18,7 +18,7 @@ export function healthSection(status: Status): Html {
   const failing = apis.filter(isDown);
   return html`${verdict(apis)}
 ${failing.length === 0 ? html`` : html`<ul class="failures">${failing.map((api) => failure(api, now))}</ul>`}
-${leftOutList([...apis, ...lists], now)}<dl class="tiles">${tiles(status)}</dl>
+${leftOutList([...apis, ...lists], now)}${refusedDimensions(apis)}<dl class="tiles">${tiles(status)}</dl>
 <ul class="apis" aria-label="Apis and their last success">${apis.map((api) => chip(api, now))}</ul>
 <details id="apis"${failing.length > 0 || lists.some(isDown) ? html` open` : html``}><summary>Every api and list in full, and the counters</summary>
 ${apisTable(apis, now)}
@@ -77,6 +77,18 @@ function leftOutItem({ api, leftOut }: ApiStatus | ListStatus, now: string): Htm
 }
 
 const aDay = 86_400_000;
+
+/** Dimensions that OpenAI does not grant, each reason once. */
+function refusedDimensions(apis: readonly ApiStatus[]): Html {
+  const refused = apis.filter(({ dimensionsRefused }) => dimensionsRefused.length > 0);
+  if (refused.length === 0) return html``;
+  return html`<ul class="failures">${refused.map(({ api, dimensionsRefused }) => {
+    const names = dimensionsRefused.map(({ dimension }) => dimension).join(', ');
+    const reasons = [...new Set(dimensionsRefused.map(({ reason }) => reason))].join(' ');
+    return html`<li class="note"><strong>${api}: OpenAI does not grant grouping by ${names}.</strong> Its numbers come without ${dimensionsRefused.length === 1 ? 'that label' : 'those labels'}; it is tried again each day.<br><span class="soft">${reasons}</span></li>`;
+  })}</ul>
+`;
+}
 
 function tiles({ apis, usage, spend, limits, now }: Status): readonly Html[] {
   const note = usageNote(usage);

@@ -3,7 +3,7 @@
  * virtual clock: what is read passes through the real decoder, account, sections and page.
  */
 import type { Client, GetRequest } from '../../src/openai/client.ts';
-import { ApiError } from '../../src/openai/errors.ts';
+import { ApiError, type ApiErrorDetails } from '../../src/openai/errors.ts';
 import { type RunningExporter, runExporter } from './running-exporter.ts';
 import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
 
@@ -17,12 +17,14 @@ export interface CostRow {
   readonly quantity_unit?: string;
 }
 
+type Failure = Pick<ApiErrorDetails, 'reason' | 'code' | 'status'> & { readonly detail?: string };
+
 export interface CostsApi {
   readonly client: Client;
   /** The rows of a day that starts at `start`, in seconds, grouped like this; can be exchanged at any time. */
   rows: (start: number, by: readonly string[]) => readonly CostRow[];
   /** What a request for the days in [from, to), in seconds, grouped like this, fails with; undefined where it does not. */
-  fails: (from: number, to: number, by: readonly string[]) => { reason: ApiError['reason']; code?: string } | undefined;
+  fails: (from: number, to: number, by: readonly string[]) => Failure | undefined;
   /** What was asked for: first second, end, and dimensions. */
   readonly asked: { readonly at: number; readonly from: number; readonly to: number; readonly by: readonly string[] }[];
 }

@@ -13,6 +13,7 @@ function metrics(api: Partial<SelfSourceApi> = {}) {
     dataThrough: () => new Map(),
     newestActivity: () => undefined,
     heldBack: () => new Map(),
+    dimensionsRefused: () => [],
     ...api,
   };
   return createSelfMetrics({
@@ -35,6 +36,7 @@ describe('the exporter’s own metrics', () => {
         ]),
       newestActivity: () => 120,
       heldBack: () => new Map([['images', 4]]),
+      dimensionsRefused: () => ['user_id'],
     });
     self.polled('images', undefined);
     self.polled('images', 'server');
@@ -64,6 +66,7 @@ describe('the exporter’s own metrics', () => {
       [`${prefix}restatements_total`, { api, direction: 'up' }, 2, 'counter'],
       [`${prefix}restatements_total`, { api, direction: 'down' }, 1, 'counter'],
       [`${prefix}held_back`, { api, field: 'images' }, 4, 'gauge'],
+      [`${prefix}dimension_refused`, { api, dimension: 'user_id' }, 1, 'gauge'],
       [`${prefix}series`, {}, 7, 'gauge'],
       [`${prefix}folded_rows_total`, { api }, 3, 'counter'],
       [`${prefix}malformed_rows_total`, { api }, 4, 'counter'],

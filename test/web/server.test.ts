@@ -42,6 +42,7 @@ const status: Status = {
       leftOut: null,
       dataThrough: { '1m': '2026-01-01T00:40:00.000Z' },
       series: 12,
+      dimensionsRefused: [],
     },
   ],
   lists: [],

@@ -16,6 +16,7 @@ const api: ApiStatus = {
   leftOut: null,
   dataThrough: { '1m': '2026-01-15T12:14:00.000Z' },
   series: 12,
+  dimensionsRefused: [],
 };
 
 const list: ListStatus = {

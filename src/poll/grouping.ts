@@ -1,0 +1,222 @@
+/**
+ * Keeps an api to the dimensions that OpenAI grants. One that is refused is found and left out, and tried again once a
+ * day; one that the user named is not left out: then the error says which value of the flag works.
+ */
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import type { Client } from '../openai/client.ts';
+import { decodePage } from '../openai/decode.ts';
+import { ApiError } from '../openai/errors.ts';
+import { aboutGrouping, findGranted, type Granted } from '../openai/granted.ts';
+import { bucketQuery, type Filters } from '../openai/query.ts';
+import type { Account } from '../usage/account.ts';
+import type { Ledger } from '../usage/ledger.ts';
+import type { Span } from '../usage/plan.ts';
+import { bucketAt, day, hour, lastDue } from '../usage/windows.ts';
+
+/** A dimension that is asked for in vain. */
+export interface DimensionRefusal {
+  /** What OpenAI said. */
+  readonly reason: string;
+  /** UTC milliseconds. */
+  readonly since: number;
+}
+
+export interface GroupingOptions {
+  readonly account: Account;
+  /** Dimensions that are wanted of this api. */
+  readonly wanted: readonly string[];
+  /** All dimensions that the user named; undefined where every one is wanted that is granted. */
+  readonly named: readonly string[] | undefined;
+  readonly filters: Filters;
+  readonly client: Client;
+  readonly clock: Clock;
+  /** Delay of the daily try after midnight UTC, in milliseconds. */
+  readonly offset: number;
+  readonly log: Logger;
+  /** By dimension: what is refused at present. It is kept up to date. */
+  readonly refusals: Map<string, DimensionRefusal>;
+  /** The refusals are others now. */
+  changed(): void;
+}
+
+export interface Grouping {
+  /**
+   * Looks into why a span could not be read into a ledger. Returns undefined if the account reads by other dimensions
+   * now, so that the read is worth repeating; otherwise the error to go on with: the same, or the one that ended the
+   * search, or, where the user named the dimensions, one that says which of them work.
+   */
+  settle(error: unknown, ledger: Ledger, span: Span, signal: AbortSignal): Promise<unknown>;
+  /** Tries what is refused again, if it is time to. */
+  tryAgain(signal: AbortSignal): Promise<void>;
+  /** To be called when the account has turned: what is granted again may be on show. */
+  turned(): void;
+}
+
+/** Milliseconds that the questions about one refusal may take. */
+const searchDeadline = 300_000;
+/** Tries of each question. */
+const attempts = 3;
+/** How long history may be read by more dimensions than are shown before that is left for the next day, in milliseconds. */
+const longestTrial = 6 * hour;
+
+export function createGrouping(options: GroupingOptions): Grouping {
+  const { account, wanted, named, filters, client, clock, offset, log, refusals } = options;
+  const { endpoint } = account;
+  const { api, path } = endpoint;
+  let searching: Promise<unknown> | undefined;
+  /** UTC milliseconds of the last try. */
+  let triedAt = Number.NEGATIVE_INFINITY;
+  /** Monotonic milliseconds. */
+  let tryingSince: number | undefined;
+  /** The day, in seconds, on which an error was found to be about something else. */
+  let unclearOn: number | undefined;
+  /** Which value of the flag works, and the day on which that was found. */
+  let advice: { readonly on: number; readonly text: string } | undefined;
+
+  function asker({ width, from, to }: Span, signal: AbortSignal) {
+    const deadline = clock.monotonic() + searchDeadline;
+    // Not all answer for an end that is still to come.
+    const ended = bucketAt(clock.now(), width);
+    const end = from < ended ? Math.min(to, ended) : to;
+    return async (groupBy: readonly string[]) => {
+      const query = bucketQuery({ endpoint, width, from, to: end, groupBy, filters, limit: 1 });
+      await client.get({ api, path, query, priority: 'poll', deadline, attempts, signal }, async (body) => {
+        await decodePage(body, endpoint, groupBy);
+      });
+    };
+  }
+
+  /** Goes on by what is granted, and says what is not. */
+  function goBy({ dimensions, refused }: Granted): void {
+    const now = clock.now();
+    const news = [...refused].filter(([name]) => !refusals.has(name));
+    for (const [name, reason] of news) refusals.set(name, { reason, since: now });
+    if (news.length > 0) {
+      triedAt = now;
+      log.warn(refusedIn(api, news), { api, dimensions: news.map(([name]) => name) });
+    }
+    account.regroup(dimensions);
+    options.changed();
+  }
+
+  async function adviceFor(error: ApiError, asked: readonly string[], span: Span, signal: AbortSignal) {
+    const today = bucketAt(clock.now(), '1d');
+    if (advice?.on === today) return advice.text;
+    const found = await findGranted(asked, error, asker(span, signal));
+    if (found === undefined) return undefined;
+    const works = (named ?? []).filter((name) => !found.refused.has(name));
+    const refused = [...found.refused.keys()].join(', ');
+    const text = `OpenAI does not grant grouping ${api} by ${refused}: use --poll.group-by=${works.join(',') || 'none'}, or --poll.group-by=all, which leaves out what is not granted.`;
+    advice = { on: today, text };
+    return text;
+  }
+
+  /** As `settle`, for an error that may be about the dimensions. */
+  async function search(
+    error: ApiError,
+    ledger: Ledger,
+    span: Span,
+    signal: AbortSignal,
+  ): Promise<ApiError | undefined> {
+    const asked = ledger.groups.dimensions;
+    if (named !== undefined) {
+      const whatToDo = await adviceFor(error, asked, span, signal);
+      if (whatToDo === undefined) return error;
+      const { reason, status, code, param, requestId, detail } = error;
+      return new ApiError({ reason, api, path, status, code, param, requestId, detail, whatToDo });
+    }
+    const found = await findGranted(asked, error, asker(span, signal));
+    // Meanwhile the period can have ended, for example.
+    if (!account.isCurrent(ledger)) return undefined;
+    if (found === undefined) {
+      unclearOn = bucketAt(clock.now(), '1d');
+      return error;
+    }
+    goBy(found);
+    return undefined;
+  }
+
+  return {
+    async settle(error, ledger, span, signal) {
+      const about = aboutGrouping(error, ledger.groups.dimensions);
+      if (!(error instanceof ApiError) || about === 'no') return error;
+      // Polls and history are read at once, and one search is enough for both.
+      while (searching !== undefined) await searching.catch(() => undefined);
+      if (!account.isCurrent(ledger)) return undefined;
+      if (unclearOn === bucketAt(clock.now(), '1d')) return error;
+      const own = search(error, ledger, span, signal);
+      searching = own;
+      try {
+        return await own;
+      } catch (cause) {
+        signal.throwIfAborted();
+        return cause;
+      } finally {
+        searching = undefined;
+      }
+    },
+
+    async tryAgain(signal) {
+      const now = clock.now();
+      if (refusals.size === 0 || searching !== undefined || !account.canRegroup(now)) return;
+      // A try in the future was made under a wrong clock.
+      if (triedAt <= now && lastDue(now, day, offset) <= triedAt) return;
+      const span = account.pollSpans(now).at(-1);
+      if (span === undefined) return;
+      try {
+        const ask = asker(span, signal);
+        const found = await grantedNow(wanted, ask);
+        triedAt = now;
+        if (found === undefined || sameNames(found.dimensions, account.ledger.groups.dimensions)) return;
+        // The polls may have been refused meanwhile.
+        if (!account.canRegroup(clock.now())) return;
+        tryingSince = clock.monotonic();
+        goBy(found);
+      } catch (error) {
+        signal.throwIfAborted();
+        log.debug(`${api}: the refused dimensions could not be tried again: ${String(error)}`, { api });
+      }
+    },
+
+    turned() {
+      const shown = account.ledger.groups.dimensions;
+      const granted = [...refusals.keys()].filter((name) => shown.includes(name) && account.polled === account.ledger);
+      for (const name of granted) refusals.delete(name);
+      if (granted.length > 0) {
+        log.info(`${api}: OpenAI grants grouping by ${granted.join(', ')} again; the numbers have that label now`, {
+          api,
+        });
+        options.changed();
+      }
+      if (!account.isRegrouping) tryingSince = undefined;
+      if (tryingSince === undefined || clock.monotonic() - tryingSince < longestTrial) return;
+      tryingSince = undefined;
+      if (account.polled === account.ledger) account.regroup(shown);
+    },
+  };
+}
+
+/** What is granted of these dimensions; undefined if that could not be told. */
+async function grantedNow(
+  wanted: readonly string[],
+  ask: (dimensions: readonly string[]) => Promise<void>,
+): Promise<Granted | undefined> {
+  try {
+    await ask(wanted);
+    return { dimensions: wanted, refused: new Map() };
+  } catch (error) {
+    if (!(error instanceof ApiError) || aboutGrouping(error, wanted) === 'no') throw error;
+    return await findGranted(wanted, error, ask);
+  }
+}
+
+function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name) => b.includes(name));
+}
+
+function refusedIn(api: string, news: readonly (readonly [name: string, reason: string])[]): string {
+  const [[, reason] = ['', '']] = news;
+  const names = news.map(([name]) => name).join(', ');
+  return `${api}: OpenAI does not grant grouping by ${names}, so the numbers come without ${news.length === 1 ? 'that label' : 'those labels'}; it is tried again each day and at the next start. OpenAI said: ${reason}`;
+}
