@@ -87,7 +87,7 @@ function askedOf({ settings, history: { from, to, width } }: BackfillOptions): A
 function outputOf({ settings, history }: BackfillOptions, bounds: Bounds): ReturnType<typeof prepareOutput> {
   const fingerprint = jobFingerprint(settings, history);
   const latest = Math.max(day, 2 * settings.poll.settleDelay);
-  return prepareOutput({ ...history, bounds, fingerprint, latest });
+  return prepareOutput({ ...history, labels: labelsText(history.labels), bounds, fingerprint, latest });
 }
 
 /** The apis of which anything is to be read. */
@@ -212,7 +212,7 @@ function jobFingerprint(settings: BackfillOptions['settings'], { from, to, width
   const { settleDelay, apis, groupBy, filters } = poll;
   const { baseUrl, organization } = openai;
   return JSON.stringify({
-    version: 1,
+    version: 2,
     ...{ baseUrl, organization, settleDelay, apis, groupBy, filters, from, to, width },
     ...counters,
     ...series,

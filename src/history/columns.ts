@@ -5,11 +5,16 @@
 import { closeSync, openSync, readSync, writeSync } from 'node:fs';
 import type { Columns } from './timeline.ts';
 
-/** Numbers held at once while they are read back. */
-const mostNumbers = 2 ** 20;
+/** Numbers held at once, while they are written and while they are read back. */
+const numbersHeld = 2 ** 21;
 
-interface Instant {
-  readonly at: number;
+/**
+ * Some instants after one another as they are in the file: field by field, in it row by row, in it instant by instant.
+ * So a read gets many samples of a series, however many instants and series there are.
+ */
+interface Block {
+  /** In milliseconds. */
+  readonly instants: readonly number[];
   readonly offset: number;
   readonly rows: number;
 }
@@ -20,48 +25,59 @@ export type Series = (row: number, instants: readonly number[], values: Float64A
 export class ColumnFile {
   readonly #file: number;
   readonly #fields: number;
-  readonly #instants: Instant[] = [];
+  readonly #mostNumbers: number;
+  readonly #blocks: Block[] = [];
+  /** Instants that are not in the file yet. */
+  #pending: { readonly at: number; readonly columns: Columns }[] = [];
+  #pendingNumbers = 0;
   #end = 0;
 
-  /** @param path overwritten @param fields columns that every instant has */
-  constructor(path: string, fields: number) {
+  /**
+   * @param path overwritten
+   * @param fields columns that every instant has
+   * @param mostNumbers held at once
+   */
+  constructor(path: string, fields: number, mostNumbers: number = numbersHeld) {
     this.#file = openSync(path, 'w+');
     this.#fields = fields;
+    this.#mostNumbers = mostNumbers;
   }
 
-  /** Samples of a later instant, in milliseconds. Its columns are equally long, and not shorter than those before. */
+  /**
+   * Samples of a later instant, in milliseconds. Its columns are equally long, not shorter than those before, and do
+   * not change afterwards.
+   */
   append(at: number, columns: Columns): void {
-    const rows = columns[0]?.length ?? 0;
-    this.#instants.push({ at, offset: this.#end, rows });
-    for (const column of columns) {
-      const bytes = Buffer.from(column.buffer, column.byteOffset, column.byteLength);
-      for (let written = 0; written < bytes.length; ) {
-        written += writeSync(this.#file, bytes, written, bytes.length - written, this.#end + written);
-      }
-      this.#end += bytes.length;
-    }
+    this.#pending.push({ at, columns });
+    this.#pendingNumbers += this.#fields * (columns[0]?.length ?? 0);
+    if (this.#pendingNumbers >= this.#mostNumbers) this.#writeBlock();
   }
 
   /** The series of a field that have samples in [from, to), milliseconds, one after another. */
   async series(field: number, from: number, to: number, take: Series): Promise<void> {
-    const within = this.#instants.filter(({ at }) => at >= from && at < to);
-    const rows = within.at(-1)?.rows ?? 0;
+    this.#writeBlock();
+    const blocks = this.#blocks.filter(({ instants }) => instants.some((at) => at >= from && at < to));
+    const instants = blocks.flatMap((block) => block.instants.filter((at) => at >= from && at < to));
+    const rows = blocks.at(-1)?.rows ?? 0;
     if (field >= this.#fields || rows === 0) return;
-    const instants = within.map(({ at }) => at);
-    const stretch = Math.max(1, Math.floor(mostNumbers / within.length));
-    const part = new Float64Array(Math.min(stretch, rows));
-    const values = new Float64Array(within.length * part.length);
+    const stretch = Math.max(1, Math.min(rows, Math.floor(this.#mostNumbers / instants.length)));
+    const values = new Float64Array(instants.length * stretch);
     for (let first = 0; first < rows; first += stretch) {
       const count = Math.min(stretch, rows - first);
       values.fill(Number.NaN);
-      for (const [index, instant] of within.entries()) {
-        const there = Math.min(count, instant.rows - first);
-        if (there <= 0) continue;
-        this.#read(part, there, instant.offset + (field * instant.rows + first) * 8);
-        for (let row = 0; row < there; row++) values[row * within.length + index] = part[row] ?? Number.NaN;
+      let before = 0;
+      for (const block of blocks) {
+        const skipped = block.instants.findIndex((at) => at >= from);
+        const within = block.instants.filter((at) => at >= from && at < to).length;
+        const part = this.#read(block, field, first, Math.min(count, block.rows - first));
+        for (let row = 0; row * block.instants.length < part.length; row++) {
+          const begin = row * block.instants.length + skipped;
+          values.set(part.subarray(begin, begin + within), row * instants.length + before);
+        }
+        before += within;
       }
       for (let row = 0; row < count; row++) {
-        const own = values.subarray(row * within.length, (row + 1) * within.length);
+        const own = values.subarray(row * instants.length, (row + 1) * instants.length);
         if (own.some((value) => !Number.isNaN(value))) await take(first + row, instants, own);
       }
     }
@@ -71,12 +87,44 @@ export class ColumnFile {
     closeSync(this.#file);
   }
 
-  #read(into: Float64Array, numbers: number, position: number): void {
-    const length = numbers * 8;
-    for (let got = 0; got < length; ) {
-      const read = readSync(this.#file, new Uint8Array(into.buffer), got, length - got, position + got);
+  #writeBlock(): void {
+    const pending = this.#pending;
+    const rows = pending.at(-1)?.columns[0]?.length ?? 0;
+    const instants = pending.map(({ at }) => at);
+    if (rows > 0) {
+      this.#blocks.push({ instants, offset: this.#end, rows });
+      for (let field = 0; field < this.#fields; field++) {
+        const numbers = new Float64Array(rows * instants.length).fill(Number.NaN);
+        for (const [index, { columns }] of pending.entries()) {
+          const column = columns[field] ?? [];
+          for (let row = 0; row < column.length; row++)
+            numbers[row * instants.length + index] = column[row] ?? Number.NaN;
+        }
+        this.#write(numbers);
+      }
+    }
+    this.#pending = [];
+    this.#pendingNumbers = 0;
+  }
+
+  #write(numbers: Float64Array): void {
+    const bytes = Buffer.from(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+    for (let written = 0; written < bytes.length; ) {
+      written += writeSync(this.#file, bytes, written, bytes.length - written, this.#end + written);
+    }
+    this.#end += bytes.length;
+  }
+
+  /** So many rows of a block from this one on, as many as it has. */
+  #read({ instants, offset, rows }: Block, field: number, first: number, count: number): Float64Array {
+    const numbers = new Float64Array(Math.max(0, count) * instants.length);
+    const bytes = new Uint8Array(numbers.buffer);
+    const position = offset + (field * rows + first) * instants.length * 8;
+    for (let got = 0; got < bytes.length; ) {
+      const read = readSync(this.#file, bytes, got, bytes.length - got, position + got);
       if (read === 0) throw new Error('the work file of the backfill has become shorter');
       got += read;
     }
+    return numbers;
   }
 }

@@ -119,7 +119,12 @@ export class Journal {
     const groups = this.#groups;
     for (const bucket of buckets) {
       const news: Line['news'] = [];
-      for (const highest = Math.max(-1, ...bucket.groups); this.#journaled <= highest; this.#journaled++) {
+      // In a loop: there can be more groups than a call takes arguments.
+      for (
+        const highest = bucket.groups.reduce((most, id) => Math.max(most, id), -1);
+        this.#journaled <= highest;
+        this.#journaled++
+      ) {
         const [text, values, base] = [
           groups.text(this.#journaled),
           groups.values(this.#journaled),

@@ -42,6 +42,8 @@ export interface OutputOptions {
   readonly resume: boolean;
   /** What the numbers depend on: a run is gone on with only by one of the same. */
   readonly fingerprint: string;
+  /** Label text that all series have: in the same series there must not be others. */
+  readonly labels: string;
   readonly bounds: Bounds;
   /** Milliseconds: no sample comes later than this behind the last bucket. */
   readonly latest: number;
@@ -49,6 +51,7 @@ export interface OutputOptions {
 
 const job = z.object({
   fingerprint: z.string(),
+  labels: z.string(),
   bounds: z.object({ from: z.number(), to: z.number(), costsTo: z.number(), lookTo: z.number() }),
 });
 
@@ -77,6 +80,7 @@ export function prepareOutput(options: OutputOptions): Output | { readonly mista
       if (earlier.fingerprint !== options.fingerprint) {
         return { mistake: `--resume: ${work} was begun with other settings; give the same, or remove it` };
       }
+      if (earlier.labels !== options.labels) return { mistake: otherLabels(work, earlier.labels) };
       bounds = earlier.bounds;
     }
     const files = folder ? months(path, bounds, options.latest) : [whole(path)];
@@ -86,11 +90,19 @@ export function prepareOutput(options: OutputOptions): Output | { readonly mista
       return { mistake: `--output: ${there.path} exists; name another folder, or remove it` };
     mkdirSync(work, { recursive: folder || resume });
     accessSync(dirname(work), constants.W_OK);
-    writeFileSync(join(work, 'job.json'), JSON.stringify({ fingerprint: options.fingerprint, bounds }));
+    writeFileSync(
+      join(work, 'job.json'),
+      JSON.stringify({ fingerprint: options.fingerprint, labels: options.labels, bounds }),
+    );
     return { work, bounds, files };
   } catch (error) {
     return { mistake: `--output: ${path} cannot be written: ${reasonOf(error)}` };
   }
+}
+
+function otherLabels(work: string, labels: string): string {
+  const given = labels === '' ? 'without --labels' : `with --labels for ${labels}`;
+  return `--resume: ${work} was begun ${given}; what is written would be parts of different series. Give the same, or remove it`;
 }
 
 /** Leaves nothing but the output. */

@@ -178,6 +178,17 @@ describe('backfill', () => {
     expect(existsSync(`${other}.partial`)).toBe(false);
   });
 
+  test('does not go on with other labels, which would mix series', async () => {
+    const path = join(folder, 'out.om');
+    expect((await run({ argv: [`--output=${path}`], stopAfter: 3 })).code).toBe(1);
+    const refused = await run({ argv: [`--output=${path}`, '--labels=job=openai,instance=b:2', '--resume'] });
+    expect([refused.code, refused.requests]).toEqual([2, []]);
+    expect(refused.err).toMatch(
+      /--resume: .* was begun with --labels for job="openai",instance="a:1"; .*different series/,
+    );
+    expect((await run({ argv: [`--output=${path}`, '--resume'] })).code).toBe(0);
+  });
+
   test('gets over a passing failure', async () => {
     const outage = { from: now + 1, to: now + 120_000 };
     const { code, log } = await run({
