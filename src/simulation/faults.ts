@@ -29,6 +29,8 @@ export type Fault =
   | { readonly kind: 'json'; readonly body: string }
   /** `data` is null. */
   | { readonly kind: 'null-data' }
+  /** The right answer, without the buckets that are empty. */
+  | { readonly kind: 'sparse' }
   /** Wrong types: numbers of rows as words, times of buckets as text, or `results` that are no array. */
   | { readonly kind: 'wrong-types'; readonly where: 'rows' | 'times' | 'results' }
   /** The right answer, blown up with white space to this size. */
@@ -190,6 +192,13 @@ function deliver(
       return whole({ status: 200, headers: { 'content-type': 'application/json' }, body: fault.body });
     case 'null-data':
       return whole(rewrite(respond(request), (page) => ({ ...page, data: null })));
+    case 'sparse':
+      return whole(
+        rewrite(respond(request), (page) => ({
+          ...page,
+          data: array(page['data']).filter((bucket) => array(record(bucket)['results']).length > 0),
+        })),
+      );
     case 'wrong-types':
       return whole(
         rewrite(respond(request), (page) => ({

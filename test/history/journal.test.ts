@@ -8,7 +8,6 @@ import { emptyBucket } from '../../src/openai/page.ts';
 import { collectBucket } from '../../src/usage/bucket.ts';
 import { FieldTable } from '../../src/usage/fields.ts';
 import { endpointNamed } from '../helpers/rows.ts';
-import { atOnce } from '../helpers/steps.ts';
 
 test('takes a bucket with more groups than a call takes arguments', () => {
   const folder = mkdtempSync(join(tmpdir(), 'journal-test-'));
@@ -24,7 +23,7 @@ test('takes a bucket with more groups than a call takes arguments', () => {
     labels: [Array.from({ length: rows }, (_, row) => `m${row}`)],
     numbers: new Map([['input_tokens', new Float64Array(rows).fill(1)]]),
   };
-  const bucket = atOnce(collectBucket(raw, '1h', 1e13, 0, journal.groups(0), fields));
+  const bucket = collectBucket(raw, '1h', 1e13, 0, journal.groups(0), fields);
   if (bucket === undefined) throw new Error('no bucket');
   journal.append(0, [bucket]);
   const [line] = [...linesOf(path)];

@@ -208,6 +208,8 @@ function anyFault(random: Random, endOfHour: number, refusedRows: boolean): Faul
     () => ({ kind: 'html' }),
     () => ({ kind: 'json', body: random.one(['{}', '[]', 'null', '{"object":"page","data":[', '{"data":{}}']) }),
     () => ({ kind: 'null-data' }),
+    () => ({ kind: 'sparse' }),
+    () => ({ kind: 'sparse' }),
     () => ({
       kind: 'wrong-types',
       where: random.one(
