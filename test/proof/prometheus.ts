@@ -100,7 +100,7 @@ const isGone = (api: Api) => (series: Series) => series.process !== api.process;
 const parsed = new WeakMap<Uint8Array, readonly Samples[]>();
 
 function samplesIn(piece: Uint8Array): readonly Samples[] {
-  const known = parsed.get(piece) ?? readCounters(piece.toString());
+  const known = parsed.get(piece) ?? readCounters(new TextDecoder().decode(piece));
   parsed.set(piece, known);
   return known;
 }
