@@ -5,7 +5,7 @@ import { labelValue } from '../usage/labels.ts';
 /** Seconds that a use counts. */
 const span = 30 * 86_400;
 
-/** Pairs that are kept; more are ignored. */
+/** Pairs that are kept; more are left out. */
 const mostPairs = 100_000;
 
 export class ModelsInUse {
@@ -15,8 +15,9 @@ export class ModelsInUse {
   readonly #projects = new Map<string, Map<string, number>>();
   #pairs = 0;
 
-  /** Takes in a bucket whose labels are project and model. */
-  take(bucket: RawBucket): void {
+  /** Takes in a bucket whose labels are project and model. Returns for how many rows there is no room. */
+  take(bucket: RawBucket): number {
+    let leftOut = 0;
     const [projects = [], models = []] = bucket.labels;
     const columns = [...bucket.numbers.values()];
     for (let row = 0; row < bucket.rows; row++) {
@@ -25,9 +26,10 @@ export class ModelsInUse {
       // Without a project or a model there is no limit that could be meant.
       if (project === null || project === '' || model === null || model === '') continue;
       if (columns.some((column) => (column[row] ?? 0) > 0)) {
-        this.#use(labelValue(project), labelValue(model), bucket.start);
+        if (!this.#use(labelValue(project), labelValue(model), bucket.start)) leftOut++;
       }
     }
+    return leftOut;
   }
 
   /** Forgets what was used too long ago. @param now UTC in milliseconds */
@@ -53,15 +55,17 @@ export class ModelsInUse {
     for (const [project, models] of this.#projects) for (const model of models.keys()) yield [project, model];
   }
 
-  #use(project: string, model: string, start: number): void {
+  /** Returns false if there is no room for the pair. */
+  #use(project: string, model: string, start: number): boolean {
     const models = this.#projects.get(project) ?? new Map<string, number>();
     const used = models.get(model);
     if (used === undefined) {
-      if (this.#pairs >= mostPairs) return;
+      if (this.#pairs >= mostPairs) return false;
       this.#pairs++;
       this.version++;
       this.#projects.set(project, models);
     }
     models.set(model, Math.max(start, used ?? start));
+    return true;
   }
 }

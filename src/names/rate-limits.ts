@@ -8,10 +8,10 @@ import { labelValue } from '../usage/labels.ts';
 /** What the API sends for "no limit". */
 const unlimited = 2_147_483_647;
 
-/** Fields besides those that the API documents; more are ignored. */
+/** Fields besides those that the API documents; more are left out. */
 const mostUnknownFields = 64;
 
-/** Different models, all projects together; limits of more are ignored. */
+/** Different models, all projects together; limits of more are left out. */
 const mostModels = 50_000;
 
 /** Limits of one project; immutable. */
@@ -32,8 +32,12 @@ export class RateLimits {
   readonly #models: string[] = [];
   readonly #projects = new Map<string, ProjectLimits>();
 
-  /** @param complete whether these are all of the project's limits */
-  take(projectId: string, items: readonly RateLimitItem[], complete: boolean): void {
+  /**
+   * @param complete whether these are all of the project's limits
+   * @returns how many of them there is no room for, or not for all that they say
+   */
+  take(projectId: string, items: readonly RateLimitItem[], complete: boolean): number {
+    let leftOut = 0;
     const before = this.#projects.get(projectId);
     const rows = new Map<number, ReadonlyMap<number, number>>();
     if (!complete && before !== undefined) {
@@ -41,18 +45,23 @@ export class RateLimits {
     }
     for (const { model, limits } of items) {
       const index = this.#modelIndex(labelValue(model));
-      if (index === undefined) continue;
+      if (index === undefined) {
+        leftOut++;
+        continue;
+      }
       const row = new Map<number, number>();
-      for (const [name, value] of limits) {
-        const field = this.#fieldIndex(name);
+      const fields = limits.map(([name, value]) => [this.#fieldIndex(name), value] as const);
+      if (fields.some(([field]) => field === undefined)) leftOut++;
+      for (const [field, value] of fields) {
         if (field !== undefined) row.set(field, value === unlimited ? Number.POSITIVE_INFINITY : value);
       }
       rows.set(index, row);
     }
     const after = columnsOf(rows, this.fields.length);
-    if (before !== undefined && isSame(before, after)) return;
+    if (before !== undefined && isSame(before, after)) return leftOut;
     this.#projects.set(projectId, after);
     this.version++;
+    return leftOut;
   }
 
   drop(projectId: string): void {

@@ -7,6 +7,8 @@ import type { ListApi } from './catalogue.ts';
 import type { Client } from './client.ts';
 import { decimalText } from './decimal.ts';
 import { ApiError } from './errors.ts';
+import { isObject } from './json.ts';
+import { isTooLong } from './page.ts';
 import { listShape } from './scan.ts';
 
 /** Goes into the path of further requests, and has to be on a label as it is on usage. */
@@ -284,15 +286,23 @@ function decode<T>(body: Buffer, item: z.ZodType<T>, single: boolean): DecodedPa
   if (page?.success === false) throw new Error(page.error.issues[0]?.message);
   const { data, has_more, last_id } = page?.data ?? { data: [parsed], has_more: false, last_id: undefined };
   const items: T[] = [];
+  let cut = 0;
   for (const one of data) {
     const checked = item.safeParse(one);
-    if (checked.success) items.push(checked.data);
+    if (!checked.success) continue;
+    items.push(checked.data);
+    if (hasLongText(checked.data)) cut++;
   }
   return {
     items,
-    malformed: data.length - items.length,
+    malformed: data.length - items.length + cut,
     length: data.length,
     hasMore: has_more === true,
     lastId: typeof last_id === 'string' && last_id !== '' && last_id.length <= longestCursor ? last_id : undefined,
   };
+}
+
+/** Whether one of an item's texts is longer than a label: its beginning is shown. */
+function hasLongText(item: unknown): boolean {
+  return isObject(item) && Object.values(item).some((value) => typeof value === 'string' && isTooLong(value));
 }

@@ -9,6 +9,11 @@ export type RawLabel = string | number | boolean | null;
 /** A label value may be this long, in characters; longer ones are cut. */
 export const longestLabel = 256;
 
+/** Whether a text is cut where it is a label. It can have more UTF-16 units than characters, but not fewer. */
+export function isTooLong(text: string): boolean {
+  return text.length > longestLabel && [...text].length > longestLabel;
+}
+
 /** Something of a row that could not be taken as it was sent. */
 export interface Loss {
   /**

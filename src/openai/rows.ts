@@ -5,7 +5,7 @@
 import { allDimensions, type Endpoint, type Field, isCosts } from './catalogue.ts';
 import { decimalText } from './decimal.ts';
 import { isObject, own, type PlainObject } from './json.ts';
-import { type Loss, longestLabel, type RawBucket, type RawLabel } from './page.ts';
+import { isTooLong, type Loss, longestLabel, type RawBucket, type RawLabel } from './page.ts';
 
 /** Names of numeric fields that the catalogue does not know: so many are taken from a page. */
 export const mostUnknownFields = 64;
@@ -166,7 +166,7 @@ export function createRowReader(
           lose('row', dimension, row, sent);
           return false;
         }
-        if (isTooLong(label)) lose('label', dimension, row, label);
+        if (typeof label === 'string' && isTooLong(label)) lose('label', dimension, row, label);
         const column = labels[index];
         if (column) column[rows] = label;
       }
@@ -253,11 +253,6 @@ function toNull(label: RawLabel | typeof unreadable): RawLabel {
 /** Counts fit in 2^53 (source: the API's documentation), and so does whatever else is a number and not money. */
 function isWithinBounds(value: number): boolean {
   return Math.abs(value) <= Number.MAX_SAFE_INTEGER;
-}
-
-/** Whether a label is cut. A text can have more UTF-16 units than characters, but not fewer. */
-function isTooLong(label: RawLabel): boolean {
-  return typeof label === 'string' && label.length > longestLabel && [...label].length > longestLabel;
 }
 
 /** The beginning of a value as JSON. Of what is large only the kind is told. */

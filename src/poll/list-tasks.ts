@@ -28,7 +28,7 @@ export interface ListTasksOptions {
   readonly isUsed: (projectId: string) => boolean;
   /** Makes what reads the models in use of one usage api, again and again. */
   readModelsInUse(endpoint: Endpoint): PagedRead;
-  /** Items of a list were refused; called with 0, too. */
+  /** Items of a list were refused, or lack something; called with 0, too. */
   malformed(api: string, items: number): void;
   /** A task is gone with its project. */
   dropped(task: Task): void;
@@ -198,7 +198,9 @@ export function createListTasks(options: ListTasksOptions): ListTasks {
         kindOf(lists.spendLimits, ranks.second, (id, items, all) => limits.takeSpendLimit(id, items, all)),
         kindOf(lists.spendAlerts, ranks.second, (id, items, all) => limits.takeSpendAlerts(id, items, all)),
       ],
-      rateLimits: kindOf(lists.rateLimits, ranks.second, (id, items, all) => limits.rate.take(id, items, all)),
+      rateLimits: kindOf(lists.rateLimits, ranks.second, (id, items, all) => {
+        options.malformed(lists.rateLimits.api, limits.rate.take(id, items, all));
+      }),
     };
   }
 

@@ -13,6 +13,8 @@ export interface ModelsInUseOptions {
   readonly filters: Filters;
   /** Takes in what is read. */
   readonly inUse: ModelsInUse;
+  /** There was no room for so many rows; called with 0, too. */
+  readonly leftOut: (rows: number) => void;
 }
 
 /** The days of one api, read page by page. */
@@ -38,6 +40,7 @@ export function createModelsInUseReader({
   clock,
   filters,
   inUse,
+  leftOut,
 }: ModelsInUseOptions): (endpoint: Endpoint) => ModelsInUseRead {
   /** Sizes of its own: days by project and model are far smaller than days by everything. */
   const sizes = createPageSizes();
@@ -86,7 +89,7 @@ export function createModelsInUseReader({
         try {
           const { value: page } = await pages.next();
           if (page !== undefined) {
-            for (const bucket of page.buckets) inUse.take(bucket);
+            for (const bucket of page.buckets) leftOut(inUse.take(bucket));
             span.position = bucketEnd(page.buckets.at(-1)?.start ?? span.position, '1d');
           }
           if (page !== undefined && span.position < bucketEnd(today, '1d')) return false;

@@ -52,7 +52,14 @@ export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
   const { limits, client, clock, filters, log, failureLog, report } = options;
   const tasks = createListTasks({
     ...options,
-    readModelsInUse: createModelsInUseReader({ client, clock, filters, inUse: limits.inUse }),
+    readModelsInUse: createModelsInUseReader({
+      client,
+      clock,
+      filters,
+      inUse: limits.inUse,
+      // They tell whose limits are shown.
+      leftOut: (rows) => report.malformed('rate_limits', rows),
+    }),
     malformed: (api, items) => report.malformed(api, items),
     dropped: ({ api, what }) => failureLog.forget(api, what),
   });

@@ -53,6 +53,12 @@ export const matrix: readonly MatrixRow[] = [
   { fault: 'Body cut off', reason: 'network', says: /cut short/, rules: fault({ kind: 'cut', share: 0.5 }) },
   { fault: '200 with HTML', reason: 'malformed', says: /not JSON/, rules: fault({ kind: 'html' }) },
   {
+    fault: '200 with a body that is long to parse',
+    reason: 'malformed',
+    says: /nested more than 16 deep/,
+    rules: fault({ kind: 'json', body: `{"data":${'['.repeat(100_000)}` }),
+  },
+  {
     fault: '200 with other JSON',
     reason: 'malformed',
     says: /data should be an array, not missing/,
@@ -116,6 +122,7 @@ export const matrix: readonly MatrixRow[] = [
     says: /status 503.*text\/html/,
     rules: status(503, { headers: { 'content-type': 'text/html' }, body: '<html>try later</html>' }),
   },
+  { fault: 'Empty buckets left out', reason: undefined, says: /^$/, rules: fault({ kind: 'sparse' }) },
   // All that was asked for is in the first page, so what a cursor leads to is of no interest.
   { fault: 'Endless cursor', reason: undefined, says: /^$/, rules: fault({ kind: 'endless-cursor' }) },
   { fault: 'Repeated cursor', reason: undefined, says: /^$/, rules: fault({ kind: 'repeated-cursor' }) },

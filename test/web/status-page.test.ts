@@ -64,6 +64,15 @@ test('a failure is told in words, with what to do and when it is tried again; th
   expect(page).toContain('<title>1 failing · openai-usage-exporter</title>');
 });
 
+test('what was left out within a day is listed, and does not change the verdict', () => {
+  const leftOut = (at: string) => ({ count: 7, messages: ['A value of <quantity> was refused.', 'Another.'], at });
+  const page = text({ apis: [{ ...api, api: 'costs', leftOut: leftOut('2026-01-15T12:20:00.000Z') }] });
+  expect(page).toContain('costs: 7 rows or items were not taken whole, the last <time');
+  expect(page).toContain('A value of &lt;quantity&gt; was refused.');
+  expect(page).toContain('Healthy');
+  expect(text({ apis: [{ ...api, leftOut: leftOut('2026-01-14T12:20:00.000Z') }] })).not.toContain('taken whole');
+});
+
 describe('names and limits', () => {
   test('are told of with their last success, and do not change the verdict', () => {
     const page = text({ lists: [list, { ...list, api: 'users', up: null, lastSuccess: null }] });

@@ -1,0 +1,72 @@
+/** Holds the table of what can be left out to the facts: metrics, alerts that watch them, and every bound in the source. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { documentAt } from '../helpers/documents.ts';
+import { knownMetrics } from '../helpers/known-metrics.ts';
+import { metricsIn } from '../helpers/promql.ts';
+import { recorded, rules } from '../helpers/rules.ts';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const [, section = ''] = documentAt('docs/reliability.md').prose.split('\n## What can be left out\n');
+const rows = (section.split('\n## ')[0] ?? '')
+  .split('\n')
+  .filter((line) => line.startsWith('| ') && !line.startsWith('| What |') && !line.startsWith('| --- '))
+  .map((line) => line.split('|').map((cell) => cell.trim()))
+  .map(([, what = '', lost = '', metric = '', alert = '', bounds = '']) => ({
+    ...{ what, lost, alert, metric: metric.replaceAll('`', '') },
+    bounds: [...bounds.matchAll(/`(\w+)`/g)].map(([, name = '']) => name),
+  }));
+
+test('there are rows', () => {
+  expect(rows.length).toBeGreaterThan(10);
+});
+
+test.each(rows.map((row) => [row.what, row] as const))('%s: counted, and watched by an alert', (_, row) => {
+  expect(row.lost).toMatch(/\w/);
+  expect(knownMetrics.has(row.metric)).toBe(true);
+  const exprs = rules.filter(({ alert }) => alert === row.alert).map(({ expr }) => expr);
+  expect(exprs).toHaveLength(1);
+  const read = exprs.flatMap((expr) => metricsIn(expr));
+  const behind = rules.filter(({ record }) => record !== undefined && read.includes(record) && recorded.has(record));
+  // Polls that fail are seen by what they leave behind as well.
+  const watched = new Set([...read, ...behind.flatMap(({ expr }) => metricsIn(expr))]);
+  expect([...watched].some((name) => name === row.metric || name === 'openai_up')).toBe(true);
+});
+
+/** Bounds that take nothing from what OpenAI sends: what each is for. */
+const otherBounds: Readonly<Record<string, string>> = {
+  mostBytes: 'a piece of a page that is parsed at a stretch',
+  mostLosses: 'losses told of a bucket; all are counted',
+  mostLines: 'lines of the log in a day; all are counted, and the last line says so',
+  mostMessages: 'sentences on the status page',
+  longestSent: 'what is shown of a value in a message',
+  longestErrorBody: 'a refusal is a refusal, whatever else its body says',
+  mostInSpan: 'requests while nothing answers',
+  longestConnectMs: 'time',
+  longestRetryAfterMs: 'time',
+  longestBackoffMs: 'time',
+  longestBackoff: 'time',
+  longestRound: 'time',
+  longestKey: 'the key file, which is the user’s own',
+  mostPasses: 'reads of history in one turn; the next turn goes on',
+  mostFailuresOfPage: 'tries before a list begins anew',
+  mostRemembered: 'as many names as can be shown, at least',
+};
+
+test('every bound on what OpenAI sends is in the table', () => {
+  const folders = ['openai', 'usage', 'names', 'poll', 'inventory'];
+  const files = readdirSync(`${root}src`, { recursive: true, encoding: 'utf8' }).filter(
+    (name) => name.endsWith('.ts') && folders.includes(name.split('/')[0] ?? ''),
+  );
+  const found = files.flatMap((name) =>
+    [
+      ...readFileSync(`${root}src/${name}`, 'utf8').matchAll(
+        /^(?:export )?const ((?:most|longest|largest|deepest)\w*) =/gm,
+      ),
+    ].map(([, bound = '']) => bound),
+  );
+  const inTable = new Set(rows.flatMap(({ bounds }) => bounds));
+  expect([...new Set(found)].filter((bound) => !inTable.has(bound) && !(bound in otherBounds))).toEqual([]);
+  expect([...inTable].filter((bound) => !found.includes(bound))).toEqual([]);
+});
