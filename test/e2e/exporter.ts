@@ -28,7 +28,14 @@ export async function exporterOf(
     '--openai.max-requests-per-minute=600',
     ...(names ? [] : ['--names.refresh=0']),
   ];
-  const exporter = await startExporter([...own, ...args], { clock, env, ...more });
+  // Nothing else of the environment says where a state file would be, and that is worth a warning.
+  const place = env['HOME'] ?? env['OPENAI_EXPORTER_STATE_FILE'];
+  const forgets = place === undefined && !args.some((arg) => arg.startsWith('--state.file'));
+  const exporter = await startExporter([...own, ...(forgets ? ['--state.file=none'] : []), ...args], {
+    clock,
+    env,
+    ...more,
+  });
   onTestFinished(async () => {
     await exporter.stop('SIGKILL');
   });
