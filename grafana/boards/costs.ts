@@ -5,7 +5,7 @@ import { currency, namedNow, nameOf, of, once, orWithout, summed } from '../prom
 import { lasts, lastsWords, noBudget } from './overview.ts';
 import { rulesLoaded } from './rules-loaded.ts';
 
-const line = ['currency', 'project_id', 'api_key_id', 'line_item'];
+const line = ['currency', 'project_id', 'api_key_id', 'line_item', 'api_source'];
 const narrowed = ['project', 'key'] as const;
 
 /** What a recorded series says of a project; for curves and the forecast. */
@@ -24,8 +24,10 @@ const amount = (metric: string, state?: string) =>
 const day = (state: string) => amount('openai_usage_costs_amount_value', state);
 const month = amount('openai_costs_month_to_date_amount_value');
 const previous = amount('openai_costs_previous_month_amount_value');
+/** From a read of its own, which knows no projects and no keys. */
+const monthByUser = once(of('openai_user_costs_month_to_date_amount_value', [], currency), ['currency', 'user_id']);
 
-function nowBy(id: 'project_id' | 'api_key_id', expr: string): string {
+function nowBy(id: 'project_id' | 'api_key_id' | 'user_id', expr: string): string {
   return `sum by (${nameOf(id)}) (
 ${namedNow(`sum by (cluster, namespace, job, organization, ${id}) (${expr})`, id)}
 )`;
@@ -141,7 +143,7 @@ export function costs(): Board {
               title: 'Month to date, by line item',
               about: 'What OpenAI bills: model and direction, or tool. The fifteen largest.',
               ...money,
-              width: 12,
+              width: 8,
               height: 10,
             },
             { expr: `topk(15, sum by (line_item) (${month}))`, legend: '{{line_item}}' },
@@ -151,10 +153,22 @@ export function costs(): Board {
               title: 'Month to date, by key',
               about: 'The fifteen largest; "none" is spend without a key.',
               ...money,
-              width: 12,
+              width: 8,
               height: 10,
             },
             { expr: `topk(15, ${nowBy('api_key_id', month)})`, legend: '{{api_key_name}}' },
+          ),
+          ranking(
+            {
+              title: 'Month to date, by user',
+              about:
+                'Of all projects, whatever is chosen above; from a read of its own. The fifteen largest; "none" is spend without a user.',
+              ...money,
+              none: 'not granted, or not read',
+              width: 8,
+              height: 10,
+            },
+            { expr: `topk(15, ${nowBy('user_id', monthByUser)})`, legend: '{{user_name}}' },
           ),
           columns(
             {

@@ -4,7 +4,7 @@ import { columns, everyFourMinutes, everyMinute, lines, money, number, ranking }
 import { currency, inRange, namedNow, of, once, orWithout, perMinute, raw, risen, summed } from '../promql.ts';
 import { rulesLoaded } from './rules-loaded.ts';
 
-const line = ['currency', 'project_id', 'api_key_id', 'line_item'];
+const line = ['currency', 'project_id', 'api_key_id', 'line_item', 'api_source'];
 const day = (state: string) =>
   once(of('openai_usage_costs_amount_value', [], { bucket_width: '="1d"', state: `="${state}"`, ...currency }), line);
 const month = once(of('openai_costs_month_to_date_amount_value', [], currency), line);

@@ -22,7 +22,7 @@ describe('check', () => {
     expect(out).toMatch(/^API +STATUS +WHAT TO DO\n/);
     for (const name of apiNames) expect(row(name)).toEqual([name, 'ok']);
     expect(row('names and limits')).toEqual(['names and limits', 'ok']);
-    expect(out).toContain('12 of 12 apis answered.');
+    expect(out).toContain('13 of 13 apis answered.');
     // Each once.
     expect(api.requests.map(({ path }) => path).sort()).toEqual(
       [...new Set(api.requests.map(({ path }) => path))].sort(),
@@ -36,7 +36,7 @@ describe('check', () => {
     });
     expect(code).toBe(1);
     for (const name of apiNames) expect(row(name)?.[1]).toBe('failed (auth)');
-    expect(out).toContain('0 of 12 apis answered.');
+    expect(out).toContain('0 of 13 apis answered.');
     expect(out).toContain('OPENAI_ADMIN_KEY');
     expect(out).not.toContain(testKey);
   });
@@ -59,7 +59,7 @@ describe('check', () => {
     });
     expect(code).toBe(0);
     expect(row('names and limits')?.slice(1).join(' ')).toMatch(/^warning \(permission\).*api\.management\.read/);
-    expect(out).toContain('12 of 12 apis answered.');
+    expect(out).toContain('13 of 13 apis answered.');
   });
 
   test('there is no folder for the state file: a warning, and 0', async () => {

@@ -357,6 +357,49 @@ test('counters count each instant once: days, then hours, then minutes', async (
   );
 });
 
+test('costs by user are sums of the month and of the one before, and equal those by project', async () => {
+  const clock = shiftedClock(Date.parse('2026-05-15T12:20:05Z'));
+  const { api, exporter } = await serve(clock, '15m', (script) => {
+    script.rows = (name) =>
+      name === 'costs'
+        ? [
+            cost('a', usd('0.1'), { user_id: 'ann' }),
+            cost('b', usd(0.2), { user_id: 'ann' }),
+            cost('a', usd('1.5'), { user_id: null }),
+          ]
+        : [];
+  });
+  const sums = (page: Exposition, name: string, by: string) => {
+    const found: Record<string, number> = {};
+    for (const { labels, value } of page.families.get(name)?.samples ?? []) found[labels[by] ?? ''] = value;
+    return found;
+  };
+  await vi.waitFor(
+    async () => {
+      const page = await exporter.metrics();
+      const month = 'openai_user_costs_month_to_date_amount_value';
+      expect(sums(page, month, 'user_id')).toEqual({ ann: 4.5, none: 22.5 });
+      expect(sums(page, 'openai_user_costs_previous_month_amount_value', 'user_id')).toEqual({ ann: 9, none: 45 });
+      expect(sums(page, 'openai_costs_month_to_date_amount_value', 'project_id')).toEqual({
+        'proj a': 24,
+        'proj b': 3,
+      });
+      expect(sums(page, 'openai_exporter_user_costs_difference_amount', 'currency')).toEqual({ usd: 0 });
+      expect(page.value('openai_up', { api: 'user_costs' })).toBe(1);
+      expect(sums(page, 'openai_user_info', 'user_id')).toMatchObject({ ann: 1, none: 1 });
+    },
+    { timeout: 30_000, interval: 100 },
+  );
+  const answer = await exporter.get('/metrics?name[]=openai_user_costs_month_to_date_amount_value');
+  const alone = await answer.text();
+  expect(alone.split('\n').filter((line) => line.startsWith('openai_'))).toHaveLength(2);
+  expect(alone).toContain('openai_user_costs_month_to_date_amount_value{currency="usd",user_id="ann"} 4.5');
+  const groupings = api.requests
+    .filter(({ path }) => path.endsWith('/costs'))
+    .map(({ query }) => query.getAll('group_by[]').join());
+  expect(new Set(groupings)).toEqual(new Set(['project_id,line_item,api_key_id,api_source', 'user_id,line_item']));
+});
+
 /** A recorded page. */
 function recorded(name: string): { readonly data: readonly Row[] } {
   return JSON.parse(readFileSync(new URL(`../fixtures/openai/${name}.json`, import.meta.url), 'utf8'));

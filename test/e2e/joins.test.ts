@@ -43,6 +43,15 @@ function costs(project: string, key: string, line: string, perDay: number): Past
   ];
 }
 
+/** Costs of so much a day, by user. */
+function userCosts(user: string, perDay: number): PastSeries[] {
+  return costs('', '', '', perDay).map(({ name, at }) => ({
+    name: name.replace('openai_costs', 'openai_user_costs'),
+    labels: { currency: 'usd', user_id: user },
+    at,
+  }));
+}
+
 /** Completions of so many tokens a minute, all the month; in one minute of the last hour more. */
 function completions(labels: Labels, input: number, cached: number, output: number, busiest = input): PastSeries[] {
   const total = (field: string, perMinute: number): PastSeries => ({
@@ -106,6 +115,8 @@ function organization(): readonly PastSeries[] {
     ...costs('proj_a', 'key_1', 'gpt-4o-2024-08-06, output', 2),
     ...costs('proj_b', 'key_2', 'text-embedding-3-small', 4),
     ...costs('none', 'none', 'web search tool calls', 1),
+    ...userCosts('user-ann', 11),
+    ...userCosts('user-gone', 4),
     { name: 'openai_organization_budget_amount', labels: { currency: 'usd' }, at: constant(300) },
     budget('proj_a', 200),
     budget('proj_b', 100),

@@ -90,7 +90,7 @@ describe.skipIf(chromium === undefined)('the status page', () => {
 
   test('says what matters, in words, for each organization', async () => {
     const healthy = await open('healthy');
-    expect(await healthy.locator('.verdict').innerText()).toBe('Healthy: all 12 apis answer.');
+    expect(await healthy.locator('.verdict').innerText()).toBe('Healthy: all 13 apis answer.');
     expect(await healthy.locator('main').innerText()).toContain('every number is simulated');
     expect(await healthy.getByRole('region', { name: 'Table of limits' }).getByRole('row').count()).toBe(11);
     expect(await healthy.getByText('Document pipeline').count()).toBeGreaterThan(0);
@@ -100,7 +100,7 @@ describe.skipIf(chromium === undefined)('the status page', () => {
     expect(await empty.locator('main').innerText()).toContain('No usage in the hours that are known.');
 
     const failing = await open('failing');
-    expect(await failing.locator('.verdict').innerText()).toBe('Partly failing: 3 of 12 apis fail.');
+    expect(await failing.locator('.verdict').innerText()).toBe('Partly failing: 3 of 13 apis fail.');
     const failures = await failing.locator('.failures').first().innerText();
     expect(failures).toContain('embeddings: OpenAI cannot be reached (network). Check DNS');
     expect(failures).toContain('next try');
