@@ -80,9 +80,9 @@ async function main(): Promise<number> {
 async function check(settings: Settings, key: KeySetting): Promise<number> {
   const options = { settings, key, environment: process.env, clock: systemClock, version, sparing: false };
   const client = (await createLiveClient(options))({ attempt: () => {}, retry: () => {} });
-  const { groupBy, filters } = settings.poll;
+  const { groupBy, groupByGranted, filters } = settings.poll;
   const polled = [...polledApis(settings.poll), ...(readsUserCosts(settings.poll) ? [userCosts.api] : [])];
-  const asked = { client, clock: systemClock, groupBy, filters };
+  const asked = { client, clock: systemClock, groupBy, groupByGranted, filters };
   const { file, isUsual } = settings.state;
   return await runCheck({
     apis: polled,

@@ -21,6 +21,7 @@ import { earliestDayIn } from '../openai/advice.ts';
 import { type Endpoint, endpoints, isCosts } from '../openai/catalogue.ts';
 import type { Client } from '../openai/client.ts';
 import { ApiError, inFull, isBeyondLookback, sentence } from '../openai/errors.ts';
+import { aboutGrouping, askerOf, grantedOf, withAdvice } from '../openai/granted.ts';
 import { createPageSizes, type PageSizes } from '../openai/read.ts';
 import type { ExporterOptions } from '../reader/exporter.ts';
 import type { HistorySettings } from '../settings/history.ts';
@@ -62,8 +63,8 @@ export async function runBackfill(options: BackfillOptions): Promise<0 | 1 | 2> 
   warnOfLabels(log, history);
   try {
     const plans = planApis(options, output);
-    await readApis(options, plans);
-    await writeOutput(options, output, plans);
+    const done = await readApis(options, plans);
+    await writeOutput(options, output, done);
     removeWorkFolder(output);
     return 0;
   } catch (error) {
@@ -98,24 +99,66 @@ function planApis(options: BackfillOptions, { bounds, work }: Output): readonly 
     .filter(({ api }) => polled.includes(api))
     .map((endpoint) => {
       const dimensions = endpoint.dimensions.filter((name) => poll.groupBy.includes(name));
-      const steps = stepsOf(endpoint, askedOf(options), bounds, dimensions);
+      // What is not granted is left out rather than the days for which it is not.
+      const steps = stepsOf(endpoint, askedOf(options), bounds, poll.groupByGranted ? [] : dimensions);
       return { endpoint, dimensions, steps, journal: join(work, `${endpoint.api}.journal`) };
     })
     .filter(({ steps }) => steps.length > 0);
 }
 
-async function readApis(options: BackfillOptions, plans: readonly ApiPlan[]): Promise<void> {
+/** Returns the plans as they were carried out. */
+async function readApis(options: BackfillOptions, plans: readonly ApiPlan[]): Promise<readonly ApiPlan[]> {
   const { settings, clock, log } = options;
   let requests = 0;
   const client = options.client({ attempt: () => requests++, retry: () => {} });
   const sizes = createPageSizes();
   const maxPerMinute = settings.openai.maxRequestsPerMinute;
   const progress = createProgress({ plans, sizes, clock, log, requests: () => requests, maxPerMinute });
+  const done: ApiPlan[] = [];
   for (const plan of plans) {
-    await readApi(options, plan, { client, sizes, progress });
+    done.push(await readGranted(options, plan, { client, sizes, progress }));
     progress.finished(plan.endpoint.api);
   }
   log.info('all history has been read; writing it', { requests });
+  return done;
+}
+
+/** Milliseconds that it may take to find out what is granted. */
+const searchDeadline = 300_000;
+
+/** Reads an api, without the dimensions that OpenAI does not grant. Returns the plan by which it was read. */
+async function readGranted(options: BackfillOptions, plan: ApiPlan, reading: Reading): Promise<ApiPlan> {
+  const { settings, clock, log, signal } = options;
+  const { groupBy, groupByGranted, filters } = settings.poll;
+  const { endpoint, steps } = plan;
+  let { dimensions } = plan;
+  for (;;) {
+    // A journal of its own for each grouping: a run that is resumed must not go on with another.
+    const left = plan.dimensions.filter((name) => !dimensions.includes(name));
+    const journal = left.length === 0 ? plan.journal : `${plan.journal}.without-${left.join('-')}`;
+    const own = { ...plan, dimensions, journal };
+    try {
+      await readApi(options, own, reading);
+      return own;
+    } catch (error) {
+      if (!(error instanceof ApiError) || aboutGrouping(error, dimensions) === 'no') throw error;
+      const refused = new Map<string, string>();
+      for (const step of steps) {
+        const deadline = clock.monotonic() + searchDeadline;
+        const span = { endpoint, width: step.width, from: step.from, to: step.to, filters, now: clock.now() };
+        const granted = await grantedOf(dimensions, askerOf(reading.client, span, { deadline, signal }));
+        for (const [name, reason] of granted?.refused ?? []) refused.set(name, reason);
+        dimensions = granted?.dimensions ?? dimensions;
+      }
+      if (refused.size === 0) throw error;
+      if (!groupByGranted) throw withAdvice(error, { dimensions, refused }, groupBy);
+      const names = [...refused.keys()].join(', ');
+      log.warn(
+        `${endpoint.api}: OpenAI does not grant grouping by ${names} for all of this history, so it is written without. OpenAI said: ${error.detail}`,
+        { api: endpoint.api },
+      );
+    }
+  }
 }
 
 interface Reading {

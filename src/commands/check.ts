@@ -3,7 +3,8 @@ import { noPaint, type Paint } from '../paint.ts';
 import { table } from './table.ts';
 
 export type ProbeResult =
-  | { readonly ok: true }
+  /** `note`: a sentence for people on what is not as it could be. */
+  | { readonly ok: true; readonly note?: string }
   /** `reason`: the word of the metrics. `whatToDo`: a sentence for people. */
   | { readonly ok: false; readonly reason: string; readonly message: string; readonly whatToDo?: string };
 
@@ -79,7 +80,7 @@ async function settled(probe: () => Promise<ProbeResult>): Promise<ProbeResult> 
 }
 
 function row(api: string, result: ProbeResult | undefined): readonly string[] {
-  if (result === undefined || result.ok) return [api, 'ok', ''];
+  if (result === undefined || result.ok) return [api, 'ok', result?.note ?? ''];
   return [api, `failed (${result.reason})`, advice(result)];
 }
 

@@ -1,10 +1,10 @@
 /** What `check` asks: of each api the bucket in progress, the first project for the second scope, and the state file's folder. */
 import type { Clock } from '../clock.ts';
-import { type Endpoint, endpointOf } from '../openai/catalogue.ts';
+import { endpointOf } from '../openai/catalogue.ts';
 import type { Client } from '../openai/client.ts';
-import { decodePage } from '../openai/decode.ts';
 import { ApiError } from '../openai/errors.ts';
-import { bucketQuery, type Filters } from '../openai/query.ts';
+import { askerOf, findGranted, withAdvice } from '../openai/granted.ts';
+import type { Filters } from '../openai/query.ts';
 import { folderTrouble } from '../state/file.ts';
 import { bucketAt, bucketEnd, polledWidths } from '../usage/windows.ts';
 import type { ProbeResult } from './check.ts';
@@ -16,25 +16,34 @@ export interface ProbeOptions {
   readonly client: Client;
   readonly clock: Clock;
   readonly groupBy: readonly string[];
+  /** Whether what is not granted is left out; otherwise the user named the dimensions. */
+  readonly groupByGranted: boolean;
   readonly filters: Filters;
 }
 
-/** Asks one usage or costs api. */
-export function probeApi({ client, clock, groupBy, filters }: ProbeOptions, api: string): Promise<ProbeResult> {
+/** Asks one usage or costs api. A dimension that is not granted is no failure where it is left out. */
+export function probeApi(options: ProbeOptions, api: string): Promise<ProbeResult> {
+  const { client, clock, groupBy, groupByGranted, filters } = options;
   const endpoint = endpointOf(api);
   if (endpoint === undefined) throw new RangeError(`there is no api ${api}`);
   return outcome(async () => {
+    const width = polledWidths(endpoint).at(-1) ?? '1d';
+    const now = clock.now();
+    const from = bucketAt(now, width);
+    const span = { endpoint, width, from, to: bucketEnd(from, width), filters, now };
+    const ask = askerOf(client, span, { deadline: clock.monotonic() + deadline });
     const dimensions = endpoint.dimensions.filter((name) => groupBy.includes(name));
-    await client.get(
-      {
-        api,
-        path: endpoint.path,
-        query: queryOf(endpoint, dimensions, filters, clock.now()),
-        priority: 'poll',
-        deadline: clock.monotonic() + deadline,
-      },
-      (body) => decodePage(body, endpoint, dimensions),
-    );
+    try {
+      await ask(dimensions);
+      return undefined;
+    } catch (error) {
+      if (!(error instanceof ApiError)) throw error;
+      const granted = await findGranted(dimensions, error, ask);
+      if (granted === undefined) throw error;
+      if (!groupByGranted) throw withAdvice(error, granted, groupBy);
+      const names = [...granted.refused.keys()].join(', ');
+      return `OpenAI does not grant grouping by ${names}: its numbers come without ${granted.refused.size === 1 ? 'that label' : 'those labels'}.`;
+    }
   });
 }
 
@@ -51,6 +60,7 @@ export function probeManagement({ client, clock }: ProbeOptions): Promise<ProbeR
       },
       (body): unknown => JSON.parse(body.toString()),
     );
+    return undefined;
   });
 }
 
@@ -66,21 +76,11 @@ export async function probeStateFile(path: string, isUsual = false): Promise<Pro
   };
 }
 
-function queryOf(
-  endpoint: Endpoint,
-  groupBy: readonly string[],
-  filters: Filters,
-  now: number,
-): ReturnType<typeof bucketQuery> {
-  const width = polledWidths(endpoint).at(-1) ?? '1d';
-  const from = bucketAt(now, width);
-  return bucketQuery({ endpoint, width, from, to: bucketEnd(from, width), groupBy, filters, limit: 1 });
-}
-
-async function outcome(ask: () => Promise<void>): Promise<ProbeResult> {
+/** @param ask resolves with a note for people, if there is one */
+async function outcome(ask: () => Promise<string | undefined>): Promise<ProbeResult> {
   try {
-    await ask();
-    return { ok: true };
+    const note = await ask();
+    return note === undefined ? { ok: true } : { ok: true, note };
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     const { reason, detail, whatToDo } = error;

@@ -2,8 +2,14 @@
  * Which of the dimensions that are asked for the API grants. It refuses a whole request for one of them, and does not
  * always say which; then leaving them out one by one tells. Pure but for the questions, which the caller asks.
  */
-import { leftOutFirst } from './catalogue.ts';
+import { type Endpoint, leftOutFirst, type Width, widthSeconds } from './catalogue.ts';
+import type { Client, GetRequest } from './client.ts';
+import { decodePage } from './decode.ts';
 import { ApiError, isBeyondLookback, isInvalidPageToken } from './errors.ts';
+import { bucketQuery, type Filters } from './query.ts';
+
+/** Tries of each question. */
+const attempts = 3;
 
 export interface Granted {
   /** In the order in which they were asked for. */
@@ -83,6 +89,17 @@ export async function findGranted(
   return { dimensions: left, refused };
 }
 
+/** What is granted of these dimensions; undefined if that could not be told. */
+export async function grantedOf(wanted: readonly string[], ask: AskBy): Promise<Granted | undefined> {
+  try {
+    await ask(wanted);
+    return { dimensions: wanted, refused: new Map() };
+  } catch (error) {
+    if (!(error instanceof ApiError) || aboutGrouping(error, wanted) === 'no') throw error;
+    return await findGranted(wanted, error, ask);
+  }
+}
+
 async function isAnswered(ask: AskBy, dimensions: readonly string[]): Promise<boolean> {
   try {
     await ask(dimensions);
@@ -124,4 +141,43 @@ function quotedIn(text: string, asked: readonly string[]): readonly string[] {
 function newestOf(dimensions: readonly string[]): string | undefined {
   const unlisted = dimensions.find((name) => !leftOutFirst.includes(name));
   return unlisted ?? leftOutFirst.find((name) => dimensions.includes(name));
+}
+
+/** A span of buckets to ask about. */
+export interface AskedSpan {
+  readonly endpoint: Endpoint;
+  readonly width: Width;
+  /** Seconds, aligned to the width. */
+  readonly from: number;
+  readonly to: number;
+  readonly filters: Filters;
+  /** UTC milliseconds. */
+  readonly now: number;
+}
+
+/** Asks for one bucket of a span, grouped by whatever is to be tried. */
+export function askerOf(
+  client: Client,
+  { endpoint, width, from, to, filters, now }: AskedSpan,
+  how: Pick<GetRequest, 'deadline' | 'signal'>,
+): AskBy {
+  const { api, path } = endpoint;
+  const seconds = widthSeconds[width];
+  // Not all answer for an end that is still to come.
+  const ended = Math.floor(now / 1_000 / seconds) * seconds;
+  const end = from < ended ? Math.min(to, ended) : to;
+  return async (groupBy) => {
+    const query = bucketQuery({ endpoint, width, from, to: end, groupBy, filters, limit: 1 });
+    await client.get({ api, path, query, priority: 'poll', attempts, ...how }, async (body) => {
+      await decodePage(body, endpoint, groupBy);
+    });
+  };
+}
+
+/** The same refusal, with the advice which value of the flag works. @param named all dimensions that the user named */
+export function withAdvice(refusal: ApiError, { refused }: Granted, named: readonly string[]): ApiError {
+  const { reason, api, path, status, code, param, requestId, detail } = refusal;
+  const works = named.filter((name) => !refused.has(name)).join(',') || 'none';
+  const whatToDo = `OpenAI does not grant grouping ${api} by ${[...refused.keys()].join(', ')}: use --poll.group-by=${works}, or --poll.group-by=all, which leaves out what is not granted.`;
+  return new ApiError({ reason, api, path, status, code, param, requestId, detail, whatToDo });
 }

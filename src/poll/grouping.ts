@@ -5,10 +5,9 @@
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { Client } from '../openai/client.ts';
-import { decodePage } from '../openai/decode.ts';
 import { ApiError } from '../openai/errors.ts';
-import { aboutGrouping, findGranted, type Granted } from '../openai/granted.ts';
-import { bucketQuery, type Filters } from '../openai/query.ts';
+import { aboutGrouping, askerOf, findGranted, type Granted, grantedOf, withAdvice } from '../openai/granted.ts';
+import type { Filters } from '../openai/query.ts';
 import type { Account } from '../usage/account.ts';
 import type { Ledger } from '../usage/ledger.ts';
 import type { Span } from '../usage/plan.ts';
@@ -55,15 +54,13 @@ export interface Grouping {
 
 /** Milliseconds that the questions about one refusal may take. */
 const searchDeadline = 300_000;
-/** Tries of each question. */
-const attempts = 3;
 /** How long history may be read by more dimensions than are shown before that is left for the next day, in milliseconds. */
 const longestTrial = 6 * hour;
 
 export function createGrouping(options: GroupingOptions): Grouping {
   const { account, wanted, named, filters, client, clock, offset, log, refusals } = options;
   const { endpoint } = account;
-  const { api, path } = endpoint;
+  const { api } = endpoint;
   let searching: Promise<unknown> | undefined;
   /** UTC milliseconds of the last try. */
   let triedAt = Number.NEGATIVE_INFINITY;
@@ -71,20 +68,12 @@ export function createGrouping(options: GroupingOptions): Grouping {
   let tryingSince: number | undefined;
   /** The day, in seconds, on which an error was found to be about something else. */
   let unclearOn: number | undefined;
-  /** Which value of the flag works, and the day on which that was found. */
-  let advice: { readonly on: number; readonly text: string } | undefined;
+  /** Where the user named the dimensions: which of them are granted, and the day on which that was found. */
+  let advice: { readonly on: number; readonly granted: Granted } | undefined;
 
-  function asker({ width, from, to }: Span, signal: AbortSignal) {
+  function asker(span: Span, signal: AbortSignal) {
     const deadline = clock.monotonic() + searchDeadline;
-    // Not all answer for an end that is still to come.
-    const ended = bucketAt(clock.now(), width);
-    const end = from < ended ? Math.min(to, ended) : to;
-    return async (groupBy: readonly string[]) => {
-      const query = bucketQuery({ endpoint, width, from, to: end, groupBy, filters, limit: 1 });
-      await client.get({ api, path, query, priority: 'poll', deadline, attempts, signal }, async (body) => {
-        await decodePage(body, endpoint, groupBy);
-      });
-    };
+    return askerOf(client, { endpoint, ...span, filters, now: clock.now() }, { deadline, signal });
   }
 
   /** Goes on by what is granted, and says what is not. */
@@ -100,16 +89,13 @@ export function createGrouping(options: GroupingOptions): Grouping {
     options.changed();
   }
 
-  async function adviceFor(error: ApiError, asked: readonly string[], span: Span, signal: AbortSignal) {
+  /** What the daily search for an advice has found; undefined where the error is about something else. */
+  async function found(error: ApiError, asked: readonly string[], span: Span, signal: AbortSignal) {
     const today = bucketAt(clock.now(), '1d');
-    if (advice?.on === today) return advice.text;
-    const found = await findGranted(asked, error, asker(span, signal));
-    if (found === undefined) return undefined;
-    const works = (named ?? []).filter((name) => !found.refused.has(name));
-    const refused = [...found.refused.keys()].join(', ');
-    const text = `OpenAI does not grant grouping ${api} by ${refused}: use --poll.group-by=${works.join(',') || 'none'}, or --poll.group-by=all, which leaves out what is not granted.`;
-    advice = { on: today, text };
-    return text;
+    if (advice?.on === today) return advice.granted;
+    const granted = await findGranted(asked, error, asker(span, signal));
+    if (granted !== undefined) advice = { on: today, granted };
+    return granted;
   }
 
   /** As `settle`, for an error that may be about the dimensions. */
@@ -121,19 +107,17 @@ export function createGrouping(options: GroupingOptions): Grouping {
   ): Promise<ApiError | undefined> {
     const asked = ledger.groups.dimensions;
     if (named !== undefined) {
-      const whatToDo = await adviceFor(error, asked, span, signal);
-      if (whatToDo === undefined) return error;
-      const { reason, status, code, param, requestId, detail } = error;
-      return new ApiError({ reason, api, path, status, code, param, requestId, detail, whatToDo });
+      const granted = await found(error, asked, span, signal);
+      return granted === undefined ? error : withAdvice(error, granted, named);
     }
-    const found = await findGranted(asked, error, asker(span, signal));
+    const granted = await findGranted(asked, error, asker(span, signal));
     // Meanwhile the period can have ended, for example.
     if (!account.isCurrent(ledger)) return undefined;
-    if (found === undefined) {
+    if (granted === undefined) {
       unclearOn = bucketAt(clock.now(), '1d');
       return error;
     }
-    goBy(found);
+    goBy(granted);
     return undefined;
   }
 
@@ -166,7 +150,7 @@ export function createGrouping(options: GroupingOptions): Grouping {
       if (span === undefined) return;
       try {
         const ask = asker(span, signal);
-        const found = await grantedNow(wanted, ask);
+        const found = await grantedOf(wanted, ask);
         triedAt = now;
         if (found === undefined || sameNames(found.dimensions, account.ledger.groups.dimensions)) return;
         // The polls may have been refused meanwhile.
@@ -195,20 +179,6 @@ export function createGrouping(options: GroupingOptions): Grouping {
       if (account.polled === account.ledger) account.regroup(shown);
     },
   };
-}
-
-/** What is granted of these dimensions; undefined if that could not be told. */
-async function grantedNow(
-  wanted: readonly string[],
-  ask: (dimensions: readonly string[]) => Promise<void>,
-): Promise<Granted | undefined> {
-  try {
-    await ask(wanted);
-    return { dimensions: wanted, refused: new Map() };
-  } catch (error) {
-    if (!(error instanceof ApiError) || aboutGrouping(error, wanted) === 'no') throw error;
-    return await findGranted(wanted, error, ask);
-  }
 }
 
 function sameNames(a: readonly string[], b: readonly string[]): boolean {

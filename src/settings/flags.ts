@@ -170,7 +170,7 @@ export const flags = {
     kind: 'list',
     placeholder: 'a,b',
     summary: 'dimensions that become labels',
-    details: `Which dimensions become labels: \`all\`, \`none\`, or some of ${code(allDimensions)}. Those that an api does not have are left out for it. Fewer dimensions, fewer series.`,
+    details: `Which dimensions become labels: \`all\`, \`none\`, or some of ${code(allDimensions)}. Those that an api does not have are left out for it. \`all\` means all that OpenAI grants: one that it refuses is left out for that api, said in the log, on the status page and by \`openai_exporter_dimension_refused\`, and tried again each day at midnight UTC and at each start. Those that are named here are not left out: the poll fails, and its advice names the value that works. Fewer dimensions, fewer series.`,
     commands: numbers,
   }),
   projectIds: filter('project-ids', 'projects'),

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { endpoints } from '../../src/openai/catalogue.ts';
+import { refuseDimension } from '../../src/simulation/faults.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { labelText } from '../../src/usage/labels.ts';
 import { readWritten, type WritingOptions, type Written, writeHistory } from '../helpers/writing.ts';
@@ -41,18 +42,19 @@ const anchorOf = (at: number) =>
   Date.parse(at < Date.parse('2026-06-01') / 1_000 ? '2026-05-01' : '2026-06-01') / 1_000;
 
 /** The totals that the API's numbers make at the end of each hour, for every series that has begun by then. */
-function expectTruth(series: Written, from: number, to: number, step = 3_600): number {
+function expectTruth(series: Written, from: number, to: number, step = 3_600, left: readonly string[] = []): number {
   let compared = 0;
   for (const api of ['completions', 'code_interpreter_sessions']) {
     const endpoint = endpoints.find((each) => each.api === api);
     if (endpoint === undefined) throw new Error(api);
+    const dimensions = endpoint.dimensions.filter((name) => !left.includes(name));
     for (let end = from + step; end <= to; end += step) {
       const span = { from: anchorOf(end - 1), to: end };
-      const rows = organization.truth.usage(api, span, { groupBy: endpoint.dimensions, at: now });
+      const rows = organization.truth.usage(api, span, { groupBy: dimensions, at: now });
       for (const { labels, fields } of rows) {
         for (const [field, value] of fields) {
           if (value === 0) continue;
-          const key = `openai_${api}_${field}_total{${labelText(endpoint.dimensions, labels.map(textOf))},${target}}`;
+          const key = `openai_${api}_${field}_total{${labelText(dimensions, labels.map(textOf))},${target}}`;
           expect([key, end, series.get(key)?.get(end + 900)]).toEqual([key, end, value]);
           compared++;
         }
@@ -65,6 +67,34 @@ function expectTruth(series: Written, from: number, to: number, step = 3_600): n
 const textOf = (label: string | boolean | null) => (label === null || label === '' ? 'none' : String(label));
 
 describe('backfill', () => {
+  test('leaves out what OpenAI does not grant for all of the history, and says so', async () => {
+    const path = join(folder, 'out.om');
+    const faults = [
+      refuseDimension('completions', 'user_id', {
+        says: 'nothing',
+        startBefore: Date.parse('2026-05-30T12:00Z') / 1_000,
+      }),
+      refuseDimension('completions', 'api_source', { says: 'name' }),
+    ];
+    const { code, log } = await run({ argv: [`--output=${path}`], faults });
+    expect(code).toBe(0);
+    expect(log.of('warn', 'error')).toEqual([
+      expect.stringMatching(/completions: OpenAI does not grant grouping by .*user_id.* for all of this history/),
+    ]);
+    const series = read(readFileSync(path, 'utf8'));
+    const [from, to] = ['2026-05-30', '2026-06-02'].map((text) => Date.parse(text) / 1_000);
+    expect(expectTruth(series, from ?? 0, to ?? 0, 3_600, ['user_id', 'api_source'])).toBeGreaterThan(1_000);
+  });
+
+  test('names what works where the user named what is not granted', async () => {
+    const { code, log } = await run({
+      argv: [`--output=${join(folder, 'out.om')}`, '--poll.group-by=user_id,model'],
+      faults: [refuseDimension('completions', 'user_id', { says: 'index' })],
+    });
+    expect(code).toBe(1);
+    expect(log.of('error').join()).toContain('use --poll.group-by=model, or --poll.group-by=all');
+  });
+
   test('writes what the API has recorded, to a file', async () => {
     const path = join(folder, 'out.om');
     const { code, err, out, requests, log } = await run({ argv: [`--output=${path}`] });
