@@ -95,6 +95,8 @@ export function decodeState(bytes: Buffer): State {
   const apis = header.apis.map(({ api, anchor, dimensions, fields, groups }): ApiState => {
     const hashes = take(groups * hashBytes);
     const values = new Float64Array(littleEndian(take(groups * fields.length * valueBytes)).buffer);
+    // No sum of counts is larger: it was a glitch, which earlier versions took for a count, and must not stay.
+    for (const [index, value] of values.entries()) if (value > Number.MAX_SAFE_INTEGER) values[index] = Number.NaN;
     return { api, anchor, dimensions, fields, hashes, values };
   });
   if (position !== body.length) throw new Error('it is longer than its header says');

@@ -466,9 +466,7 @@ export class Account {
       if (!found.has(group)) found.set(group, restored.group(ledger.groups.text(group)));
       const before = found.get(group);
       const name = ledger.fields.all[field]?.name;
-      const value = before === undefined || name === undefined ? undefined : restored.value(name, before);
-      // No sum of counts is larger: it was a glitch, which earlier versions took for a count, and must not stay.
-      return value !== undefined && value <= Number.MAX_SAFE_INTEGER ? value : undefined;
+      return before === undefined || name === undefined ? undefined : restored.value(name, before);
     };
   }
 

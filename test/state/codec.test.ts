@@ -13,7 +13,7 @@ import { propertyRuns, propertyTimeout } from '../helpers/runs.ts';
 
 vi.setConfig({ testTimeout: propertyTimeout });
 
-const value = fc.oneof(fc.constant(Number.NaN), fc.integer({ min: 0 }), fc.double());
+const value = fc.oneof(fc.constant(Number.NaN), fc.integer({ min: 0 }), fc.double({ max: Number.MAX_SAFE_INTEGER }));
 
 const apiState: fc.Arbitrary<ApiState> = fc
   .record({
@@ -60,6 +60,14 @@ describe('the form of the state file', () => {
       }),
       { numRuns: propertyRuns },
     );
+  });
+
+  test('takes no value that no count can have', () => {
+    const values = Float64Array.of(7, 1e308, Number.MAX_SAFE_INTEGER, 2 ** 53, Number.POSITIVE_INFINITY);
+    const hashes = new Uint8Array(5 * 8);
+    const state = { fingerprint: 'f', apis: [{ api: 'a', anchor: 0, fields: ['x'], hashes, values }] };
+    const [api] = decodeState(encodeState(state)).apis;
+    expect([...(api?.values ?? [])]).toEqual([7, Number.NaN, Number.MAX_SAFE_INTEGER, Number.NaN, Number.NaN]);
   });
 
   test('refuses any other bytes with an error that says why, and nothing worse', () => {
