@@ -23,11 +23,11 @@ describe('check', () => {
     for (const name of apiNames) expect(row(name)).toEqual([name, 'ok']);
     expect(row('names and limits')).toEqual(['names and limits', 'ok']);
     expect(out).toContain('13 of 13 apis answered.');
-    // Each once.
-    expect(api.requests.map(({ path }) => path).sort()).toEqual(
-      [...new Set(api.requests.map(({ path }) => path))].sort(),
-    );
-    expect(api.requests).toHaveLength(12);
+    // Each once, and costs by user besides.
+    const costs = '/v1/organization/costs';
+    const paths = new Set(api.requests.map(({ path }) => path));
+    expect(api.requests.map(({ path }) => path).sort()).toEqual([...paths, costs].sort());
+    expect(api.requests).toHaveLength(14);
   });
 
   test('the key is refused: each says what to do, and 1', async () => {

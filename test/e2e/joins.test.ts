@@ -116,7 +116,7 @@ function organization(): readonly PastSeries[] {
     ...costs('proj_b', 'key_2', 'text-embedding-3-small', 4),
     ...costs('none', 'none', 'web search tool calls', 1),
     ...userCosts('user-ann', 11),
-    ...userCosts('user-gone', 4),
+    ...userCosts('user-bob', 4),
     { name: 'openai_organization_budget_amount', labels: { currency: 'usd' }, at: constant(300) },
     budget('proj_a', 200),
     budget('proj_b', 100),
@@ -147,6 +147,7 @@ function organization(): readonly PastSeries[] {
     key('key_2', 'ingest', 'proj_b', 'user', 'user-gone'),
     key('none', 'none', 'none', 'none', 'none'),
     info('openai_user_info', { user_id: 'user-ann', user_name: 'Ann' }),
+    info('openai_user_info', { user_id: 'user-bob', user_name: 'Bob' }),
     // Nobody knows more of this key's owner than the key does: user-gone and none have no series of their own.
   ];
 }
