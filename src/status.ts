@@ -21,6 +21,8 @@ export interface Health {
   /** Lists of names and limits; empty where these are turned off. */
   readonly lists: readonly ListStatus[];
   readonly counters: CountersStatus;
+  /** Why polls cannot keep their interval, with the numbers and what to do; null while they can. */
+  readonly tooSlow: string | null;
 }
 
 /** Why something failed: the word of the metrics, what happened, and what to do. Null while it does not. */

@@ -100,7 +100,9 @@ export function createSelfMetrics({ version, revision, source }: SelfOptions): S
       const now = source.stateFileErrors();
       if (now !== stateFileErrors) text = undefined;
       stateFileErrors = now;
-      text ??= registry.metrics();
+      text ??= textOf(registry, () => {
+        text = undefined;
+      });
       return text;
     },
     onChange(to) {
@@ -326,7 +328,9 @@ export function createServingMetrics({ logLinesDropped, clock }: ServingOptions)
       const now = logLinesDropped();
       if (now !== dropped) text = undefined;
       dropped = now;
-      text ??= registry.metrics();
+      text ??= textOf(registry, () => {
+        text = undefined;
+      });
       return (await Promise.all([text, processText()])).join('');
     },
     scrapeRejected() {
@@ -421,9 +425,21 @@ function processMetricsText(clock: { monotonic(): number }): () => Promise<strin
   let readAt = Number.NEGATIVE_INFINITY;
   return () => {
     if (clock.monotonic() - readAt >= processMetricsAge) {
-      text = registry.metrics();
+      text = textOf(registry, () => {
+        readAt = Number.NEGATIVE_INFINITY;
+      });
       readAt = clock.monotonic();
     }
     return text;
   };
+}
+
+/** The text of all metrics of a registry. What has failed must not be kept: `forget` is called, so that it is made again. */
+async function textOf(registry: Registry, forget: () => void): Promise<string> {
+  try {
+    return await registry.metrics();
+  } catch (error) {
+    forget();
+    throw error;
+  }
 }

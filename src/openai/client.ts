@@ -395,7 +395,8 @@ export function createClient(options: ClientOptions): Client {
   function tell(api: string, error: ApiError | undefined): void {
     if (error !== undefined && isCommon(error.reason)) {
       lastFailure = error;
-      budget.failed(api);
+      // Whoever says when to come again is heard, and is not asked before.
+      if (error.retryAfterMs === undefined) budget.failed(api);
     } else if (budget.answered()) observer.answersAgain?.();
   }
 

@@ -120,13 +120,6 @@ export function createPoller(options: PollerOptions): Poller {
     return true;
   }
 
-  /** The back-off, but nothing of the kind before a `Retry-After` has passed. */
-  function nextTry(now: number, idle: boolean, failures: number, failure: Outcome['failure']): number {
-    const next = nextPollAt(cadence, now, idle, failures);
-    const held = failure?.error instanceof ApiError ? failure.error.retryAfterMs : undefined;
-    return held === undefined ? next : Math.max(next, now + held);
-  }
-
   async function poll(signal: AbortSignal): Promise<void> {
     const begun = clock.now();
     const wasDown = isDown(status);
@@ -147,7 +140,7 @@ export function createPoller(options: PollerOptions): Poller {
       const { reason, error } = failure;
       status.failure = { reason, message: error.message, whatToDo: whatToDoAbout(error), at: now };
     }
-    status.nextPoll = nextTry(now, costs || account.isIdle(now), status.failures, failure);
+    status.nextPoll = nextPollAt(cadence, now, costs || account.isIdle(now), status.failures);
     pollDue.set(status.nextPoll);
     recovery.ended(member, wasDown, now);
     if (failure === undefined && historyFailures > 0 && wasDown) historyDue.set(now);
@@ -201,7 +194,7 @@ export function createPoller(options: PollerOptions): Poller {
       if (account.historyEnded()) options.changed();
       const now = clock.now();
       historyFailures = complete ? 0 : historyFailures + 1;
-      const next = nextTry(now, false, historyFailures, failure);
+      const next = nextPollAt(cadence, now, false, historyFailures);
       historyDue.set(next);
       if (failure === undefined) failureLog.succeeded(api, 'reading of history');
       else if (!isBeyondLookback(failure.error)) failureLog.failed(api, 'reading of history', failure, next);

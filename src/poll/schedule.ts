@@ -28,7 +28,13 @@ const longestBackoff = 300_000;
  */
 export function nextPollAt(cadence: Cadence, now: number, idle: boolean, failures: number): number {
   const { interval, idleInterval, offset } = cadence;
-  if (failures === 0) return nextDue(now, idle ? idleInterval : interval, offset);
+  if (failures === 0) return idle ? nextDue(now, idleInterval, idleOffset(cadence)) : nextDue(now, interval, offset);
   const steps = Math.min(2 ** (failures - 1), Math.max(1, Math.floor(longestBackoff / interval)));
   return lastDue(now, interval, offset) + steps * interval;
+}
+
+/** Idle apis have their turns in different intervals, or a small organization would ask for all of them in one. */
+function idleOffset({ interval, idleInterval, offset }: Cadence): number {
+  const intervals = Math.floor(idleInterval / interval);
+  return offset + Math.floor((offset / interval) * intervals) * interval;
 }

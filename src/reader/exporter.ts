@@ -19,6 +19,7 @@ import { createOverview, type Overview } from '../overview/overview.ts';
 import { createFailureLog } from '../poll/failure-log.ts';
 import { createGrouping, type DimensionRefusal } from '../poll/grouping.ts';
 import { createLeftOut, type LeftOutStatus } from '../poll/left-out.ts';
+import { createPace } from '../poll/pace.ts';
 import { createPoller, type Poller } from '../poll/poller.ts';
 import { createRecovery } from '../poll/recovery.ts';
 import { type Cadence, offsetOf } from '../poll/schedule.ts';
@@ -29,7 +30,7 @@ import { createMemory, restoredOf } from '../state/memory.ts';
 import { Account } from '../usage/account.ts';
 import type { GroupTable } from '../usage/groups.ts';
 import { TuplePool } from '../usage/tuples.ts';
-import { bucketAt, bucketEnd } from '../usage/windows.ts';
+import { bucketAt, bucketEnd, polledWidths } from '../usage/windows.ts';
 import { createNames, type NamesList } from './names.ts';
 
 export interface ExporterOptions {
@@ -51,6 +52,8 @@ export interface ExporterOptions {
     /** Times that it could not be read or written so far. */
     errors?(): number;
   };
+  /** Requests a minute that the client allows; without it, nobody is told when that is too few. */
+  readonly maxRequestsPerMinute?: number;
   /** Takes a finished page; the next one is not made before it resolves. */
   readonly show: (update: PageUpdate) => void | Promise<void>;
   readonly compress?: (text: Uint8Array) => Piece;
@@ -76,11 +79,16 @@ export interface Exporter {
   leftOut(api: string): LeftOutStatus | undefined;
   /** What is used and spent, and who is near a limit. */
   overview(): Overview;
+  /** Why polls cannot keep their interval, with the numbers; undefined while they can. */
+  tooSlow(): string | undefined;
   /** Every api was tried once. */
   ready(): boolean;
   /** Polls and publishes until the signal is aborted; then rejects with its reason. */
   run(signal: AbortSignal): Promise<void>;
 }
+
+/** Milliseconds over which the apis spread what they read again each hour and each day. */
+const spreadOfHistory = 300_000;
 
 /** Puts the parts of an exporter together. Nothing is asked or rendered before `run`. */
 export function createExporter(options: ExporterOptions): Exporter {
@@ -106,7 +114,8 @@ export function createExporter(options: ExporterOptions): Exporter {
       zeroHold: settings.counters.zeroHold,
       anchor: settings.counters.anchor,
       clock,
-      offset,
+      // What is read again each hour and each day would otherwise come within one minute.
+      offset: offsetOf(index, endpoints.length, spreadOfHistory),
       restored: restoredOf(earlier, endpoint.api),
       tuples,
     });
@@ -185,8 +194,21 @@ export function createExporter(options: ExporterOptions): Exporter {
     },
   });
   const recovery = createRecovery(interval);
+  const pace = createPace({
+    clock,
+    log,
+    maxPerMinute: options.maxRequestsPerMinute ?? Number.POSITIVE_INFINITY,
+    needed: () =>
+      parts.reduce((sum, { endpoint, account }) => {
+        const every = isSlow(account, clock.now()) ? idleInterval : interval;
+        return sum + (polledWidths(endpoint).length * 60_000) / every;
+      }, 0),
+  });
   const client = options.client({
-    attempt: self.attempt,
+    attempt(api, code, seconds) {
+      if (options.maxRequestsPerMinute !== undefined && code === '200') pace.answered(seconds);
+      self.attempt(api, code, seconds);
+    },
     retry: self.retry,
     answersAgain: () => recovery.answersAgain(clock.now()),
   });
@@ -235,7 +257,10 @@ export function createExporter(options: ExporterOptions): Exporter {
       log,
       failureLog,
       recovery,
-      polled: ({ failure }) => self.polled(api, failure?.reason),
+      polled({ failure }) {
+        self.polled(api, failure?.reason);
+        pace.look();
+      },
       late: self.changed,
       changed() {
         publisher.changed(api);
@@ -278,6 +303,7 @@ export function createExporter(options: ExporterOptions): Exporter {
       settleDelay,
       clock,
     }),
+    tooSlow: pace.trouble,
     ready: () => apis.every(({ status }) => status.up !== undefined),
     async run(signal) {
       try {

@@ -78,6 +78,8 @@ async function read(task: ReaderTask, port: MessagePort): Promise<void> {
     version,
     revision,
     client: organization.client,
+    // The demonstration has a limit of its own.
+    ...(simulated ? {} : { maxRequestsPerMinute: settings.openai.maxRequestsPerMinute }),
     ...(memory === undefined ? {} : { memory }),
     show(update) {
       const done = new Promise<void>((resolve) => {

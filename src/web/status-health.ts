@@ -18,6 +18,7 @@ export function healthSection(status: Status): Html {
   const failing = apis.filter(isDown);
   return html`${verdict(apis)}
 ${failing.length === 0 ? html`` : html`<ul class="failures">${failing.map((api) => failure(api, now))}</ul>`}
+${status.tooSlow === null ? html`` : html`<ul class="failures"><li class="note"><strong>Numbers come late.</strong> ${status.tooSlow}</li></ul>`}
 ${leftOutList([...apis, ...lists], now)}${refusedDimensions(apis)}<dl class="tiles">${tiles(status)}</dl>
 <ul class="apis" aria-label="Apis and their last success">${apis.map((api) => chip(api, now))}</ul>
 <details id="apis"${failing.length > 0 || lists.some(isDown) ? html` open` : html``}><summary>Every api and list in full, and the counters</summary>

@@ -89,3 +89,38 @@ describe.each(kinds)('an outage of all apis: %s', (_, fault) => {
     expect(tokens(lived)).toBeGreaterThanOrEqual(truth[0]?.fields.get('input_tokens') ?? 0);
   });
 });
+
+test('an api that hangs alone counts as down after twice the timeout, while its poll goes on', async () => {
+  const when = { api: 'embeddings', from: begins };
+  const flags = ['--names.refresh=10m'];
+  const lived = runSimulated({ organization, start, flags, latency: 500, faults: [{ when, fault: { kind: 'hang' } }] });
+  running = lived;
+  await lived.clock.runUntil(begins);
+  const { status } = lived.exporter.apis.find(({ endpoint }) => endpoint.api === 'embeddings') ?? {};
+  const polls = status?.polls;
+  // Its turn comes within a minute.
+  await lived.minutes(2.1);
+  expect(status?.polls).toBe(polls);
+  expect(await lived.self('openai_up{api="embeddings"}')).toBe(0);
+  expect(status?.failure).toMatchObject({ reason: 'timeout' });
+  expect(await lived.self('openai_up{api="completions"}')).toBe(1);
+  expect(lived.log.of('warn').filter((line) => line.startsWith('embeddings: poll failed (timeout)'))).toHaveLength(1);
+});
+
+test('apis that fail now and then do not slow the others', async () => {
+  const faults = ['embeddings', 'moderations'].map((api, seed) => ({
+    when: { api, from: begins, chance: 0.7, seed },
+    fault: { kind: 'status', status: 500 } as const,
+  }));
+  const lived = runSimulated({ organization, start, flags: ['--names.refresh=10m'], latency: 500, faults });
+  running = lived;
+  await lived.clock.runUntil(begins);
+  lived.dispatcher.forget();
+  await lived.minutes(60);
+  const asked = lived.dispatcher.requests
+    .filter(({ api, query }) => api === 'completions' && query.get('bucket_width') === '1m')
+    .map(({ receivedAt }) => receivedAt);
+  const gaps = asked.slice(1).map((at, index) => at - (asked[index] ?? at));
+  expect(asked.length).toBeGreaterThanOrEqual(59);
+  expect(Math.max(...gaps)).toBeLessThan(65_000);
+});

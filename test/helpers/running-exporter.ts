@@ -24,6 +24,8 @@ export interface RunOptions {
   readonly flags?: readonly string[];
   readonly client: (clock: VirtualClock, observer: ClientObserver) => Client;
   readonly memory?: ExporterOptions['memory'];
+  /** Of the client; without it, the exporter does not say when that is too few. */
+  readonly maxRequestsPerMinute?: number;
 }
 
 export interface RunningExporter {
@@ -43,7 +45,14 @@ export interface RunningExporter {
   end(): Promise<void>;
 }
 
-export function runExporter({ start, clock: given, flags = [], client, memory }: RunOptions): RunningExporter {
+export function runExporter({
+  start,
+  clock: given,
+  flags = [],
+  client,
+  memory,
+  maxRequestsPerMinute,
+}: RunOptions): RunningExporter {
   const clock = given ?? createVirtualClock(start === undefined ? {} : { start: Date.parse(start) });
   const named = flags.some((flag) => flag.startsWith('--names.refresh='));
   const log = recordingLog();
@@ -62,6 +71,7 @@ export function runExporter({ start, clock: given, flags = [], client, memory }:
       crc: crc32(text),
     }),
     ...(memory === undefined ? {} : { memory }),
+    ...(maxRequestsPerMinute === undefined ? {} : { maxRequestsPerMinute }),
   });
   const stop = new AbortController();
   // Every poller waits on it.
@@ -94,7 +104,9 @@ export function runExporter({ start, clock: given, flags = [], client, memory }:
 }
 
 /** What is simulated, and how the exporter of it runs. */
-export interface SimulationOptions extends Omit<DispatcherOptions, 'clock'>, Pick<RunOptions, 'flags'> {
+export interface SimulationOptions
+  extends Omit<DispatcherOptions, 'clock'>,
+    Pick<RunOptions, 'flags' | 'maxRequestsPerMinute'> {
   /** UTC, like `2026-11-20T09:07:03Z`. */
   readonly start: string;
 }
@@ -103,6 +115,7 @@ export interface SimulationOptions extends Omit<DispatcherOptions, 'clock'>, Pic
 export function runSimulated({
   start,
   flags = [],
+  maxRequestsPerMinute = 60,
   ...simulation
 }: SimulationOptions): RunningExporter & { readonly dispatcher: SimulatedDispatcher } {
   const clock = createVirtualClock({ start: Date.parse(start) });
@@ -110,7 +123,8 @@ export function runSimulated({
   const running = runExporter({
     clock,
     flags,
-    client: (_, observer) => simulatedClient({ dispatcher, clock, observer }),
+    maxRequestsPerMinute,
+    client: (_, observer) => simulatedClient({ dispatcher, clock, observer, maxPerMinute: maxRequestsPerMinute }),
   });
   return { ...running, dispatcher };
 }

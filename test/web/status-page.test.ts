@@ -38,6 +38,7 @@ const empty: Status = {
   apis: [api],
   lists: [],
   counters: { anchor: '2026-01-01T00:00:00.000Z', state: 'shown', message: null },
+  tooSlow: null,
   usage: { apis: ['completions'], hours: [], models: null, projects: null },
   spend: { month: '2026-01', polled: true, filtered: false, missing: [], currencies: [] },
   limits: { nearest: [], compared: 0, unknown: [] },
@@ -102,6 +103,15 @@ describe('names and limits', () => {
     expect(page).toContain('<li class="note"><strong>projects, users: not readable with this key.</strong>');
     expect(page).toContain('<details id="apis"><summary>');
   });
+});
+
+test('that numbers come late is said with the figures, and does not change the verdict', () => {
+  const page = text({ tooSlow: 'Polls need about 22 requests a minute, and 15 are allowed.' });
+  expect(page).toContain(
+    '<strong>Numbers come late.</strong> Polls need about 22 requests a minute, and 15 are allowed.',
+  );
+  expect(page).toContain('Healthy: the api answers.');
+  expect(text({})).not.toContain('Numbers come late');
 });
 
 test('what is not known is not 0', () => {
