@@ -11,7 +11,7 @@ import type { Filters } from '../openai/query.ts';
 import type { Account } from '../usage/account.ts';
 import type { Ledger } from '../usage/ledger.ts';
 import type { Span } from '../usage/plan.ts';
-import { bucketAt, day, hour, lastDue } from '../usage/windows.ts';
+import { bucketAt, day, hour, lastDue, minute } from '../usage/windows.ts';
 
 /** A dimension that is asked for in vain. */
 export interface DimensionRefusal {
@@ -54,6 +54,8 @@ export interface Grouping {
 
 /** Milliseconds that the questions about one refusal may take. */
 const searchDeadline = 300_000;
+/** After an error that was about something else, none like it is looked into for so long, in milliseconds. */
+const searchPause = 10 * minute;
 /** How long history may be read by more dimensions than are shown before that is left for the next day, in milliseconds. */
 const longestTrial = 6 * hour;
 
@@ -66,8 +68,8 @@ export function createGrouping(options: GroupingOptions): Grouping {
   let triedAt = Number.NEGATIVE_INFINITY;
   /** Monotonic milliseconds. */
   let tryingSince: number | undefined;
-  /** The day, in seconds, on which an error was found to be about something else. */
-  let unclearOn: number | undefined;
+  /** Until when, in monotonic milliseconds, errors of this kind are taken to be about something else: one was. */
+  const isOther = { yes: Number.NEGATIVE_INFINITY, maybe: Number.NEGATIVE_INFINITY };
   /** Where the user named the dimensions: which of them are granted, and the day on which that was found. */
   let advice: { readonly on: number; readonly granted: Granted } | undefined;
 
@@ -114,7 +116,8 @@ export function createGrouping(options: GroupingOptions): Grouping {
     // Meanwhile the period can have ended, for example.
     if (!account.isCurrent(ledger)) return undefined;
     if (granted === undefined) {
-      unclearOn = bucketAt(clock.now(), '1d');
+      const about = aboutGrouping(error, asked);
+      if (about !== 'no') isOther[about] = clock.monotonic() + searchPause;
       return error;
     }
     goBy(granted);
@@ -128,7 +131,7 @@ export function createGrouping(options: GroupingOptions): Grouping {
       // Polls and history are read at once, and one search is enough for both.
       while (searching !== undefined) await searching.catch(() => undefined);
       if (!account.isCurrent(ledger)) return undefined;
-      if (unclearOn === bucketAt(clock.now(), '1d')) return error;
+      if (clock.monotonic() < isOther[about]) return error;
       const own = search(error, ledger, span, signal);
       searching = own;
       try {

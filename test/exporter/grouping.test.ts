@@ -1,10 +1,14 @@
 /** What the API does not grant is left out and said; what is counted adds up all the same, whatever changes when. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { endpointOf } from '../../src/openai/catalogue.ts';
-import { refuseDimension } from '../../src/simulation/faults.ts';
+import { type FaultRule, refuseDimension } from '../../src/simulation/faults.ts';
 import { createOrganization, type Organization } from '../../src/simulation/organization.ts';
-import { type RunningExporter, runSimulated } from '../helpers/running-exporter.ts';
+import { decodeState, encodeState, type State } from '../../src/state/codec.ts';
+import { type RunningExporter, runExporter, runSimulated } from '../helpers/running-exporter.ts';
 import { createScraper } from '../helpers/scraper.ts';
+import { simulatedClient } from '../helpers/simulated-client.ts';
+import { SimulatedDispatcher } from '../helpers/simulated-dispatcher.ts';
+import { createVirtualClock } from '../helpers/virtual-clock.ts';
 
 let running: RunningExporter | undefined;
 afterEach(async () => {
@@ -229,6 +233,39 @@ describe('a dimension that is refused', () => {
     },
     120_000,
   );
+
+  test('until a restart with a state file: the sum of all goes on from where it was', async () => {
+    const organization = organizationUntil('2026-11-21T00:00Z');
+    let disk: Buffer | undefined;
+    const life = (at: string, faults: readonly FaultRule[]) => {
+      const clock = createVirtualClock({ start: Date.parse(at) });
+      const dispatcher = new SimulatedDispatcher({ organization, clock, faults });
+      running = runExporter({
+        clock,
+        flags: ['--poll.apis=completions'],
+        client: (_, observer) => simulatedClient({ dispatcher, clock, observer }),
+        memory: {
+          fingerprint: 'mine',
+          earlier: disk === undefined ? undefined : decodeState(disk),
+          save: async (state: State) => {
+            disk = encodeState(state);
+          },
+        },
+      });
+      return watch(running);
+    };
+    const before = life('2026-11-20T21:27:03Z', [refuseDimension('completions', 'user_id')]);
+    await before.until('2026-11-20T21:50Z');
+    expect(before.labels()).toEqual(without('user_id'));
+    await running?.end();
+    const after = life('2026-11-20T22:30:03Z', []);
+    await after.until('2026-11-20T22:50Z');
+    expect(after.labels()).toEqual(wanted);
+    expect(after.sums[0]).toBe(before.sums.at(-1));
+    expect(after.sums.at(-1)).toBeGreaterThan(after.sums[0] ?? 0);
+    await after.until('2026-11-21T00:40Z');
+    await truthOf(organization, after);
+  }, 120_000);
 
   test('though the user named it: the poll fails, and the advice names what works', async () => {
     running = runSimulated({
