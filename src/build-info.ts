@@ -7,7 +7,7 @@ export interface BuildInfo {
   readonly revision: string;
 }
 
-/** Where the build writes the revision. */
+/** The file to which the build writes the revision. */
 export const revisionFile: URL = new URL('./revision', import.meta.url);
 
 /** Read once. A program that runs without knowing its version is better than none, so nothing here throws. */

@@ -24,7 +24,7 @@ export interface LogOptions {
   /** Takes each line, and makes nobody wait. */
   readonly destination: { write(line: string): void };
   readonly clock?: Clock;
-  /** What a level looks like in text; plain if not given. */
+  /** The look of a level in text; plain if not given. */
   readonly look?: (level: LogLevel, text: string) => string;
 }
 

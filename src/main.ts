@@ -32,7 +32,7 @@ import { ListenError } from './web/listen-error.ts';
 const { version, revision } = buildInfo;
 const { done, failed, misused } = exitCodes;
 
-/** Where the log goes; made with the first logger. */
+/** The output of the log; made with the first logger. */
 let logOutput: LineOutput | undefined;
 /** Reports whether a thread could not be ended. */
 let isStuck = () => false;

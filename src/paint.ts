@@ -34,7 +34,7 @@ export function logLook(paint: Paint): (level: LogLevel, text: string) => string
   return (level, text) => looks[level](text);
 }
 
-/** What is before the first colon of a message is what it is about: there the eye goes first. */
+/** A message begins with what it is about, up to the first colon: there the eye goes first. */
 export function paintMistake(message: string, { bad }: Paint): string {
   const end = message.indexOf(': ');
   return end < 0 ? bad(message) : `${bad(message.slice(0, end + 1))}${message.slice(end + 1)}`;

@@ -1,5 +1,5 @@
 /**
- * What the exporter knows, as data: the status page and /api/status show the same. Times are ISO 8601, UTC. What is
+ * Everything that the exporter knows, as data: the status page and /api/status show the same. Times are ISO 8601, UTC. What is
  * not known is null, never 0.
  */
 
@@ -36,7 +36,7 @@ export interface WhyFailed {
 export interface LeftOut {
   readonly leftOut: {
     readonly count: number;
-    /** What it was, newest first: the last few sentences. */
+    /** The last few sentences, newest first. */
     readonly messages: readonly string[];
     /** When it was found the last time. */
     readonly at: string;
@@ -50,7 +50,7 @@ export interface ApiStatus extends WhyFailed, LeftOut {
   readonly lastSuccess: string | null;
   readonly lastPoll: string | null;
   readonly nextPoll: string | null;
-  /** By bucket width: the end of the newest settled bucket that was read. */
+  /** The end of the newest settled bucket that was read, by bucket width. */
   readonly dataThrough: Readonly<Record<string, string>>;
   readonly series: number;
   /** Dimensions that OpenAI does not grant: the numbers come without these labels. */
@@ -59,7 +59,7 @@ export interface ApiStatus extends WhyFailed, LeftOut {
 
 export interface DimensionRefused {
   readonly dimension: string;
-  /** What OpenAI said. */
+  /** The words that OpenAI said. */
   readonly reason: string;
   readonly since: string;
 }
@@ -113,7 +113,7 @@ export interface Ranking {
 export interface Ranked {
   readonly tokens: number;
   readonly requests: number;
-  /** As long as the hours; null where an hour is unknown. */
+  /** One value for each of the hours; null where an hour is unknown. */
   readonly byHour: readonly Amounts[];
 }
 
@@ -121,7 +121,7 @@ export interface Ranked {
 export interface SpendStatus {
   /** Like `2026-11`. */
   readonly month: string;
-  /** Whether costs are read at all. */
+  /** True if costs are read at all. */
   readonly polled: boolean;
   /** Only what the filters let through is known. */
   readonly filtered: boolean;
@@ -133,9 +133,9 @@ export interface SpendStatus {
 
 export interface CurrencySpend {
   readonly currency: string;
-  /** Of the days that are known. */
+  /** Sums over the days that are known. */
   readonly total: number;
-  /** Of the organization, for the month; null where none is set in this currency. */
+  /** The organization's amount for the month; null where none is set in this currency. */
   readonly budget: number | null;
   /** Every day of the month. */
   readonly days: readonly DaySpend[];

@@ -1,5 +1,5 @@
 /**
- * What runs in production, as CycloneDX. npm writes the document; its own `--omit=dev` also leaves out what a tool for
+ * The dependencies that run in production, as CycloneDX. npm writes the document; its own `--omit=dev` also leaves out what a tool for
  * development could use as well, such as zod, so the parts are chosen here, by what the lockfile says.
  */
 import * as z from 'zod';

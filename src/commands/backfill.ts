@@ -41,7 +41,7 @@ export interface BackfillOptions {
   readonly err: { write(text: string): unknown };
 }
 
-/** What is read of an api, and where that is kept. */
+/** The part of an api that is read, and the journal that keeps it. */
 interface ApiPlan {
   readonly endpoint: Endpoint;
   readonly dimensions: readonly string[];
@@ -249,7 +249,7 @@ function warnOfLabels(log: Logger, { labels }: HistorySettings): void {
   );
 }
 
-/** What decides which samples there are. */
+/** The settings that decide which samples there are. */
 function jobFingerprint(settings: BackfillOptions['settings'], { from, to, width }: HistorySettings): string {
   const { openai, poll, counters, series } = settings;
   const { settleDelay, apis, groupBy, filters } = poll;
@@ -262,7 +262,7 @@ function jobFingerprint(settings: BackfillOptions['settings'], { from, to, width
   });
 }
 
-/** What to do when OpenAI does not go back far enough: the dates that work, from its own words where they have one. */
+/** Returns what to do when OpenAI does not go back far enough: the dates that work, from its own words where they have one. */
 function beginLater(error: unknown, { from }: Bounds, anchor: Anchor): string {
   const earliest = error instanceof ApiError ? earliestDayIn(error.detail) : undefined;
   if (earliest === undefined) {
@@ -277,7 +277,7 @@ function beginLater(error: unknown, { from }: Bounds, anchor: Anchor): string {
   return `${begin} for costs alone (--poll.apis=costs), and with --from=${first} or later for counters, which need everything since their anchor.`;
 }
 
-/** In sentences; without what to do about an error of the API, where that is said otherwise. */
+/** Returns the failure in sentences; without what to do about an error of the API, where that is said otherwise. */
 function reasonOf(error: unknown, factsAlone: boolean): string {
   if (error instanceof ApiError && !factsAlone) return inFull(error);
   return sentence(error instanceof Error ? error.message : String(error));

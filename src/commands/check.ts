@@ -9,7 +9,7 @@ export type ProbeResult =
   | { readonly ok: false; readonly reason: string; readonly message: string; readonly whatToDo?: string };
 
 export interface CheckOptions {
-  /** In the order of the table. */
+  /** The order is that of the table. */
   readonly apis: readonly string[];
   /** Those that would not be polled, and why. They are shown, and are no failure. */
   readonly skipped?: readonly { readonly api: string; readonly why: string }[];

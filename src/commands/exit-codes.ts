@@ -1,4 +1,4 @@
-/** What the exit codes say, for the program and its documentation. */
+/** The meaning of the exit codes, for the program and its documentation. */
 
 export const exitCodes = { done: 0, failed: 1, misused: 2 } as const;
 

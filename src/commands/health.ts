@@ -9,7 +9,7 @@ import { requiresCertificate } from '../settings/tls-section.ts';
 import type { WebConfig } from '../settings/web-config.ts';
 
 export interface HealthOptions {
-  /** Where the exporter listens; the wildcards are asked over loopback. */
+  /** The address that the exporter listens at; the wildcards are asked over loopback. */
   readonly listen: ListenAddress;
   /** How it speaks TLS; undefined for plain http. */
   readonly tls?: WebConfig['tls'];

@@ -1,10 +1,10 @@
-/** Where somebody who has just started the demonstration can look. */
+/** Tells somebody who has just started the demonstration where to look. */
 
 import type { Paint } from '../paint.ts';
 import { formatAddress, type ListenAddress } from '../settings/listen-address.ts';
 
 export interface PlacesOptions {
-  /** Where it listens, the real port included. */
+  /** The address that it listens at, the real port included. */
   readonly address: ListenAddress;
   readonly secure: boolean;
   readonly telemetryPath: string;

@@ -1,4 +1,4 @@
-/** What `check` asks: of each api the bucket in progress, the first project for the second scope, and the state file's folder. */
+/** Asks what `check` asks: of each api the bucket in progress, the first project for the second scope, and the state file's folder. */
 import type { Clock } from '../clock.ts';
 import { endpointOf } from '../openai/catalogue.ts';
 import type { Client } from '../openai/client.ts';
@@ -16,7 +16,7 @@ export interface ProbeOptions {
   readonly client: Client;
   readonly clock: Clock;
   readonly groupBy: readonly string[];
-  /** Whether what is not granted is left out; otherwise the user named the dimensions. */
+  /** True if what is not granted is left out; otherwise the user named the dimensions. */
   readonly groupByGranted: boolean;
   readonly filters: Filters;
 }

@@ -13,7 +13,7 @@ const numbersHeld = 2 ** 21;
  * So a read gets many samples of a series, however many instants and series there are.
  */
 interface Block {
-  /** In milliseconds. */
+  /** Milliseconds. */
   readonly instants: readonly number[];
   readonly offset: number;
   readonly rows: number;

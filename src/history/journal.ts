@@ -1,5 +1,5 @@
 /**
- * What a backfill has read of an api, on disk: one line for each bucket, in the order of time. So memory does not grow
+ * The buckets that a backfill has read of an api, on disk: one line for each, in the order of time. So memory does not grow
  * with the span, and a run that was broken off goes on behind the last line that is whole.
  */
 import { appendFileSync, closeSync, existsSync, openSync, readSync, truncateSync } from 'node:fs';
@@ -20,7 +20,7 @@ const line = z.object({
    */
   news: z.array(z.object({ text: z.string(), values: z.array(z.string()), base: z.number() })),
   groups: z.custom<readonly number[]>(Array.isArray),
-  /** By the field's index in the catalogue; null where a group does not have it. Money is decimal text. */
+  /** Values by the field's index in the catalogue; null where a group does not have it. Money is decimal text. */
   fields: z.array(z.tuple([z.number(), z.custom<readonly (number | string | null)[]>(Array.isArray)])),
 });
 
@@ -69,7 +69,7 @@ export interface JournalOptions {
   readonly anchorOf: (step: number) => number | undefined;
 }
 
-/** Where reading goes on. */
+/** The point at which reading goes on. */
 export interface Position {
   readonly step: number;
   /** Start of the last bucket that is known. */

@@ -1,5 +1,5 @@
 /**
- * Where a backfill writes: a file, a folder with a file for each UTC month, or stdout; and the folder beside it that
+ * The place a backfill writes to: a file, a folder with a file for each UTC month, or stdout; and the folder beside it that
  * holds what has been read until all is written. What is wrong with any of it is found before anything is asked.
  */
 import {
@@ -40,7 +40,7 @@ export interface OutputOptions {
   /** `-` for stdout. A folder is one that exists, or ends with a slash. */
   readonly output: string;
   readonly resume: boolean;
-  /** What the numbers depend on: a run is gone on with only by one of the same. */
+  /** The settings that the numbers depend on: a run is gone on with only by one of the same. */
   readonly fingerprint: string;
   /** Label text that all series have: in the same series there must not be others. */
   readonly labels: string;

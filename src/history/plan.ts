@@ -1,12 +1,12 @@
 /**
- * What a backfill reads and how far it may go. Pure: the span asked for and the time decide, so that a run that was
+ * Plans what a backfill reads and how far it may go. Pure: the span asked for and the time decide, so that a run that was
  * broken off goes on with the same plan.
  */
 import { costsByKeySince, type Endpoint, isCosts, type Width, widthSeconds } from '../openai/catalogue.ts';
 import type { Span } from '../usage/plan.ts';
 import { type Anchor, anchorAfter, anchorAt, bucketAt, bucketEnd, day, hour, settleDelayOf } from '../usage/windows.ts';
 
-/** What is left to a running Prometheus, which still writes there itself: its head block, in milliseconds before now. */
+/** The time that is left to a running Prometheus, which still writes there itself: its head block, in milliseconds before now. */
 const headSpan = 3 * hour;
 
 export const headSpanText = `${headSpan / hour} hours`;
@@ -24,7 +24,7 @@ export interface Asked {
   readonly anchor: Anchor;
 }
 
-/** What is written: the same however often it is resumed. */
+/** The part that is written: the same however often it is resumed. */
 export interface Bounds {
   /** Seconds: buckets of usage in [from, to). */
   readonly from: number;

@@ -31,7 +31,7 @@ export interface HistoryReading {
 /** Buckets asked for in one go: as many as fit a page where there is little usage. */
 const stretches: Readonly<Record<Width, number>> = { '1m': 1_440, '1h': 168, '1d': 31 };
 
-/** For one go, in milliseconds. */
+/** The longest that one go may take, in milliseconds. */
 const deadline = 1_800_000;
 /** The wait after the first failure, in milliseconds; it doubles. */
 const firstWait = 15_000;

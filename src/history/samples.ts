@@ -19,10 +19,10 @@ export interface ApiSamples {
 /** Labels as text to small numbers that hold for the whole span, whatever their ids in a period. */
 class Rows {
   readonly texts: string[] = [];
-  /** By row: the row of the same dimensions without a unit. */
+  /** For each row, the row of the same dimensions without a unit. */
   readonly bases: number[] = [];
   readonly #byText = new Map<string, number>();
-  /** By group id of the period at hand. */
+  /** Rows by group id of the period at hand. */
   #ofGroup: number[] = [];
   #anchor: number | undefined;
 
@@ -52,7 +52,7 @@ export interface SamplesOptions extends Pick<TimelineOptions, 'settleDelay' | 'z
   readonly endpoint: Endpoint;
   readonly steps: readonly Step[];
   readonly journal: string;
-  /** Where the samples go. */
+  /** The file for the samples. */
   readonly path: string;
   /** Gives others a turn now and then, and ends it all when the program is stopped. */
   readonly breathe: () => Promise<void>;

@@ -1,4 +1,4 @@
-/** Where text goes: a file, through one buffer that is used again and again, or a stream such as stdout. */
+/** Takes text: a file, through one buffer that is used again and again, or a stream such as stdout. */
 import { once } from 'node:events';
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { Writable } from 'node:stream';

@@ -31,7 +31,7 @@ export interface TimelineBucket {
   readonly phase: Phase;
   /** Start of its period, in seconds. */
   readonly anchor: number;
-  /** In seconds. */
+  /** Seconds. */
   readonly end: number;
   readonly cells: Iterable<Cell>;
 }
@@ -54,7 +54,7 @@ export class Timeline {
   readonly #options: TimelineOptions;
   #period: Period | undefined;
   #old: Period | undefined;
-  /** Whether the period's own series are on show, and whether its 0 was. */
+  /** True if the period's own series are on show, and whether its 0 was. */
   #open = false;
   #opened = false;
   #rows = 0;

@@ -57,7 +57,7 @@ export function previousMonthFamily(endpoint: Endpoint, field: Field): Family {
   };
 }
 
-/** By how much two reads of the same money differ. */
+/** The amount by which two reads of the same money differ. */
 export const userCostsDifferenceFamily: Family = {
   name: 'openai_exporter_user_costs_difference_amount',
   type: 'gauge',

@@ -28,10 +28,10 @@ export function compressSmallPiece(text: Uint8Array): Piece {
 /** Little memory, which would take longer to be had than the text to be compressed. */
 const small = { level: 1, windowBits: 13, memLevel: 5, finishFlush: constants.Z_SYNC_FLUSH } as const;
 
-/** What begins a stream: no name, no time, so that equal pages are equal bytes. */
+/** The beginning of a stream: no name, no time, so that equal pages are equal bytes. */
 export const gzipHeader: Buffer = Buffer.from([0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff]);
 
-/** What ends a stream: an empty last block, the CRC-32 and the length (modulo 2^32) of the whole text. */
+/** Returns the end of a stream: an empty last block, the CRC-32 and the length (modulo 2^32) of the whole text. */
 export function gzipTrailer(crc: number, length: number): Buffer {
   const trailer = Buffer.alloc(10);
   trailer.writeUInt16LE(0x0003, 0);

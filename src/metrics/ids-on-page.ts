@@ -13,7 +13,7 @@ export interface Groups {
 
 interface Scanned {
   size: number;
-  /** By dimension. */
+  /** Keyed by dimension. */
   readonly values: ReadonlyMap<string, Set<string>>;
 }
 

@@ -84,7 +84,7 @@ function renderInfo<T>(family: Family, all: readonly T[], labels: (entry: T) => 
   return renderEntries(family, all, (entry, add) => add('', labels(entry), 1));
 }
 
-/** What is listed, and for every other id on the page what is remembered or the bare id. */
+/** Returns what is listed, and for every other id on the page what is remembered or the bare id. */
 function entries<T extends { readonly id: string }>(
   names: Names<T>,
   shown: ReadonlySet<string>,
@@ -98,7 +98,7 @@ function entries<T extends { readonly id: string }>(
   ];
 }
 
-/** What usage is counted under that has no id; nothing that is listed can lend it a name. */
+/** Reports whether usage is counted under it that has no id; nothing that is listed can lend it a name. */
 function isReserved(id: string): boolean {
   return id === noValue || id === foldedValue;
 }

@@ -14,7 +14,7 @@ export interface Page {
   readonly gzipBytes: number;
   /** CRC-32 of all of `plain`; `joinPieces` gives it without reading the text again. */
   readonly crc: number;
-  /** What of it belongs to these families, as a page. */
+  /** Returns the part of it that belongs to these families, as a page. */
   only(families: ReadonlySet<string>): Page;
 }
 
@@ -29,7 +29,7 @@ export interface NewPart {
   readonly plain: Uint8Array<ArrayBuffer>;
 }
 
-/** What turns one page into the next. Columns have one entry for each part, in the order of the page. */
+/** The update that turns one page into the next. Columns have one entry for each part, in the order of the page. */
 export interface PageUpdate {
   readonly ids: Uint32Array<ArrayBuffer>;
   readonly crcs: Uint32Array<ArrayBuffer>;

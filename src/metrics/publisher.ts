@@ -9,7 +9,7 @@ import type { NewPart, PageUpdate } from './page.ts';
 import type { Expiry, Rendered, Section } from './section.ts';
 
 export interface PublisherOptions {
-  /** In the order of the page. */
+  /** The order is that of the page. */
   readonly sections: readonly Section[];
   readonly clock: Clock;
   /** Compresses a part; tests that do not look at it leave it out. */

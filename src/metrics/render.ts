@@ -27,7 +27,7 @@ export function apiSection(account: Account, options: RecentOptions): Section {
   };
 }
 
-/** What is rendered of an api, as of one instant. */
+/** The view of an api that is rendered, as of one instant. */
 export interface View {
   readonly ledger: Pick<Ledger, 'endpoint' | 'fields'>;
   readonly series: SeriesView;

@@ -5,7 +5,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { type Reason, reasons } from '../openai/errors.ts';
 
-/** What is read off at each scrape rather than counted. */
+/** The values that are read off at each scrape rather than counted. */
 export interface SelfSource {
   readonly apis: readonly SelfSourceApi[];
   /** The lists of names and limits. */
@@ -33,14 +33,14 @@ export interface SelfSourceApi extends SelfSourcePolls {
   newestActivity(): number | undefined;
   /** Dimensions that the API does not grant. */
   dimensionsRefused(): readonly string[];
-  /** By field name. */
+  /** Keyed by field name. */
   heldBack(): ReadonlyMap<string, number>;
 }
 
 export interface SelfMetrics {
   /** The text of all of them. */
   text(): Promise<string>;
-  /** What is read off the source may have changed; each of the following says so, too. */
+  /** Notes that what is read off the source may have changed; each of the following says so, too. */
   changed(): void;
   polled(api: string, reason: Reason | undefined): void;
   attempt(api: string, code: string, seconds: number): void;
@@ -87,7 +87,7 @@ export function createSelfMetrics({ version, revision, source }: SelfOptions): S
 
   /** The text, until something happens that may change it. */
   let text: Promise<string> | undefined;
-  /** What this read when the text was made: nobody says that it has changed. */
+  /** The value that was read when the text was made: nobody says that it has changed. */
   let stateFileErrors = 0;
   let listener = () => {};
   const changed = () => {
@@ -210,7 +210,7 @@ function registerPolls(
   return { ended, failed };
 }
 
-/** What is sent to OpenAI. */
+/** Registers what is sent to OpenAI. */
 function registerRequests(registry: Registry, source: SelfSource) {
   const sent = counter(
     registry,
@@ -321,7 +321,7 @@ export function createServingMetrics({ logLinesDropped, clock }: ServingOptions)
   );
   const processText = clock === undefined ? async () => '' : processMetricsText(clock);
   let text: Promise<string> | undefined;
-  /** What this read when the text was made: nobody says that it has changed. */
+  /** The value that was read when the text was made: nobody says that it has changed. */
   let dropped = 0;
   return {
     async text() {

@@ -1,5 +1,5 @@
 /**
- * Who and what the organization consists of, as far as its lists have told: projects, keys, service accounts, users.
+ * The directory holds who and what the organization consists of, as far as its lists have told: projects, keys, service accounts, users.
  * Texts are kept as label values, cut, so that a name of any length costs no more than one that can be shown.
  */
 import { LRUCache } from 'lru-cache';
@@ -11,7 +11,7 @@ import { Listing } from './listing.ts';
 export interface ProjectName {
   readonly id: string;
   readonly name: string;
-  /** As the API words them; `none` where it does not say. */
+  /** The API's word for it; `none` where it does not say. */
   readonly status: string;
   readonly residency: string;
 }
@@ -38,9 +38,9 @@ export interface UserName {
 
 /** Names of one kind: listed now, and remembered of what is gone. */
 export interface Names<T> {
-  /** By id, each once. */
+  /** Each item once, by id. */
   listed(): ReadonlyMap<string, T>;
-  /** What was listed once. Asking keeps it in memory: what is asked for is what is shown. */
+  /** The items that were listed once. Asking keeps them in memory: what is asked for is what is shown. */
   remembered(id: string): T | undefined;
 }
 
@@ -110,7 +110,7 @@ export class Directory {
     return this.#projects.version;
   }
 
-  /** What the next process is to know: what is gone, then what is listed. */
+  /** Returns what the next process is to know: what is gone, then what is listed. */
   toKeep(): KeptNames {
     const all = <T>(gone: LRUCache<string, T & object>, { listed }: Names<T>) => {
       const names = listed();
@@ -176,7 +176,7 @@ export class Directory {
   }
 }
 
-/** Where there is no name, the name is the id. */
+/** The id is the name if there is no other. */
 export function nameOr(name: string | null, id: string): string {
   return labelValue(name === null || name === '' ? id : name);
 }

@@ -24,7 +24,7 @@ export function encodeNames({ projects, keys, users }: KeptNames): Uint8Array {
   return Buffer.from(JSON.stringify(kept));
 }
 
-/** What can be understood of it: anything else is as if it had not been kept. */
+/** Returns what can be understood of it: anything else is as if it had not been kept. */
 export function decodeNames(bytes: Uint8Array): KeptNames {
   let kept: unknown;
   try {

@@ -30,11 +30,11 @@ export interface ExpiringKey {
 export class Limits {
   readonly rate = new RateLimits();
   readonly inUse = new ModelsInUse();
-  /** By scope; at most one in each. Amounts are in units of the currency. */
+  /** Keyed by scope; at most one in each. Amounts are in units of the currency. */
   readonly spendLimits = new Listing<SpendLimit>();
   readonly spendAlerts = new Listing<SpendAlert>();
   readonly adminKeys = new Listing<ExpiringKey>();
-  /** By project: those that expire. */
+  /** The keys that expire, by project. */
   readonly apiKeys = new Listing<ExpiringKey>();
 
   /** Rises with every change. */

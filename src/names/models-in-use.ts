@@ -11,7 +11,7 @@ const mostPairs = 100_000;
 export class ModelsInUse {
   /** Rises whenever a pair comes or goes. */
   version = 0;
-  /** By project and model: start of the newest day with usage, in seconds. */
+  /** Start of the newest day with usage, in seconds, by project and model. */
   readonly #projects = new Map<string, Map<string, number>>();
   #pairs = 0;
 

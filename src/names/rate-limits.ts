@@ -5,7 +5,7 @@
 import { type RateLimitItem, rateLimitFields } from '../openai/lists.ts';
 import { labelValue } from '../usage/labels.ts';
 
-/** What the API sends for "no limit". */
+/** The number that the API sends for "no limit". */
 const unlimited = 2_147_483_647;
 
 /** Fields besides those that the API documents; more are left out. */
@@ -18,7 +18,7 @@ const mostModels = 50_000;
 interface ProjectLimits {
   /** Indexes of the models, ascending. */
   readonly models: Uint32Array;
-  /** By field, as long as `models`; NaN where the model has no such limit. */
+  /** Limits by field, as long as `models`; NaN where the model has no such limit. */
   readonly fields: readonly (Float64Array | undefined)[];
 }
 

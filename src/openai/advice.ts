@@ -1,15 +1,15 @@
 /**
- * What a person can do when a request fails: one table, from which the log, the status page, `check` and the
+ * The advice for a person when a request fails: one table, from which the log, the status page, `check` and the
  * documentation take their words. The first row that fits holds, so the particular ones come before the general.
  */
 
-/** Where an admin key is made. */
+/** The page where an admin key is made. */
 export const adminKeysUrl = 'https://platform.openai.com/settings/organization/admin-keys';
 
-/** What is known of a failure. Texts of others have been through `presentable`. */
+/** The details of a failure. Texts of others have been through `presentable`. */
 export interface Facts {
   readonly reason: string;
-  /** What it is more precisely, where that asks for other advice than the reason. */
+  /** A closer description, where that asks for other advice than the reason. */
   readonly kind?: string | undefined;
   /** Below the base URL, without the query. */
   readonly path: string;
@@ -31,7 +31,7 @@ export interface Facts {
 }
 
 export interface Advice {
-  /** What is seen, in a few words, for the documentation. */
+  /** The sign by which it is seen, in a few words, for the documentation. */
   readonly seen: string;
   /** A failure of this kind, for the documentation and for tests. */
   readonly example: Facts;

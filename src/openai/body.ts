@@ -4,7 +4,7 @@ import type { Dispatcher } from 'undici';
 
 /** Bound on a decompressed body. */
 export const longestBody = 64 * 1_024 * 1_024;
-/** Of an error's body, this much is looked at. */
+/** This much of an error's body is looked at. */
 export const longestErrorBody = 64 * 1_024;
 
 /** A body that cannot be taken, whatever the connection does. */

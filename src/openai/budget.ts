@@ -1,21 +1,21 @@
 /**
- * Who may send, and when. OpenAI publishes no quota for the organization API, so the exporter keeps one of its own:
+ * Decides which request may be sent, and when. OpenAI publishes no quota for the organization API, so the exporter keeps one of its own:
  * so many requests in any span of a minute, two at once, polls before replay before names. It keeps to what a
  * `Retry-After` says, and spares an API that does not answer.
  */
 import { alarm, type Clock } from '../clock.ts';
 import { createOutage } from './outage.ts';
 
-/** In order: the first has precedence. */
+/** Ordered: the first has precedence. */
 export const priorities = ['poll', 'replay', 'names'] as const;
 
 export type Priority = (typeof priorities)[number];
 
-/** Who asks. */
+/** The client that asks. */
 export interface Asker {
   readonly priority: Priority;
   readonly api: string;
-  /** What a `Retry-After` on its answer would hold. */
+  /** The requests that a `Retry-After` on its answer would hold. */
   readonly kind: string;
 }
 
@@ -48,7 +48,7 @@ export interface BudgetOptions {
   readonly maxPerMinute: number;
   readonly maxInFlight?: number;
   /**
-   * Whether an API that does not answer is asked no more than twice a minute. Not where a person waits for each
+   * True if an API that does not answer is asked no more than twice a minute. Not where a person waits for each
    * answer. Default: yes.
    */
   readonly sparing?: boolean;
@@ -70,7 +70,7 @@ interface Sent {
 }
 
 interface Waiter extends Asker {
-  /** In monotonic milliseconds: the lower, the sooner. */
+  /** Monotonic milliseconds: the lower, the sooner. */
   readonly rank: number;
   grant(one: Sent): void;
 }
@@ -93,7 +93,7 @@ export function createBudget({ clock, maxPerMinute, maxInFlight = 2, sparing = t
   // so it counts from the one until a span after the other: then no latency can push two minutes into one.
   let sent: Sent[] = [];
   let inFlight = 0;
-  /** By kind. */
+  /** Keyed by kind. */
   const holds = new Map<string, number>();
   let heldAll = Number.NEGATIVE_INFINITY;
   const outage = createOutage();

@@ -22,10 +22,10 @@ export type FieldKind = 'flow' | 'level' | 'money' | 'quantity';
 export interface Field {
   /** The path in a row joined by `_`: the field's part of the metric name. */
   readonly name: string;
-  /** Where a row holds the value. */
+  /** The path of the value in a row. */
   readonly path: readonly string[];
   readonly kind: FieldKind;
-  /** What one unit of the value is, in words, for HELP. */
+  /** The unit of the value, in words, for HELP. */
   readonly unit: string;
   /** A row always has it. The others can be missing or null, and missing is not zero. */
   readonly required: boolean;
@@ -51,11 +51,11 @@ export type FilterName =
 
 /** The `limit` parameter, in buckets. */
 export interface PageLimit {
-  /** What the API takes when none is given. */
+  /** The number that the API takes when none is given. */
   readonly byDefault: number;
   /** More than this is answered with 400. */
   readonly maximum: number;
-  /** What a page really holds at the most. */
+  /** The most that a page really holds. */
   readonly perPage: number;
 }
 
@@ -268,7 +268,7 @@ const catalogue = [
   costs,
 ] as const satisfies readonly Endpoint[];
 
-/** What the catalogue says, as types. */
+/** The catalogue, as types. */
 export type Catalogue = readonly [...typeof catalogue, typeof costsByUser];
 
 export const endpoints: readonly Endpoint[] = catalogue;

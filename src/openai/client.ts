@@ -31,12 +31,12 @@ export interface GetRequest {
   readonly priority: Priority;
   /** Monotonic milliseconds: no attempt goes on, and no wait begins, past it. */
   readonly deadline: number;
-  /** What the body is bounded by, besides its length. */
+  /** Bounds of the body, besides its length. */
   readonly shape?: BodyShape;
   /** Tries at the most, whatever time is left. Default: as many as the deadline allows. */
   readonly attempts?: number;
   readonly signal?: AbortSignal | undefined;
-  /** Where given, time spent waiting for the request budget is added here and moves the deadline. */
+  /** Time spent waiting for the request budget is added here, if given, and moves the deadline. */
   readonly patience?: Patience | undefined;
   /**
    * Called once, with the reason, if there is no answer within twice the time that an attempt has: the request goes on,
@@ -52,7 +52,7 @@ export interface Patience {
 
 export interface Answer<T> {
   readonly value: T;
-  /** Of the body, decompressed. */
+  /** The number of bytes in the body, decompressed. */
   readonly bytes: number;
   /** UTC milliseconds just before the first attempt was sent. */
   readonly startedAt: number;
@@ -84,10 +84,10 @@ export interface ClientOptions {
   readonly dispatcher: Dispatcher;
   readonly budget: Budget;
   readonly clock: Clock;
-  /** In [0, 1). */
+  /** A number in [0, 1). */
   readonly random: () => number;
   readonly organization?: string | undefined;
-  /** Of one attempt, its body included. */
+  /** The time that one attempt may take, its body included. */
   readonly timeoutMs: number;
   readonly userAgent: string;
   readonly observer: ClientObserver;
@@ -119,7 +119,7 @@ interface Course {
   before: ApiError | undefined;
   /** Monotonic milliseconds at which the first attempt was sent. */
   sentAt: number | undefined;
-  /** Where it waits for the budget: monotonic milliseconds since when, and how long OpenAI had not answered until then. */
+  /** The wait for the budget: monotonic milliseconds since when, and how long OpenAI had not answered until then. */
   waiting: { readonly since: number; readonly spared: number } | undefined;
 }
 
@@ -176,7 +176,7 @@ export function createClient(options: ClientOptions): Client {
       waiting: undefined,
       deadline: () => request.deadline + (patience?.waited ?? 0) + waitedSoFar(course),
     };
-    /** Of the wait that goes on. A poll's time runs on while OpenAI does not answer; what comes in its own time waits. */
+    /** Ends the wait that goes on. A poll's time runs on while OpenAI does not answer; what comes in its own time waits. */
     function waitedSoFar({ waiting }: Course): number {
       if (patience === undefined || waiting === undefined) return 0;
       const spared = priority === 'poll' ? budget.spared() - waiting.spared : 0;
@@ -332,7 +332,7 @@ export function createClient(options: ClientOptions): Client {
     }
   }
 
-  /** What an answer other than a success means. */
+  /** Returns what an answer other than a success means. */
   async function refusal(
     { request: target, kind }: Course,
     response: Dispatcher.ResponseData,
@@ -373,7 +373,7 @@ export function createClient(options: ClientOptions): Client {
     return /^https?:$/.test(protocol) ? presentable(`${protocol}//${host}${pathname}`, secrets, 200) : undefined;
   }
 
-  /** What it means that a request or the body of a success broke off. */
+  /** Returns what it means that a request or the body of a success broke off. */
   function broken(target: Target, cause: unknown, code: string): Failure {
     const status = code === 'none' ? undefined : Number(code);
     const fault = codeOf(cause) ?? '';

@@ -1,4 +1,4 @@
-/** What the API says in the body of a refusal. */
+/** The words of the API in the body of a refusal. */
 import { isObject, own } from './json.ts';
 import { createScan, errorShape } from './scan.ts';
 

@@ -34,9 +34,9 @@ export interface ApiErrorDetails {
   readonly api: string;
   /** Below the base URL, without the query. */
   readonly path: string;
-  /** What went wrong, in a few words: the API's own, where it has some. */
+  /** The error in a few words: the API's own, where it has some. */
   readonly detail: string;
-  /** What it is more precisely, where that asks for other advice than the reason. */
+  /** A closer description, where that asks for other advice than the reason. */
   readonly kind?: 'key_file' | 'refused_rows' | 'request_limit' | undefined;
   readonly status?: number | undefined;
   /** The API's `error.code`, such as `reporting_lookback_exceeded`. */
@@ -46,12 +46,12 @@ export interface ApiErrorDetails {
   readonly requestId?: string | undefined;
   /** How long nothing may be sent, from when this error arose. */
   readonly retryAfterMs?: number | undefined;
-  /** What else the advice depends on. See `Facts`. */
+  /** The facts that the advice depends on besides. See `Facts`. */
   readonly baseUrl?: string | undefined;
   readonly contentType?: string | undefined;
   readonly location?: string | undefined;
   readonly until?: number | undefined;
-  /** What a person can do about it, where only who asked can know that. */
+  /** The advice to a person, where only who asked can know that. */
   readonly whatToDo?: string | undefined;
   readonly cause?: unknown;
 }
@@ -63,7 +63,7 @@ export class ApiError extends Error {
   readonly method = 'GET';
   readonly path: string;
   readonly detail: string;
-  /** What a person can do about it, in a sentence that does not repeat the message. */
+  /** The advice to a person, in a sentence that does not repeat the message. */
   readonly whatToDo: string;
   /** The key lacks a scope, and nothing else is wrong. */
   readonly lacksScope: boolean;
@@ -104,12 +104,12 @@ export function sentence(text: string): string {
   return /[.!?…]$/u.test(text) ? text : `${text}.`;
 }
 
-/** What a person can do about an error that ended a poll. Any that is not the API's is a fault of this program. */
+/** Returns what a person can do about an error that ended a poll. Any that is not the API's is a fault of this program. */
 export function whatToDoAbout(error: Error): string {
   return error instanceof ApiError ? error.whatToDo : 'This is a defect of the exporter: please report it.';
 }
 
-/** What happened and what to do: all that a line of the log has to say of it. */
+/** The message and what to do: all that a line of the log has to say of it. */
 export function inFull(error: Error): string {
   return `${sentence(error.message)} ${whatToDoAbout(error)}`;
 }

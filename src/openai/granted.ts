@@ -12,7 +12,7 @@ import { bucketQuery, type Filters } from './query.ts';
 const attempts = 3;
 
 export interface Granted {
-  /** In the order in which they were asked for. */
+  /** The order is that in which they were asked for. */
   readonly dimensions: readonly string[];
   /** The others, each with what the API said when it refused them. */
   readonly refused: ReadonlyMap<string, string>;
@@ -89,7 +89,7 @@ export async function findGranted(
   return { dimensions: left, refused };
 }
 
-/** What is granted of these dimensions; undefined if that could not be told. */
+/** Returns which of these dimensions are granted; undefined if that could not be told. */
 export async function grantedOf(wanted: readonly string[], ask: AskBy): Promise<Granted | undefined> {
   try {
     await ask(wanted);

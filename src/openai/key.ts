@@ -33,7 +33,7 @@ export function keyIn(text: string, from: string): string {
   return key;
 }
 
-/** What belongs to another kind of file: a line of an environment file or of a script, or text in quotes. */
+/** Finds signs of another kind of file: a line of an environment file or of a script, or text in quotes. */
 function whatStandsAround(text: string): string | undefined {
   const quote = /["'`\u2018-\u201f]/;
   if (/^(?:(?:export|set|setx)\s+|\$env:)?[a-z_]\w*\s*=\s*["'`]?sk-/i.test(text) || isAssignment(text)) {

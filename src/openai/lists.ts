@@ -155,7 +155,7 @@ export const lists = {
   adminKeys: list<AdminKeyItem>('admin_api_keys', 'admin_api_keys', adminKey),
 } as const;
 
-/** What a page of a list has brought. */
+/** The items that a page of a list has brought. */
 export interface ListPage<T> {
   readonly items: readonly T[];
   /** Items that were refused. */
@@ -302,7 +302,7 @@ function decode<T>(body: Buffer, item: z.ZodType<T>, single: boolean): DecodedPa
   };
 }
 
-/** Whether one of an item's texts is longer than a label: its beginning is shown. */
+/** Reports whether one of an item's texts is longer than a label: its beginning is shown. */
 function hasLongText(item: unknown): boolean {
   return isObject(item) && Object.values(item).some((value) => typeof value === 'string' && isTooLong(value));
 }

@@ -7,7 +7,7 @@ import type { Reason } from './errors.ts';
 /** Failures that say more of OpenAI, or of the way there, than of what was asked. */
 const commonReasons: ReadonlySet<Reason> = new Set<Reason>(['network', 'timeout', 'server', 'rate_limited']);
 
-/** Whether a failure is likely to be shared by whatever else is asked now. */
+/** Reports whether a failure is likely to be shared by whatever else is asked now. */
 export function isCommon(reason: Reason | undefined): boolean {
   return reason !== undefined && commonReasons.has(reason);
 }

@@ -1,5 +1,5 @@
 /**
- * What one page of the Usage or Costs API holds, as columns: the shape between the decoder and everything
+ * One page of the Usage or Costs API, as columns: the shape between the decoder and everything
  * that gives numbers a meaning. A row is an index; there is no object per row.
  */
 
@@ -9,7 +9,7 @@ export type RawLabel = string | number | boolean | null;
 /** A label value may be this long, in characters; longer ones are cut. */
 export const longestLabel = 256;
 
-/** Whether a text is cut where it is a label. It can have more UTF-16 units than characters, but not fewer. */
+/** Reports whether a text is cut where it is a label. It can have more UTF-16 units than characters, but not fewer. */
 export function isTooLong(text: string): boolean {
   return text.length > longestLabel && [...text].length > longestLabel;
 }
@@ -39,11 +39,11 @@ export interface RawBucket {
   readonly rows: number;
   /** One column for each grouped dimension, in the order of the query; `rows` long. */
   readonly labels: readonly (readonly RawLabel[])[];
-  /** By field name; `rows` long; NaN where the row does not have the field. */
+  /** Columns by field name, `rows` long; NaN where the row does not have the field. */
   readonly numbers: ReadonlyMap<string, Float64Array>;
   /** Fields of kind `money`: decimal text of any length; null where the row does not have it. */
   readonly decimals: ReadonlyMap<string, readonly (string | null)[]>;
-  /** For fields with a `unitLabel`, by field name: the value of that label in each row. */
+  /** The value of the unit label in each row, by field name, for fields with a `unitLabel`. */
   readonly units: ReadonlyMap<string, readonly RawLabel[]>;
   /** Rows refused because a value is of a type or size that no amount or count has. */
   readonly malformedRows: number;
@@ -51,7 +51,7 @@ export interface RawBucket {
   readonly refused: readonly (readonly RawLabel[])[];
   /** Rows that are taken, but not with all that they say. */
   readonly damagedRows: number;
-  /** What was lost in refused and damaged rows: each kind, field and line item once, and so many at the most. */
+  /** The losses in refused and damaged rows: each kind, field and line item once, and so many at the most. */
   readonly losses: readonly Loss[];
   /** The API passed over it: it is known to be empty from what came around it. */
   readonly passedOver?: true;
@@ -75,7 +75,7 @@ export function emptyBucket(start: number, end: number, dimensions: number): Raw
   };
 }
 
-/** Whether two buckets of the same query have the same rows in the same order. */
+/** Reports whether two buckets of the same query have the same rows in the same order. */
 export function isSame(a: RawBucket, b: RawBucket): boolean {
   const columnsOf = ({ labels, numbers, decimals, units }: RawBucket) => [
     ...labels,

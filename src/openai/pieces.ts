@@ -25,7 +25,7 @@ const mostRows = 250;
 const mostBytes = 65_536;
 
 const [quote, backslash, comma, openBrace, closeBrace, openBracket, closeBracket] = Buffer.from('"\\,{}[]');
-/** Where an array is one of rows: the brackets that are open around its elements. */
+/** The brackets that are open around the elements of an array of rows. */
 const aroundRows = '{[{[';
 
 /**
@@ -41,7 +41,7 @@ export function cutPage(body: Buffer): CutPage {
   let depth = 0;
   let inString = false;
   let pieces: Piece[] = [];
-  /** Of the piece that is being looked at; a comma follows each row but the last. */
+  /** The number of commas in the piece that is being looked at; a comma follows each row but the last. */
   let commas = 0;
   let start = 0;
   for (let at = framed; at < body.length; at++) {

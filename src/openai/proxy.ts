@@ -26,7 +26,7 @@ export function proxyFor(baseUrl: URL, environment: Environment): URL | undefine
   return url;
 }
 
-/** What `NO_PROXY` excepts, as it is written there. */
+/** The hosts that `NO_PROXY` excepts, as it is written there. */
 export function noProxyIn(environment: Environment): string {
   return firstSet(environment, 'no_proxy', 'NO_PROXY')?.text ?? '';
 }

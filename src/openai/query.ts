@@ -1,4 +1,4 @@
-/** What a request for buckets says, as query parameters. */
+/** Returns a request for buckets, as query parameters. */
 import { type Endpoint, type FilterName, type Width, widthSeconds } from './catalogue.ts';
 
 /** The API's filters; `batch` holds `true` or `false`. */

@@ -26,7 +26,7 @@ export interface PageSizes {
 
 /** Below the 4 MB that a page may have, so that a busier hour than the last still fits. */
 const targetBytes = 3_000_000;
-/** Where nothing is known yet. */
+/** The state before anything is known. */
 const firstLimits: Readonly<Record<Width, number>> = { '1m': 16, '1h': 4, '1d': 2 };
 /** A bucket is larger than a narrower one, but less than by its time: the groups are much the same. */
 const guesses: Readonly<Partial<Record<Width, { readonly from: Width; readonly times: number }>>> = {
@@ -85,7 +85,7 @@ export interface ReadRequest {
   /** Monotonic milliseconds. */
   readonly deadline: number;
   readonly signal?: AbortSignal | undefined;
-  /** As of a request of the client: for all requests together, and for each of them. */
+  /** The deadline as of a request of the client: for all requests together, and for each of them. */
   readonly patience?: Patience | undefined;
   readonly late?: GetRequest['late'];
 }

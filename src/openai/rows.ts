@@ -18,10 +18,10 @@ const mostLosses = 20;
 /** Characters that are told of what was sent. */
 const longestSent = 60;
 
-/** What cannot be read. */
+/** The part that cannot be read. */
 const unreadable = Symbol('unreadable');
 
-/** What became of an unknown field: the name of its column, passed over because it is no amount, or lost. */
+/** The fate of an unknown field: the name of its column, passed over because it is no amount, or lost. */
 type Unknown = { readonly name: string } | 'passed' | 'lost';
 
 export interface Columns {
@@ -51,7 +51,7 @@ export function createRowReader(
   ]);
   const knownNames = new Set<string>([...endpoint.fields.map(({ name }) => name), ...endpoint.dimensions]);
   const namesOrganization = isCosts(endpoint);
-  /** What became of the unknown fields of this page, by path: the path that had a name first keeps it. */
+  /** The fate of the unknown fields of this page, by path: the path that had a name first keeps it. */
   const unknownFieldsByPath = new Map<string, Unknown>();
   const taken = new Set<string>();
 
@@ -75,7 +75,7 @@ export function createRowReader(
     let rows = 0;
     let malformedRows = 0;
     let damagedRows = 0;
-    /** Whether something of the row that is being read was lost. */
+    /** True if something of the row that is being read was lost. */
     let damaged = false;
     const refusedLabels: RawLabel[][] = [];
     const losses = new Map<string, Loss>();

@@ -7,7 +7,7 @@ import { BodyRefused } from './body.ts';
 export interface BodyShape {
   /** The brackets that are open around a row or an item: the outermost first. */
   readonly rowsIn: string;
-  /** What a row is called in messages. */
+  /** The name of a row in messages. */
   readonly row: string;
   readonly mostRows: number;
   /** Values in the whole body. */
@@ -41,10 +41,10 @@ export const errorShape: BodyShape = { rowsIn: '', row: 'row', mostRows: 0, most
 const deepest = 16;
 /** Values in a row: of what the catalogue knows there are fewer than 40, and 64 unknown ones are taken. */
 const mostValuesInRow = 500;
-/** In bytes. */
+/** A number of bytes. */
 const longestRow = 131_072;
 const longestString = 16_384;
-/** What is around the rows: some buckets, each with a few values. */
+/** The frame around the rows: some buckets, each with a few values. */
 const mostValuesAround = 50_000;
 const longestAround = 4 * 1_024 * 1_024;
 

@@ -25,7 +25,7 @@ export class Ids {
     return this.size > most;
   }
 
-  /** Whether groups of this table can be told apart by the dimensions. */
+  /** Reports whether groups of this table can be told apart by the dimensions. */
   covers({ dimensions }: Pick<GroupTable, 'dimensions'>): boolean {
     return this.#dimensions.every((name) => dimensions.includes(name));
   }
@@ -35,7 +35,7 @@ export class Ids {
     return this.#values[id] ?? [];
   }
 
-  /** By group: its number. Only groups that are new are looked at. Pauses now and then. */
+  /** Returns the number of each group. Only groups that are new are looked at. */
   of(table: GroupTable): readonly number[] {
     const numbers = this.#tables.get(table) ?? [];
     this.#tables.set(table, numbers);

@@ -1,4 +1,4 @@
-/** Who is near a limit, as far as it can be told: money of the month so far, and the busiest minute of the last hour. */
+/** Tells who is near a limit, as far as it can be told: money of the month so far, and the busiest minute of the last hour. */
 import { organization } from '../names/directory.ts';
 import { limitModelOf } from '../names/limit-model.ts';
 import type { Limits, SpendAlert, SpendLimit } from '../names/limits.ts';
@@ -16,11 +16,11 @@ import { type BucketSums, hasTokens, isCounted } from './sums.ts';
 
 export interface LimitsOptions extends SpendOptions {
   readonly limits: Limits;
-  /** Whether limits are read at all. */
+  /** True if limits are read at all. */
   readonly read: boolean;
   /** Kept from one time to the next. */
   readonly holding: HoldingLimits;
-  /** Of usage. */
+  /** The counters of usage. */
   readonly accounts: readonly Account[];
   /** Milliseconds. */
   readonly settleDelay: number;

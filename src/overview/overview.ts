@@ -1,5 +1,5 @@
 /**
- * What people want to see at a glance: usage of a day, money of a month, who is near a limit. Made when it is asked for,
+ * Makes what people want to see at a glance: usage of a day, money of a month, who is near a limit. Made when it is asked for,
  * from the buckets in memory; so it costs nothing until somebody looks.
  */
 import type { Directory } from '../names/directory.ts';
@@ -17,7 +17,7 @@ export interface OverviewOptions {
   readonly accounts: readonly Account[];
   readonly directory: Directory;
   readonly limits: Limits;
-  /** Whether names and limits are read. */
+  /** True if names and limits are read. */
   readonly namesRead: boolean;
   readonly filtered: boolean;
   readonly budget: SpendOptions['budget'];

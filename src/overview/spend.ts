@@ -1,4 +1,4 @@
-/** What the running month has cost, by day and by project, from the days that are held. */
+/** The costs of the running month, by day and by project, from the days that are held. */
 
 import { widthSeconds } from '../openai/catalogue.ts';
 import type { Budgets } from '../settings/budget.ts';
@@ -11,10 +11,10 @@ import { bucketAt } from '../usage/windows.ts';
 import { mostRanked } from './hours.ts';
 
 export interface SpendOptions {
-  /** Of costs; undefined where they are not polled. */
+  /** The account of costs; undefined where they are not polled. */
   readonly account: Account | undefined;
   readonly filtered: boolean;
-  /** In usd. */
+  /** Amounts are in usd. */
   readonly budget: Budgets;
   /** The name of a project or user. */
   readonly nameOf: (dimension: 'project_id' | 'user_id', id: string) => string | null;

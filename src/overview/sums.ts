@@ -20,16 +20,16 @@ export interface Sums {
   /** Undefined where the usage is not grouped by it. */
   readonly models: Columns | undefined;
   readonly projects: Columns | undefined;
-  /** By project and model, batches left out: they have rate limits of their own. */
+  /** Sums by project and model, batches left out: they have rate limits of their own. */
   readonly pairs: Columns | undefined;
 }
 
-/** Whether the api's usage is counted in tokens or requests to a model. */
+/** Reports whether the api's usage is counted in tokens or requests to a model. */
 export function isCounted(endpoint: Endpoint): boolean {
   return fieldsOf(endpoint).requests >= 0;
 }
 
-/** Whether the api counts tokens. */
+/** Reports whether the api counts tokens. */
 export function hasTokens(endpoint: Endpoint): boolean {
   return fieldsOf(endpoint).tokens.length > 0;
 }
@@ -90,7 +90,7 @@ export class BucketSums {
   }
 }
 
-/** By row, the sum of some fields; what a row lacks adds nothing. */
+/** Returns the sum of some fields for each row; what a row lacks adds nothing. */
 function addUp(fields: readonly number[], bucket: Bucket): Float64Array {
   const sums = new Float64Array(bucket.groups.length);
   for (const field of fields) {

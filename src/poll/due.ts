@@ -16,7 +16,7 @@ const moved = Symbol('moved');
 
 export function createDue(clock: Clock, first: number): Due {
   let instant = first;
-  /** In monotonic milliseconds: a clock that is put back by a day must not keep an api from being polled for a day. */
+  /** Monotonic milliseconds: a clock that is put back by a day must not keep an api from being polled for a day. */
   let latest = latestFor(first);
   let nap: AbortController | undefined;
 

@@ -16,7 +16,7 @@ export interface FailureLog {
 const aboutKey: ReadonlySet<Reason> = new Set<Reason>(['auth', 'permission']);
 
 export function createFailureLog(log: Logger): FailureLog {
-  /** Of each api and activity that fails: the last reason, and whether it was said of this one. */
+  /** The last reason of each api and activity that fails, and whether it was said of this one. */
   const failing = new Map<string, { readonly reason: Reason; readonly aloud: boolean }>();
   const isSaidOfAnother = (key: string, reason: Reason) =>
     aboutKey.has(reason) && [...failing].some(([other, last]) => other !== key && last.aloud && last.reason === reason);

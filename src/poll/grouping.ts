@@ -15,7 +15,7 @@ import { bucketAt, day, hour, lastDue, minute } from '../usage/windows.ts';
 
 /** A dimension that is asked for in vain. */
 export interface DimensionRefusal {
-  /** What OpenAI said. */
+  /** The words that OpenAI said. */
   readonly reason: string;
   /** UTC milliseconds. */
   readonly since: number;
@@ -33,7 +33,7 @@ export interface GroupingOptions {
   /** Delay of the daily try after midnight UTC, in milliseconds. */
   readonly offset: number;
   readonly log: Logger;
-  /** By dimension: what is refused at present. It is kept up to date. */
+  /** The reason why a dimension is refused at present, by dimension. It is kept up to date. */
   readonly refusals: Map<string, DimensionRefusal>;
   /** The refusals are others now. */
   changed(): void;
@@ -70,7 +70,7 @@ export function createGrouping(options: GroupingOptions): Grouping {
   let tryingSince: number | undefined;
   /** Until when, in monotonic milliseconds, errors of this kind are taken to be about something else: one was. */
   const isOther = { yes: Number.NEGATIVE_INFINITY, maybe: Number.NEGATIVE_INFINITY };
-  /** Where the user named the dimensions: which of them are granted, and the day on which that was found. */
+  /** For dimensions that the user named: which of them are granted, and the day on which that was found. */
   let advice: { readonly on: number; readonly granted: Granted } | undefined;
 
   function asker(span: Span, signal: AbortSignal) {
@@ -91,7 +91,7 @@ export function createGrouping(options: GroupingOptions): Grouping {
     options.changed();
   }
 
-  /** What the daily search for an advice has found; undefined where the error is about something else. */
+  /** Returns what the daily search for an advice has found; undefined where the error is about something else. */
   async function found(error: ApiError, asked: readonly string[], span: Span, signal: AbortSignal) {
     const today = bucketAt(clock.now(), '1d');
     if (advice?.on === today) return advice.granted;
@@ -100,7 +100,7 @@ export function createGrouping(options: GroupingOptions): Grouping {
     return granted;
   }
 
-  /** As `settle`, for an error that may be about the dimensions. */
+  /** Does the same as `settle`, for an error that may be about the dimensions. */
   async function search(
     error: ApiError,
     ledger: Ledger,

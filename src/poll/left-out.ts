@@ -1,5 +1,5 @@
 /**
- * What answers said and could not be taken: counted, said in the log once a day, and told on the status page. One
+ * Keeps account of what answers said and could not be taken: counted, said in the log once a day, and told on the status page. One
  * place for all of it, so that nothing is left out in silence.
  */
 import type { Logger } from '../log.ts';
@@ -7,11 +7,11 @@ import { presentable } from '../openai/errors.ts';
 import type { Loss } from '../openai/page.ts';
 import { bucketAt } from '../usage/windows.ts';
 
-/** What of an api has been left out since the start. */
+/** Counts of what was left out of an api since the start. */
 export interface LeftOutStatus {
   /** Rows and items, each once for every read that found it. */
   readonly count: number;
-  /** What was said of it, newest first: the last few sentences, each once. */
+  /** The last few sentences, newest first, each once. */
   readonly messages: readonly string[];
   /** UTC milliseconds at which it was found the last time. */
   readonly at: number;
@@ -49,7 +49,7 @@ interface Sentence {
 /** Nothing left out so far. */
 export function createLeftOut({ log, clock, count }: LeftOutOptions): LeftOut {
   const found = new Map<string, LeftOutStatus>();
-  /** By api: the day, in seconds, and what was said on it. */
+  /** The day, in seconds, and what was said on it, by api. */
   const said = new Map<string, { readonly day: number; readonly keys: Set<string> }>();
 
   function say(api: string, { key, text }: Sentence): void {

@@ -2,7 +2,7 @@
 import type { Outcome } from './attempt.ts';
 
 export interface ListOutcome {
-  /** Whether all were read; undefined where none was tried, and where the key has the scope for none of them. */
+  /** True if all were read; undefined where none was tried, and where the key has the scope for none of them. */
   readonly up: boolean | undefined;
   /** Why one of them was not read, a scope that is missing included. */
   readonly failure: Outcome['failure'];
@@ -13,7 +13,7 @@ export const notTried: ListOutcome = { up: undefined, failure: undefined };
 export class Tally<T> {
   readonly #succeeded = new Set<T>();
   readonly #failed = new Map<T, NonNullable<Outcome['failure']>>();
-  /** Of those that failed, how many did for lack of the scope. */
+  /** The number of those that failed for lack of the scope. */
   #refused = 0;
 
   /** A read of this one has ended. */

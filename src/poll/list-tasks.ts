@@ -1,5 +1,5 @@
 /**
- * What there is to read of names and limits: the lists of the organization, those of each of its projects, and which
+ * Lists what there is to read of names and limits: the lists of the organization, those of each of its projects, and which
  * models are in use. Projects come and go, and with them what is to be read.
  */
 import type { Clock } from '../clock.ts';
@@ -42,7 +42,7 @@ export interface PagedRead {
   next(signal: AbortSignal): Promise<boolean>;
 }
 
-/** What tasks of several projects have in common. */
+/** The part that tasks of several projects have in common. */
 interface Kind {
   /** Tells the kind from every other. */
   readonly key: string;
@@ -70,7 +70,7 @@ export class Task implements Turn {
   tried: number | undefined;
   failures = 0;
   retryPointless = false;
-  /** Whether a read has come to its end, so that there is something to say. */
+  /** True if a read has come to its end, so that there is something to say. */
   ended = false;
   /** Why the last read failed. */
   failure: Outcome['failure'];
@@ -158,7 +158,7 @@ export function createListTasks(options: ListTasksOptions): ListTasks {
   const kinds = kindsOf(options);
   const projects = new Task(kinds.projects, null, 'projects');
   const ofOrganization = [projects, ...kinds.organization.map((kind) => new Task(kind, null, 'organization'))];
-  /** By project; the rate limits, if they are read, come last. */
+  /** Tasks by project; the rate limits, if they are read, come last. */
   const ofProjects = new Map<string, Task[]>();
   /** Looked through before each page, so it is made when projects come and go. */
   let all: readonly Task[] = ofOrganization;

@@ -31,7 +31,7 @@ export interface NamesPollerOptions extends Omit<ListTasksOptions, 'readModelsIn
 /** How the reading of one kind of list goes. */
 export interface ListStatus {
   readonly api: ListApi;
-  /** Whether every list of the kind was read the last time; undefined before the first, and without the scope. */
+  /** Reports whether every list of the kind was read the last time; undefined before the first, and without the scope. */
   up(): boolean | undefined;
   /** Why one of them was not read the last time, the scope's lack included. */
   failure(): Outcome['failure'];
@@ -65,7 +65,7 @@ export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
   });
   const lastSuccess = new Map<string, number>();
   const durations = new Map<string, number>();
-  /** Whether it was said that the key lacks the scope. */
+  /** True if it was said that the key lacks the scope. */
   let refused = false;
 
   /** Asks for one page. */

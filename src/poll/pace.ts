@@ -19,7 +19,7 @@ export interface Pace {
   answered(seconds: number): void;
   /** To be called now and then: says it in the log when it has become too slow, and when it is no longer. */
   look(): void;
-  /** What is too slow, with the numbers and what to do; undefined while polls keep up. */
+  /** Returns what is too slow, with the numbers and what to do; undefined while polls keep up. */
   trouble(): string | undefined;
 }
 
@@ -34,11 +34,11 @@ const patience = 300_000;
 
 export function createPace({ clock, log, maxPerMinute, needed }: PaceOptions): Pace {
   let seconds: number | undefined;
-  /** In monotonic milliseconds. */
+  /** Monotonic milliseconds. */
   let since: number | undefined;
   let said = false;
 
-  /** What is possible a minute. */
+  /** The most that is possible a minute. */
   function possible(): { readonly limit: number; readonly byAnswers: number } {
     return {
       limit: maxPerMinute,

@@ -43,7 +43,7 @@ export interface PollerOptions {
   polled(outcome: Outcome): void;
   /** A poll that goes on counts as failed until it succeeds: there was no answer for too long. */
   late(): void;
-  /** What is to be shown has changed. */
+  /** Called when what is to be shown has changed. */
   changed(): void;
 }
 
@@ -53,7 +53,7 @@ export interface Poller {
 }
 
 interface HistoryOutcome extends Outcome {
-  /** Whether nothing was lacking in the end. */
+  /** True if nothing was lacking in the end. */
   readonly complete: boolean;
   /** Read into last. */
   readonly ledger: Ledger;

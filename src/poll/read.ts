@@ -12,7 +12,7 @@ import type { Ledger } from '../usage/ledger.ts';
 import type { Span } from '../usage/plan.ts';
 import { settleDelayOf } from '../usage/windows.ts';
 
-/** What a read found besides numbers. */
+/** Receives what a read found besides numbers. */
 export interface ReadReport {
   buckets(count: number): void;
   restated(up: number, down: number): void;
@@ -41,7 +41,7 @@ export interface ReadOptions {
   /** Monotonic milliseconds. */
   readonly deadline: number;
   readonly signal: AbortSignal;
-  /** As of a request of the client. */
+  /** The same as of a request of the client. */
   readonly patience: Patience;
   readonly late?: (error: ApiError) => void;
   /** Takes each page in as it comes, rather than the whole span at once: for spans of any length. */

@@ -19,7 +19,7 @@ export interface Recovery {
   answersAgain(now: number): void;
 }
 
-/** Whether an api fails, for a reason that others are likely to share. */
+/** Reports whether an api fails, for a reason that others are likely to share. */
 export function isDown({ up, failure }: PollStatus): boolean {
   return up === false && isCommon(failure?.reason);
 }

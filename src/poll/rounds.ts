@@ -74,7 +74,7 @@ export function createRounds(): Rounds {
   /** Lists that are being read for a second time in the round. */
   const again = new WeakSet<Turn>();
 
-  /** Where the list has its turn; undefined while it has none. */
+  /** The turn of the list; undefined while it has none. */
   function lineOf(turn: Turn, now: number): Line | undefined {
     const { begun, reading, failures, retryPointless, lane } = turn;
     if (dueAt(turn, now) > now) return undefined;
@@ -129,7 +129,7 @@ export function createRounds(): Rounds {
   };
 }
 
-/** What was never asked for by rank, then the one that was asked longest ago: pages of long lists take turns. */
+/** Orders what was never asked for by rank, then the one that was asked longest ago: pages of long lists take turns. */
 function comesBefore(a: Turn, b: Turn): boolean {
   if (a.tried === undefined || b.tried === undefined) {
     return a.tried === b.tried ? a.rank < b.rank : a.tried === undefined;

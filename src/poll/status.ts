@@ -1,9 +1,9 @@
-/** What is known of an api's polls, as data: for the exporter's own metrics, the status page and `/-/ready`. */
+/** The state of an api's polls, as data: for the exporter's own metrics, the status page and `/-/ready`. */
 import type { Reason } from '../openai/errors.ts';
 
 export interface PollFailure {
   readonly reason: Reason;
-  /** What happened, in one sentence, without any secret. */
+  /** The message, in one sentence, without any secret. */
   readonly message: string;
   readonly whatToDo: string;
   /** UTC milliseconds. */
@@ -12,7 +12,7 @@ export interface PollFailure {
 
 export interface PollStatus {
   readonly api: string;
-  /** Whether the last poll succeeded; undefined until one was tried. */
+  /** True if the last poll succeeded; undefined until one was tried. */
   up: boolean | undefined;
   polls: number;
   /** Polls that failed since the last one that did not. */

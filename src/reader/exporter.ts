@@ -41,7 +41,7 @@ export interface ExporterOptions {
   readonly revision: string;
   /** Makes the client, which reports its attempts to the exporter's own metrics. */
   readonly client: (observer: ClientObserver) => Client;
-  /** What an earlier process has shown, and where to keep what this one shows. */
+  /** The state that an earlier process has shown, and the place where to keep what this one shows. */
   readonly memory?: {
     readonly fingerprint: string;
     readonly earlier: State | undefined;
@@ -75,9 +75,9 @@ export interface Exporter {
   /** Lists of names and limits; empty where these are turned off. */
   readonly lists: readonly NamesList[];
   series(api?: string): number;
-  /** What of the answers of an api or list could not be taken; undefined where that is nothing. */
+  /** The part of the answers of an api or list that could not be taken; undefined where that is nothing. */
   leftOut(api: string): LeftOutStatus | undefined;
-  /** What is used and spent, and who is near a limit. */
+  /** Returns what is used and spent, and who is near a limit. */
   overview(): Overview;
   /** Why polls cannot keep their interval, with the numbers; undefined while they can. */
   tooSlow(): string | undefined;
@@ -214,7 +214,7 @@ export function createExporter(options: ExporterOptions): Exporter {
   });
 
   const leftOut = createLeftOut({ log, clock, count: (api, rows) => self.malformed(api, rows) });
-  /** By api: the day, in seconds, on which it was said the last time. */
+  /** The day, in seconds, on which it was said the last time, by api. */
   const incompleteSaidOn = new Map<string, number>();
   const apis = parts.map(({ endpoint, account, wanted, refusals, status, cadence }): ExporterApi => {
     const { api } = endpoint;
@@ -324,12 +324,12 @@ function differenceOf(amount: Big, currency: string): string {
   return `costs by user add up to ${amount.abs().toFixed(2)} ${currency} ${more} than costs by project, on days that are final in both; openai_exporter_user_costs_difference_amount shows it`;
 }
 
-/** Whether an api is polled at the idle interval. */
+/** Reports whether an api is polled at the idle interval. */
 function isSlow(account: Account, now: number): boolean {
   return isCosts(account.endpoint) || account.isIdle(now);
 }
 
-/** What an account's series are made of. */
+/** Returns the tables of groups that an account's series are made of. */
 function shownGroups({ ledger, book }: Account): readonly GroupTable[] {
   return [...new Set([ledger, ...(book?.ledgers ?? [])])].map(({ groups }) => groups);
 }
@@ -377,7 +377,7 @@ function selfSource(
   };
 }
 
-/** By width, the end of the newest settled bucket, in seconds. */
+/** The end of the newest settled bucket, in seconds, by width. */
 export function dataThrough(account: Account): ReadonlyMap<Width, number> {
   const { ledger } = account;
   const ends = new Map<Width, number>();

@@ -15,7 +15,7 @@ export interface LiveOptions {
   readonly environment: Environment;
   readonly clock: Clock;
   readonly version: string;
-  /** As of the request budget. */
+  /** The priority in the request budget. */
   readonly sparing: boolean;
 }
 

@@ -13,7 +13,7 @@ export interface ReaderTask {
   readonly settings: Settings;
   /** Undefined for the simulated organization of a demonstration. */
   readonly key: KeySetting | undefined;
-  /** Whether levels in log lines are coloured. */
+  /** True if levels in log lines are coloured. */
   readonly coloured: boolean;
 }
 
@@ -28,7 +28,7 @@ export type ToReader =
 export type FromReader =
   /** A new page. */
   | { readonly kind: 'page'; readonly update: PageUpdate }
-  /** What the reading thread tells about itself, and whether every api was tried once. */
+  /** The reading thread's words about itself, and whether every api was tried once. */
   | { readonly kind: 'health'; readonly own: OwnText; readonly ready: boolean }
   | { readonly kind: 'status'; readonly id: number; readonly status: Status }
   /** A finished line for the log. */

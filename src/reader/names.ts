@@ -23,7 +23,7 @@ export interface NamesOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly failureLog: FailureLog;
-  /** What an earlier process knew, and where this one leaves what it knows. */
+  /** The names that an earlier process knew, and the place where this one leaves what it knows. */
   readonly memory?: { readonly earlierNames?: Uint8Array | undefined; keepNames?(names: Uint8Array): void } | undefined;
   /** Something of this section changed. */
   changed(section: string): void;

@@ -1,4 +1,4 @@
-/** What the exporter knows as data, for the status page and `/api/status`. */
+/** Returns what the exporter knows as data, for the status page and `/api/status`. */
 import { whatToDoAbout } from '../openai/errors.ts';
 import type { ApiStatus, CountersStatus, Health, LeftOut, ListStatus, Status } from '../status.ts';
 import type { Account } from '../usage/account.ts';

@@ -131,7 +131,7 @@ function stateFileOf({ settings, key }: ReaderTask, log: Logger): StateFile | un
 const noPlace =
   'there is no state file: none of STATE_DIRECTORY, XDG_STATE_HOME and HOME names a folder for it. A restart may look like a counter reset; give --state.file, or --state.file=none if that is meant';
 
-/** What an earlier process has left, and where this one keeps what it shows. */
+/** The state that an earlier process has left, and the place where this one keeps what it shows. */
 async function memoryIn(file: StateFile, { settings, key }: ReaderTask): Promise<ExporterOptions['memory']> {
   const { state, names } = await file.load();
   const { save, keepNames, errors } = file;

@@ -16,7 +16,7 @@ export const baseUrl: FromText<string> = z.string().transform((text, context) =>
   return url.href.replace(/\/+$/, '');
 });
 
-/** Whether what is sent to it leaves the machine in the clear. */
+/** Reports whether what is sent to it leaves the machine in the clear. */
 export function sendsInTheClear(baseUrl: string): boolean {
   const { protocol, hostname } = new URL(baseUrl);
   return protocol === 'http:' && !isLoopback(hostname);

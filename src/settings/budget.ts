@@ -2,11 +2,11 @@
 import * as z from 'zod';
 import { type FromText, refuse, shown } from './values.ts';
 
-/** Of a month. */
+/** The sums of a month. */
 export interface Budgets {
-  /** Of the whole organization, as decimal text; undefined where none is set. */
+  /** The amount of the whole organization, as decimal text; undefined where none is set. */
   readonly monthly: string | undefined;
-  /** Of projects, by id. */
+  /** Projects by id. */
   readonly monthlyByProject: readonly (readonly [project: string, amount: string])[];
 }
 

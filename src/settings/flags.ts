@@ -25,7 +25,7 @@ import {
   whole,
 } from './values.ts';
 
-/** What the program can be told to do, besides --help and --version. */
+/** The commands of the program, besides --help and --version. */
 export const commands = ['serve', 'check', 'backfill', 'demo', 'health'] as const;
 export type Command = (typeof commands)[number];
 
@@ -62,7 +62,7 @@ type About = Omit<Flag<unknown>, 'fromText' | 'fallback' | 'defaultText' | 'comm
 /** `check` takes what `serve` takes, so that a command line can be tried as it is. */
 const polling: readonly Command[] = ['serve', 'check', 'demo'];
 const upstream: readonly Command[] = ['serve', 'check', 'backfill'];
-/** What decides which numbers there are, served or written. */
+/** The settings that decide which numbers there are, served or written. */
 const numbers: readonly Command[] = ['serve', 'check', 'backfill', 'demo'];
 const history: readonly Command[] = ['backfill'];
 
@@ -372,7 +372,7 @@ export const flags = {
   }),
 } as const;
 
-/** In the order of the table. Values of different types, hence unknown. */
+/** The order is that of the table. Values are of different types, hence unknown. */
 export const allFlags: readonly Flag<unknown>[] = Object.values(flags);
 
 export function flagsOf(command: Command): readonly Flag<unknown>[] {

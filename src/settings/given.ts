@@ -1,9 +1,9 @@
-/** What was given, by the name of the flag, before anyone asked what it means. */
+/** The texts that were given, by the name of the flag, before anyone asked what they mean. */
 
 export interface Given {
-  /** For a list given several times, the texts joined by commas. */
+  /** Returns the texts of a list that was given several times, joined by commas. */
   readonly text: string;
-  /** What messages call it: the flag, or the variable and the flag. */
+  /** The name in messages: the flag, or the variable and the flag. */
   readonly source: string;
 }
 

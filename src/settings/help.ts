@@ -1,7 +1,7 @@
-/** What `--help` prints: the table of flags, narrow enough for a terminal and short enough for a screen. */
+/** The text that `--help` prints: the table of flags, narrow enough for a terminal and short enough for a screen. */
 import { type Command, type Flag, flagsOf } from './flags.ts';
 
-/** What each command does, in a few words. */
+/** The purpose of each command, in a few words. */
 export const summaries: Readonly<Record<Command, string>> = {
   serve: 'poll the API and serve metrics (what happens without a command)',
   check: 'ask every api once with the same settings, and say what to do',
@@ -16,7 +16,7 @@ export const examples: readonly string[] = [
   'openai-usage-exporter demo --demo.speed=60 --log.format=text',
 ];
 
-/** For everything, or for one command. Ends with a line feed. */
+/** The help for everything, or for one command. Ends with a line feed. */
 export function helpText(about?: Command): string {
   return about === undefined ? helpForAll() : helpForOne(about);
 }

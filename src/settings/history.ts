@@ -1,4 +1,4 @@
-/** What `backfill` is told besides what it shares with `serve`. */
+/** The settings that `backfill` has besides those that it shares with `serve`. */
 import type { Width } from '../openai/catalogue.ts';
 import type { TargetLabels } from './target-labels.ts';
 

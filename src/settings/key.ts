@@ -1,4 +1,4 @@
-/** Where the admin key comes from. It is kept apart from the settings, so that those can be shown to anybody. */
+/** The source of the admin key. It is kept apart from the settings, so that those can be shown to anybody. */
 import { readFileSync } from 'node:fs';
 import { type Environment, textOf } from '../environment.ts';
 import { codeOf } from '../error-code.ts';

@@ -1,4 +1,4 @@
-/** Where to listen: `:9185`, `127.0.0.1:9185`, `[::1]:9185`, `localhost:9185`. */
+/** The address to listen at: `:9185`, `127.0.0.1:9185`, `[::1]:9185`, `localhost:9185`. */
 import { isIPv4, isIPv6 } from 'node:net';
 import * as z from 'zod';
 import { type FromText, refuse } from './values.ts';

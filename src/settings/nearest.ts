@@ -1,4 +1,4 @@
-/** What somebody may have meant: the known name that the fewest edits lead to. */
+/** Returns what somebody may have meant: the known name that the fewest edits lead to. */
 
 /** The nearest of `known`; undefined when none is near enough to be meant. */
 export function nearest(text: string, known: readonly string[]): string | undefined {

@@ -35,7 +35,7 @@ export interface Settings {
     readonly apis: readonly string[];
     /** Some of the catalogue's dimensions, in its order; not every api has each. Empty: no groups. */
     readonly groupBy: readonly string[];
-    /** Whether `groupBy` is every dimension that is granted; otherwise the user named them, and none is left out. */
+    /** True if `groupBy` is every dimension that is granted; otherwise the user named them, and none is left out. */
     readonly groupByGranted: boolean;
     /** Those not in use are absent. */
     readonly filters: Filters;
@@ -125,7 +125,7 @@ export function polledApis({ apis, filters }: Settings['poll']): readonly string
     .map((endpoint) => endpoint.api);
 }
 
-/** Whether costs are read by user, too: that read follows the one of costs, where users are grouped by. */
+/** Reports whether costs are read by user, too: that read follows the one of costs, where users are grouped by. */
 export function readsUserCosts(poll: Settings['poll']): boolean {
   return poll.groupBy.includes('user_id') && polledApis(poll).includes('costs');
 }
@@ -134,7 +134,7 @@ export function readsUserCosts(poll: Settings['poll']): boolean {
 interface Reader {
   readonly mistakes: readonly string[];
   read<T>(flag: Flag<T>): T;
-  /** Whether the value is the one that was meant: checks between flags need both sound. */
+  /** Reports whether the value is the one that was meant: checks between flags need both sound. */
   sound(flag: Flag<unknown>): boolean;
   given(flag: Flag<unknown>): boolean;
   sourceOf(flag: Flag<unknown>): string;
@@ -244,7 +244,7 @@ function stateFrom(reader: Reader, usual: string | undefined): Settings['state']
   return { file: file === noStateFile ? undefined : file, isUsual: false };
 }
 
-/** Of the address that will be asked; of the usual one, where that is wrong itself. */
+/** The host of the address that will be asked; of the usual one, where that is wrong itself. */
 function proxyMistake(baseUrl: string, env: Environment): string | undefined {
   try {
     proxyFor(new URL(baseUrl), env);
@@ -254,7 +254,7 @@ function proxyMistake(baseUrl: string, env: Environment): string | undefined {
   }
 }
 
-/** What is wrong in the file is said now, and not when somebody connects. */
+/** Mistakes in the file are said now, and not when somebody connects. */
 function webConfigFileFrom(reader: Reader, readBytes: ReadBytes | undefined): string | undefined {
   const path = reader.read(flags.webConfigFile);
   if (path === undefined) return undefined;

@@ -1,4 +1,4 @@
-/** Where the state file is if nobody says where: in the folder that this user's programs keep their state in. */
+/** Chooses the place of the state file if nobody says where: in the folder that this user's programs keep their state in. */
 import { isAbsolute, join } from 'node:path';
 import type { Environment } from '../environment.ts';
 

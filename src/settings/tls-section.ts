@@ -23,16 +23,16 @@ export type ClientAuth = (typeof clientAuthTypes)[number];
 export interface TlsConfig {
   readonly context: SecureContextOptions;
   readonly clientAuth: ClientAuth;
-  /** Of a client that shows a certificate, one of these must be in it; undefined: any may. */
+  /** A client that shows a certificate must have one of these in it; undefined: any may. */
   readonly clientNames: readonly string[] | undefined;
 }
 
-/** Whether certificates of clients are checked against the client CA. */
+/** Reports whether certificates of clients are checked against the client CA. */
 export function verifies(clientAuth: ClientAuth): boolean {
   return clientAuth === 'VerifyClientCertIfGiven' || clientAuth === 'RequireAndVerifyClientCert';
 }
 
-/** Whether nobody is answered without a certificate, be it of whom it may. */
+/** Reports whether nobody is answered without a certificate, be it of whom it may. */
 export function requiresCertificate(clientAuth: ClientAuth): boolean {
   return clientAuth === 'RequireAnyClientCert' || clientAuth === 'RequireAndVerifyClientCert';
 }
@@ -133,7 +133,7 @@ export function loadTls(section: TlsSection, path: string, read: (path: string) 
   const files: string[] = [];
   const mistake = (key: string, what: string) => mistakes.push(`tls_server_config.${key}: ${what}`);
 
-  /** What stands under `key` itself or in the file that `key` with `_file` names. */
+  /** Returns what stands under `key` itself or in the file that `key` with `_file` names. */
   function pemOf(key: 'cert' | 'key' | 'client_ca'): string | Buffer | undefined {
     const [inline, named] = [section[key], section[`${key}_file`]];
     if (inline !== undefined && named !== undefined) mistake(key, `${key}_file says it, too; leave one of them out`);

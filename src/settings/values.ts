@@ -47,7 +47,7 @@ export function duration(bounds: { readonly least: string; readonly most: string
   });
 }
 
-/** As `duration`, or `0`, which turns off what it is the interval of. */
+/** Reads what `duration` reads, or `0`, which turns off what it is the interval of. */
 export function durationOrOff(bounds: { readonly least: string; readonly most: string }): FromText<number> {
   const on = duration(bounds);
   return z.string().transform((text, context) => {

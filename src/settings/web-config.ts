@@ -25,7 +25,7 @@ export interface WebConfig {
   readonly headers: Readonly<Record<string, string>>;
   /** bcrypt hashes by user; empty: nobody is asked for a password. */
   readonly users: ReadonlyMap<string, string>;
-  /** Of all clients together. */
+  /** The count for all clients together. */
   readonly rateLimit: RateLimit | undefined;
 }
 
@@ -42,7 +42,7 @@ export const noWebConfig: WebConfig = { tls: undefined, headers: {}, users: new 
 
 const text = z.string({ error: 'must be text' });
 
-/** What a header can carry; a line feed would make a header of its own. */
+/** The characters that a header can carry; a line feed would make a header of its own. */
 const headerText = z
   .union([z.string(), z.int()], { error: 'must be text' })
   // People write `X-XSS-Protection: 0` without quotes, which is a number in YAML.
@@ -72,7 +72,7 @@ const httpSection = z.strictObject(
   { error: 'must be keys and values' },
 );
 
-/** Of a higher cost a single check takes seconds. */
+/** A single check of a higher cost takes seconds. */
 const highestCost = 15;
 
 const passwordHash = z.string({ error: 'must be a bcrypt hash' }).transform((hash, context) => {

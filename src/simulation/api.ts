@@ -13,7 +13,7 @@ import { type ApiRequest, type ApiResponse, errorBody, isRefusal, type Refusal }
 export const usageScope = 'api.usage.read';
 export const managementScope = 'api.management.read';
 
-/** What a simulated organization accepts unless other keys are given. It opens nothing anywhere else. */
+/** The key that a simulated organization accepts unless other keys are given. It opens nothing anywhere else. */
 export const simulatedKey = 'sk-admin-simulated';
 
 export interface ApiOptions {
@@ -39,9 +39,9 @@ export function apiOfPath(path: string): string | undefined {
   return endpointsByPath.get(bare)?.api ?? listOfPath(bare)?.name;
 }
 
-/** What a path leads to. */
+/** The place that a path leads to. */
 interface Route {
-  /** What the key must be allowed. */
+  /** The scope that the key must have. */
   readonly scope: string;
   readonly answer: Respond;
 }

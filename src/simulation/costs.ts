@@ -13,14 +13,14 @@ export const amountScale = 28;
 const micro = 10n ** BigInt(amountScale - 6);
 
 export interface CostRow {
-  /** In 10^-28 of the currency; null: no row that was summed has an amount. */
+  /** Amounts in 10^-28 of the currency; null: no row that was summed has an amount. */
   readonly amount: bigint | null;
   /** Null: no row that was summed has a quantity. */
   readonly quantity: number | null;
 }
 
 export interface CostSnapshot {
-  /** By row; null: nothing there. */
+  /** The value of each row; null: nothing there. */
   readonly rows: readonly (CostRow | null)[];
   /** The snapshot is the same for every instant in [since, until), milliseconds. */
   readonly since: number;

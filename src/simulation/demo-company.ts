@@ -68,7 +68,7 @@ const keys: readonly SimulatedKey[] = [
   },
 ];
 
-/** As the API writes it. */
+/** The name as the API writes it. */
 const unlimited = 2_147_483_647;
 
 /** Every project has the same. */
@@ -424,7 +424,7 @@ export const otherUses: readonly OtherUse[] = [
   },
 ];
 
-/** What a project stores: bytes at the start, and growth in an hour. */
+/** The bytes that a project stores: at the start, and growth in an hour. */
 export const vectorStores = [
   { projectId: 'proj_support', bytes: 4.2e9, growth: 3e5 },
   { projectId: 'proj_documents', bytes: 6.1e10, growth: 9e6 },

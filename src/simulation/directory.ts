@@ -1,10 +1,10 @@
-/** Who and what an organization consists of: what its lists of projects, keys, users and limits are made from. */
+/** Describes who and what an organization consists of: what its lists of projects, keys, users and limits are made from. */
 
 export interface SimulatedProject {
   readonly id: string;
   readonly name: string | null;
   readonly status: 'active' | 'archived';
-  /** Where its data is kept; null: the API does not say. */
+  /** The place where its data is kept; null: the API does not say. */
   readonly residency?: string | null;
 }
 
@@ -70,11 +70,11 @@ export interface Directory {
   readonly keys: readonly SimulatedKey[];
   readonly users: readonly SimulatedUser[];
   readonly serviceAccounts: readonly SimulatedServiceAccount[];
-  /** By project id. */
+  /** Keyed by project id. */
   readonly rateLimits: ReadonlyMap<string, readonly SimulatedRateLimit[]>;
-  /** By project id; the organization's own under `''`. */
+  /** Keyed by project id; the organization's own is under `''`. */
   readonly spendLimits: ReadonlyMap<string, SimulatedSpendLimit>;
-  /** By project id; the organization's own under `''`. */
+  /** Keyed by project id; the organization's own is under `''`. */
   readonly spendAlerts: ReadonlyMap<string, readonly SimulatedSpendAlert[]>;
   readonly adminKeys: readonly SimulatedAdminKey[];
 }

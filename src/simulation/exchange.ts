@@ -14,7 +14,7 @@ export interface LoggedRequest {
   readonly method: string;
   /** Without `/v1` and without the query. */
   readonly path: string;
-  /** As the `api` label names it. */
+  /** The api as the `api` label names it. */
   readonly api: string | undefined;
   readonly query: URLSearchParams;
   readonly headers: Readonly<Record<string, string | undefined>>;

@@ -1,5 +1,5 @@
 /**
- * What can go wrong between a client and the API, as data: which requests, and what happens to them. A fault is
+ * The faults between a client and the API, as data: which requests, and what happens to them. A fault is
  * turned into a `Delivery`, which the real server and the in-process dispatcher carry out alike.
  */
 import { mix, unit } from './random.ts';
@@ -65,11 +65,11 @@ export interface When {
   readonly to?: number;
   /** True: only requests with a cursor; false: only those without. */
   readonly paged?: boolean;
-  /** Of the requests that match the above, counted from 1: only each n-th, only the n-th, only the first n. */
+  /** Numbers of the requests that match the above, counted from 1: only each n-th, only the n-th, only the first n. */
   readonly every?: number;
   readonly nth?: number;
   readonly first?: number;
-  /** Of the requests that match the above: this share, chosen by a hash of the rule's place and how many there were. */
+  /** The share of the requests that match the above, chosen by a hash of the rule's place and how many there were. */
   readonly chance?: number;
   /** Another number chooses others. Default 0. */
   readonly seed?: number;
@@ -80,7 +80,7 @@ export interface FaultRule {
   readonly fault: Fault;
 }
 
-/** What a transport has to do. */
+/** The part of a transport that is needed here. */
 export type Delivery =
   | { readonly kind: 'whole'; readonly response: ApiResponse; readonly afterMs: number }
   | { readonly kind: 'cut'; readonly response: ApiResponse; readonly share: number }

@@ -1,5 +1,5 @@
 /**
- * What a group of a simulated organization uses in an hour, how that is spread over minutes, when the API comes to
+ * The usage of a group of a simulated organization in an hour: how it is spread over minutes, when the API comes to
  * know it, and what of it is restated: all of it a function of (seed, api, group, hour).
  */
 import type { Endpoint } from '../openai/catalogue.ts';
@@ -15,7 +15,7 @@ export interface DrawnHour {
   /** Bit `field` is set where the hour's rows have the field, and where they write it out even if it is 0. */
   readonly fields: number;
   readonly written: number;
-  /** What is used in the whole hour, by leaf. */
+  /** The usage of the whole hour, by leaf. */
   readonly leaves: Float64Array;
   /** The minute within the hour (0–59) of the nth active one, n from 0; from `active` on those without usage. */
   minuteAt(n: number): number;
@@ -23,7 +23,7 @@ export interface DrawnHour {
   readMinute(n: number, into: Float64Array): void;
   /** How the nth active minute's usage arrives. */
   arrival(n: number): Arrival;
-  /** What of the hour changes later, if anything does. */
+  /** The later change of the hour, if there is one. */
   restatement(): DrawnRestatement | undefined;
 }
 
@@ -40,10 +40,10 @@ export interface DrawnRestatement {
   readonly after: number;
   /** The minute within the hour whose usage changes: a minute without usage, now and then. */
   readonly minute: number;
-  /** What is added, or with -1 taken away. */
+  /** The sign: 1 where something is added, -1 where it is taken away. */
   readonly leaves: Float64Array;
   readonly sign: 1 | -1;
-  /** Whether another group gets what is taken away. */
+  /** True if another group gets what is taken away. */
   readonly moved: boolean;
 }
 

@@ -7,7 +7,7 @@ import type { Endpoint } from '../openai/catalogue.ts';
 export interface Leaves {
   /** The first counts what happened (requests, sessions, calls): it is at least 1 in every event. */
   readonly names: readonly string[];
-  /** For each field of the catalogue, in its order: the leaves that it sums. */
+  /** The leaves that each field of the catalogue sums, in its order. */
   readonly ofField: readonly (readonly number[])[];
 }
 

@@ -52,9 +52,9 @@ export interface Rows {
 }
 
 export interface CostRows extends Rows {
-  /** By row: groups of different currencies never share one, nor, grouped by line_item, of different units. */
+  /** The group of each row: groups of different currencies never share one, nor, grouped by line_item, of different units. */
   readonly currencies: readonly string[];
-  /** By row; null unless grouped by line_item. */
+  /** The line item of each row; null unless grouped by line_item. */
   readonly units: readonly (string | null)[];
 }
 
@@ -74,7 +74,7 @@ export interface TruthOptions extends Selection {
 /** A row of the truth. */
 export interface TruthRow {
   readonly labels: readonly Label[];
-  /** By field. A field that the API leaves out of this row is not there. */
+  /** Values by field. A field that the API leaves out of this row is not there. */
   readonly fields: ReadonlyMap<string, number>;
 }
 

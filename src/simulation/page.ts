@@ -15,7 +15,7 @@ interface Written {
 
 interface UsageShape extends Rows {
   readonly id: number;
-  /** By row: the end of its JSON, with every dimension. */
+  /** The end of each row's JSON, with every dimension. */
   readonly tails: readonly string[];
 }
 
@@ -24,7 +24,7 @@ interface CostShape extends CostRows {
   readonly tails: readonly string[];
 }
 
-/** What of a query decides the rows of every bucket. */
+/** The parameters of a query that decide the rows of every bucket. */
 interface Bucketing {
   /** The same for the same rows. */
   readonly id: number;
@@ -41,7 +41,7 @@ function iso(second: number, zone: string): string {
   return new Date(second * 1_000).toISOString().slice(0, 19) + zone;
 }
 
-/** What every dimension of the endpoint's path reads in a row: null unless it is grouped. */
+/** The dimensions of the endpoint's path in a row: null unless it is grouped by them. */
 function dimensionsJson(endpoint: Endpoint, groupBy: readonly string[], labels: readonly Label[]): string {
   return dimensionsOfPath(endpoint.path)
     .map((dimension) => {

@@ -1,4 +1,4 @@
-/** What kind of organization to simulate: who is in it, which groups use what, and how late and wrong the API is. */
+/** The kind of organization to simulate: who is in it, which groups use what, and how late and wrong the API is. */
 import { allDimensions, type Endpoint, endpoints } from '../openai/catalogue.ts';
 import type { Directory, SimulatedKey, SimulatedRateLimit } from './directory.ts';
 import { leavesOf } from './leaves.ts';
@@ -14,9 +14,9 @@ export interface UsageGroup {
   readonly minutes: number;
   /** Requests in an average minute that has usage. */
   readonly perMinute: number;
-  /** For each leaf but the first: its average in one request. For a level: its starting value and growth in an hour. */
+  /** The average in one request of each leaf but the first. For a level: its starting value and growth in an hour. */
   readonly perRequest: readonly number[];
-  /** Whether its rows write out a field that is 0, or leave it out. */
+  /** True if its rows write out a field that is 0, or leave it out. */
   readonly zeros: 'written' | 'left out';
 }
 
@@ -35,7 +35,7 @@ export interface CostGroup {
   readonly currency: string;
   /** Average amount of a day, in units of the currency. */
   readonly perDay: number;
-  /** What `quantity` counts; null: the line has no quantity. */
+  /** The unit that `quantity` counts; null: the line has no quantity. */
   readonly unit: string | null;
   /** Price of one of them. */
   readonly price: number;
@@ -64,7 +64,7 @@ export interface Behaviour {
   readonly missingFields: number;
   /** A bucket has a row of explicit noughts for a group that has no usage in it. */
   readonly zeroRows: number;
-  /** Whether usage follows the hours of the day and the days of the week. */
+  /** True if usage follows the hours of the day and the days of the week. */
   readonly rhythm: boolean;
   /** Share of the UTC days on which a group has any usage. */
   readonly dayShare: number;
@@ -74,7 +74,7 @@ export interface Behaviour {
 
 export interface Profile {
   readonly directory: Directory;
-  /** By api; an api without groups answers with empty buckets. */
+  /** The groups by api; an api without groups answers with empty buckets. */
   readonly usage: ReadonlyMap<string, readonly UsageGroup[]>;
   readonly costs: readonly CostGroup[];
   readonly behaviour: Behaviour;

@@ -11,7 +11,7 @@ export function mix(a: number, b: number): number {
   return (h ^ (h >>> 15)) >>> 0;
 }
 
-/** As `mix`, scaled to [0, 1). */
+/** Returns `mix`, scaled to [0, 1). */
 export function unit(a: number, b: number): number {
   return mix(a, b) / 4_294_967_296;
 }

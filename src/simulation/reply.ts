@@ -1,4 +1,4 @@
-/** What the simulated API is asked and what it answers, without any transport. */
+/** The simulated API: what it is asked and what it answers, without any transport. */
 
 export interface ApiRequest {
   readonly method: string;

@@ -117,7 +117,7 @@ export function createUsage(
     }
   }
 
-  /** What is restated of a group's hour, if anything is. */
+  /** The restatement of a group's hour, if there is one. */
   function addRestatementOf(drawn: DrawnHour, group: number, hour: number, into: Restatement[]): void {
     const restated = drawn.restatement();
     if (!restated) return;
@@ -214,7 +214,7 @@ export function createUsage(
     return detail;
   }
 
-  /** Whether something that happens at `at` shows; remembers when the answer changes. */
+  /** Reports whether something that happens at `at` shows; remembers when the answer changes. */
   function shows(sum: Sum, at: number): boolean {
     if (at <= sum.query.at) {
       if (at > sum.since) sum.since = at;

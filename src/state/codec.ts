@@ -6,18 +6,18 @@ import { createHash } from 'node:crypto';
 import { endianness } from 'node:os';
 import { crc32 } from 'node:zlib';
 
-/** What one api's counters have shown. */
+/** The values that one api's counters have shown. */
 export interface ApiState {
   readonly api: string;
   /** Start of the period, in seconds. */
   readonly anchor: number;
-  /** What the groups were grouped by; undefined in files of older versions, which had all that the settings name. */
+  /** The dimensions that the groups were grouped by; undefined in files of older versions, which had all that the settings name. */
   readonly dimensions?: readonly string[] | undefined;
   /** Names of the fields, in the order of the values. */
   readonly fields: readonly string[];
   /** Eight bytes for each group: `groupHash` of its labels. */
   readonly hashes: Uint8Array;
-  /** For each group, a value for each field; NaN for a series that was not shown. */
+  /** The value of each field for each group; NaN for a series that was not shown. */
   readonly values: Float64Array;
 }
 

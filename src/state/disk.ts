@@ -22,7 +22,7 @@ export interface Disk {
 
 export function createDisk(clock: Pick<Clock, 'monotonic' | 'sleep'>): Disk {
   let running: Promise<void> | undefined;
-  /** What is running has been left to itself. */
+  /** A write that is running has been left to itself. */
   let abandoned = false;
 
   /** Resolves with whether the work ended in time. */

@@ -75,7 +75,7 @@ export async function folderTrouble(
   }
 }
 
-/** Where the file really is: a link is followed, also to a file that is not there yet. */
+/** Returns the real place of the file: a link is followed, also to a file that is not there yet. */
 async function targetOf(path: string): Promise<string> {
   let target = path;
   for (let links = 0; links < mostLinks; links++) {
@@ -110,7 +110,7 @@ export function stateFile(options: StateFileOptions): StateFile {
   /** The start has taken what it needs of the file. */
   let started = false;
   let errors = 0;
-  /** What was said last of why the file is not kept. */
+  /** The last words on why the file is not kept. */
   let said: string | undefined;
 
   function failed(error: unknown): void {
@@ -194,7 +194,7 @@ export function stateFile(options: StateFileOptions): StateFile {
     }
   }
 
-  /** What other processes left beside the file when they were killed. */
+  /** Files that other processes left beside the file when they were killed. */
   async function removeLeftovers(place: string): Promise<void> {
     const start = `${basename(place)}.next-`;
     for (const name of await readdir(dirname(place))) {

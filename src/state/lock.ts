@@ -1,7 +1,7 @@
 /**
  * Whose the state file is. The lock is a file beside it that names the holder and is touched every few seconds. A
  * holder of the same machine and the same space of process ids is looked up: a process that was killed leaves no lock.
- * Of any other (another container, another machine) only the touch tells that it lives.
+ * For any other holder (another container, another machine) only the touch tells that it lives.
  */
 import { randomUUID } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
@@ -20,7 +20,7 @@ const goneAfter = 10_000;
 const settleTime = 100;
 
 export interface Lock {
-  /** In the name of everything that only this holder writes. */
+  /** A name that everything has which only this holder writes. */
   readonly token: string;
   /** Takes the lock. Returns who has it if it cannot be taken; undefined if it is this one's now. */
   take(): Promise<string | undefined>;

@@ -11,7 +11,7 @@ export interface Memory {
 
 const hashBytes = 8;
 
-/** What is remembered of a book on show. */
+/** The state of a book on show that is remembered. */
 interface Remembered {
   readonly book: CounterBook;
   revision: number;
@@ -90,7 +90,7 @@ function apiState(api: string, { book, hashes: own, earlier }: Remembered): ApiS
 }
 
 /**
- * What an earlier process showed in the same period. The API can take all usage of a series away: it is not shown
+ * The values that an earlier process showed in the same period. The API can take all usage of a series away: it is not shown
  * any more then, but if usage comes back it must not begin lower, however many restarts lie between.
  */
 class EarlierRows {
@@ -136,7 +136,7 @@ class EarlierRows {
   }
 }
 
-/** What an earlier process has shown of an api. */
+/** The values that an earlier process has shown of an api. */
 export function restoredOf(state: State | undefined, api: string): Restored | undefined {
   const found = state?.apis.find((each) => each.api === api);
   if (found === undefined) return undefined;

@@ -7,7 +7,7 @@ import { decodeState } from './codec.ts';
 
 export interface ShelvedState {
   readonly fingerprint: string;
-  /** As `encodeState` made it. */
+  /** A state as `encodeState` made it. */
   readonly bytes: Uint8Array;
 }
 

@@ -23,17 +23,17 @@ import {
 import type { TuplePool } from './tuples.ts';
 import { type Anchor, anchorAfter, anchorAt, bucketAt, bucketEnd, day, monthly } from './windows.ts';
 
-/** What an earlier process has shown. */
+/** The values that an earlier process has shown. */
 export interface Restored {
-  /** In seconds. */
+  /** Seconds. */
   readonly anchor: number;
-  /** What its groups were grouped by; undefined for what the settings say. */
+  /** The dimensions that its groups were grouped by; undefined for what the settings say. */
   readonly dimensions?: readonly string[] | undefined;
   /** The sum of all series of the field with this name. */
   sum(field: string): number;
-  /** Where the group whose labels have this text is found; undefined for one that was not shown. */
+  /** Returns the place of the group whose labels have this text; undefined for one that was not shown. */
   group(labels: string): number | undefined;
-  /** By the field's name, and the group as `group` gave it. */
+  /** Returns the value by the field's name, and the group as `group` gave it. */
   value(field: string, group: number): number | undefined;
 }
 
@@ -54,7 +54,7 @@ export interface AccountOptions {
   readonly tuples?: TuplePool;
 }
 
-/** What the counters of an api are doing. */
+/** The state of the counters of an api. */
 export type CountersState = 'none' | 'replaying' | 'shown' | 'abandoned';
 
 interface Replay {
@@ -76,7 +76,7 @@ export class Account {
   #replay: Replay | undefined;
   /** The API cannot be read back to an anchor at or before this one. In seconds. */
   #unreachable = Number.NEGATIVE_INFINITY;
-  /** In monotonic milliseconds. */
+  /** Monotonic milliseconds. */
   #firstTurn: number | undefined;
   /** Since when the API has returned nothing of the next period although it has begun, in monotonic milliseconds. */
   #waitingSince: number | undefined;
@@ -102,23 +102,23 @@ export class Account {
     return this.#ledger;
   }
 
-  /** What polls read into: the ledger on show, unless the API refuses its dimensions. */
+  /** The ledger that polls read into: the one on show, unless the API refuses its dimensions. */
   get polled(): Ledger {
     const replay = this.#regrouping;
     return replay === undefined || isSubset(this.#ledger, replay.ledger) ? this.#ledger : replay.ledger;
   }
 
-  /** Whether this ledger is on show, or is being filled to be. */
+  /** Reports whether this ledger is on show, or is being filled to be. */
   isCurrent(ledger: Ledger): boolean {
     return ledger === this.#ledger || ledger === this.#replay?.ledger;
   }
 
-  /** Whether as much as is shown is being read by other dimensions. */
+  /** Reports whether as much as is shown is being read by other dimensions. */
   get isRegrouping(): boolean {
     return this.#regrouping !== undefined;
   }
 
-  /** Whether a change of dimensions can begin: neither a replay nor the end of a period is under way. */
+  /** Reports whether a change of dimensions can begin: neither a replay nor the end of a period is under way. */
   canRegroup(now: number): boolean {
     if (this.#replay !== undefined) return false;
     return !this.#isShown || now < anchorAfter(this.#ledger.anchor, this.#period) * 1_000;
@@ -165,12 +165,12 @@ export class Account {
     return undefined;
   }
 
-  /** What a poll is to read now. */
+  /** Returns what a poll is to read now. */
   pollSpans(now: number): readonly Span[] {
     return pollSpans(this.#plan, held(this.polled), now);
   }
 
-  /** What is to be read besides, and the ledger that it belongs to. */
+  /** Returns what is to be read besides, and the ledger that it belongs to. */
   history(now: number): { readonly ledger: Ledger; readonly spans: readonly Span[] } {
     const replay = this.#replay;
     const ledger = replay?.ledger ?? this.#ledger;
@@ -185,7 +185,7 @@ export class Account {
     };
   }
 
-  /** Whether all that the history lacked at the start was asked for once, with or without success. */
+  /** Reports whether all that the history lacked at the start was asked for once, with or without success. */
   get historyTried(): boolean {
     return this.#historyTried;
   }
@@ -269,7 +269,7 @@ export class Account {
     return false;
   }
 
-  /** Whether nothing has been used for a day, as far as a full day is known. `now` in milliseconds. */
+  /** Reports whether nothing has been used for a day, as far as a full day is known. `now` in milliseconds. */
   isIdle(now: number): boolean {
     const newest = this.#ledger.newestUsed;
     if (newest !== undefined && bucketEnd(newest.start, newest.width) * 1_000 > now - day) return false;
@@ -281,7 +281,7 @@ export class Account {
     return true;
   }
 
-  /** Whether what is known would be missed, were it dropped. */
+  /** Reports whether what is known would be missed, were it dropped. */
   get #isShown(): boolean {
     return this.#book !== undefined || (this.#isCosts && this.#ledger.version > 0);
   }
@@ -325,7 +325,7 @@ export class Account {
     this.#replay = anchor > this.#unreachable ? { ledger: this.#newLedger(anchor), opening } : undefined;
   }
 
-  /** Where the first counters begin that this process shows, in seconds. */
+  /** The start of the first counters that this process shows, in seconds. */
   #firstAnchor(now: number, runningSince: number): number {
     const { restored, settleDelay } = this.#options;
     // A period that has not begun was written under a clock that ran ahead.
@@ -338,7 +338,7 @@ export class Account {
     return first > this.#unreachable ? first : at(now);
   }
 
-  /** What totals are made of a ledger's buckets, in seconds; undefined for none. */
+  /** The buckets that totals of a ledger are made of, in seconds; undefined for none. */
   #summedOf(ledger: Ledger, now: number): Summed | undefined {
     const forever = Number.POSITIVE_INFINITY;
     if (this.#isCosts) return { from: monthsAt(now).previous, to: forever };
@@ -363,13 +363,13 @@ export class Account {
     return ledger === this.#ledger ? Math.max(ledger.anchor, this.#reach) : ledger.anchor;
   }
 
-  /** Whether a span of recent buckets has one that could have settled and is not there. */
+  /** Reports whether a span of recent buckets has one that could have settled and is not there. */
   #lacks(span: Span, ledger: Ledger, now: number): boolean {
     return (this.#isCosts && this.#isStaler(span, ledger)) || isBehind(this.#plan, held(ledger), span, now);
   }
 
   /**
-   * Whether everything since the anchor is final that another process can have counted. Refused rows keep the newest
+   * Reports whether everything since the anchor is final that another process can have counted. Refused rows keep the newest
    * minutes from it: of those that nobody can have counted by now, there need be no end.
    */
   #isWhole(ledger: Ledger, now: number): boolean {
@@ -381,7 +381,7 @@ export class Account {
     return next?.refusedSince !== undefined && now < bucketEnd(covered, '1m') * 1_000 + settleDelay + refusalHold;
   }
 
-  /** Whether a bucket on show was read later than the one that would take its place: the sum of a month would fall. */
+  /** Reports whether a bucket on show was read later than the one that would take its place: the sum of a month would fall. */
   #isStaler({ width, from, to }: Span, ledger: Ledger): boolean {
     return [...this.#ledger.buckets.between(width, from, to)].some(
       ({ start, readAt }) => (ledger.buckets.get(width, start)?.readAt ?? Number.NEGATIVE_INFINITY) < readAt,
@@ -446,7 +446,7 @@ export class Account {
     return this.#options.restored?.dimensions ?? this.#options.dimensions;
   }
 
-  /** Of series with other dimensions an earlier process has left no more than their sums. */
+  /** An earlier process has left no more than the sums of series with other dimensions. */
   #sumsRestored({ fields }: Ledger): Handover {
     const { restored } = this.#options;
     return Handover.ofSums(
@@ -471,7 +471,7 @@ export class Account {
   }
 
   /**
-   * Whether the API has returned a bucket of the next period. One that passes over empty buckets and that nobody uses
+   * Reports whether the API has returned a bucket of the next period. One that passes over empty buckets and that nobody uses
    * returns none: after a day of waiting, by a clock that cannot be set, that is not because ours is wrong.
    */
   #hasReturned(until: number, elapsed: number): boolean {
@@ -480,7 +480,7 @@ export class Account {
     return returned || elapsed >= (this.#waitingSince ?? elapsed) + day;
   }
 
-  /** Whether the period on show has ended and everything of it has been shown for long enough. */
+  /** Reports whether the period on show has ended and everything of it has been shown for long enough. */
   #isOver(now: number, elapsed: number): boolean {
     const until = anchorAfter(this.#ledger.anchor, this.#period);
     if (now < until * 1_000 + 2 * this.#options.settleDelay) {
@@ -494,7 +494,7 @@ export class Account {
   }
 }
 
-/** Whether the second ledger groups by all dimensions of the first. */
+/** Reports whether the second ledger groups by all dimensions of the first. */
 function isSubset(of: Ledger, all: Ledger): boolean {
   return of.groups.dimensions.every((name) => all.groups.dimensions.includes(name));
 }
@@ -507,7 +507,7 @@ function held(ledger: Ledger): (width: Bucket['width'], start: number) => Bucket
   return (width, start) => ledger.buckets.get(width, start);
 }
 
-/** Whether a wider settled bucket stands for this one in the totals. */
+/** Reports whether a wider settled bucket stands for this one in the totals. */
 function stoodIn(ledger: Ledger, bucket: Bucket): boolean {
   const start = bucket.start * 1_000;
   if (bucket.width === '1d') return false;

@@ -14,7 +14,7 @@ export type Numbers = Float32Array | Float64Array;
 
 export interface Bucket {
   readonly width: Width;
-  /** In seconds. */
+  /** Seconds. */
   readonly start: number;
   /** When the read that returned it began, in milliseconds. */
   readonly readAt: number;
@@ -29,11 +29,11 @@ export interface Bucket {
   readonly refused: ReadonlySet<number> | undefined;
   /** The groups that have a row here, each once. Columns go by position in this; a column may be shorter. */
   readonly groups: Uint32Array;
-  /** By field index; NaN, or nothing, where no row of the group has the field. */
+  /** The columns by field index; NaN, or nothing, where no row of the group has the field. */
   readonly numbers: ReadonlyMap<number, Numbers>;
-  /** By field index, money only: exact decimal text; null, or nothing, where no row of the group has it. */
+  /** Money only, by field index: exact decimal text; null, or nothing, where no row of the group has it. */
   readonly decimals: ReadonlyMap<number, readonly (string | null)[]>;
-  /** Whether any value is not 0. */
+  /** True if any value is not 0. */
   readonly used: boolean;
   /** Rows that went into the folded group or unit, rows that were refused, and rows that lack something they said. */
   readonly foldedRows: number;
@@ -50,7 +50,7 @@ export function addDecimals(a: string, b: string): string {
 
 const nonZeroDigit = /^[^eE]*[1-9]/;
 
-/** Whether a decimal text is not zero, whatever its exponent. */
+/** Reports whether a decimal text is not zero, whatever its exponent. */
 export function isNonZeroDecimal(text: string): boolean {
   return nonZeroDigit.test(text);
 }
@@ -95,7 +95,7 @@ export function collectBucket(
   }
   const rowSlots = bases.map(slotOf);
 
-  /** Where a field's value in each row goes; a field with a unit has groups of its own, where it has a value. */
+  /** Returns the slot of a field's value in each row; a field with a unit has groups of its own, where it has a value. */
   function slotsOf(name: string, has: (row: number) => boolean): Uint32Array {
     const units = raw.units.get(name);
     const label = fields.unitLabel(name);

@@ -1,7 +1,7 @@
 /**
  * The buckets held of one api, by width and start.
  *
- * What a shown number needs is never evicted: `keep` decides that by what is needed, and the size is bounded
+ * A shown number never loses what it needs: `keep` decides that by what is needed, and the size is bounded
  * because folding bounds the groups of a bucket and `keep` the number of buckets. The cache's own limit is set
  * beyond what these allow, so reaching it would be a defect rather than a loss that goes unseen.
  */

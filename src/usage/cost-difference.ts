@@ -1,5 +1,5 @@
 /**
- * By how much the costs by user differ from the costs by project: it should be nothing. Days are compared that have
+ * The amount by which the costs by user differ from the costs by project: it should be nothing. Days are compared that have
  * settled in both reads, because a day that still changes is not the same in two answers.
  */
 import type { Big } from 'big.js';

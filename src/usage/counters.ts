@@ -1,5 +1,5 @@
 /**
- * What the counters show: never a fall, and 0 before a first value. The totals are the truth; this is the rule by
+ * Turns totals into what the counters show: never a fall, and 0 before a first value. The totals are the truth; this is the rule by
  * which they become samples that Prometheus's `rate` and `increase` read rightly.
  */
 import type { Bucket } from './bucket.ts';
@@ -25,7 +25,7 @@ export interface BookOptions {
   readonly until: number;
   /** The value that an earlier process showed for a series; undefined for one that it did not know. */
   readonly restored?: (field: number, group: number) => number | undefined;
-  /** What series of other dimensions have come to that these take the place of. */
+  /** The sums of series of other dimensions that these take the place of. */
   readonly handover?: Handover;
   /** The book before the rollover: its series are shown at 0 until they have new usage or an hour has passed. */
   readonly previous?: CounterBook;
@@ -39,7 +39,7 @@ const noTotals = new Float64Array(0);
 /** Receives one sample of a counter: the labels as text, and the value. */
 export type CounterSample = (labels: string, value: number) => void;
 
-/** What is known of a field as of one instant, by group. */
+/** The totals of a field as of one instant, by group. */
 interface Known {
   /** Number of groups. */
   readonly size: number;
@@ -68,7 +68,7 @@ export class CounterBook {
   #seen = -1;
   /** Rises whenever a value on show changes. */
   revision = 0;
-  /** By field index, the same for that field alone; dropping the period before makes all of them rise, too. */
+  /** The same for one field alone, by field index; dropping the period before makes all of them rise, too. */
   readonly #revisions: number[] = [];
   #nextChange = Number.POSITIVE_INFINITY;
 
@@ -117,17 +117,17 @@ export class CounterBook {
     else this.#finalSince ??= elapsed;
   }
 
-  /** Whether a page has been made of it: before, it shows nothing. */
+  /** Reports whether a page has been made of it: before, it shows nothing. */
   get isOpen(): boolean {
     return this.#openedAt !== undefined;
   }
 
-  /** Whether its values have been brought up to date once: before, nobody knows what they are. */
+  /** Reports whether its values have been brought up to date once: before, nobody knows what they are. */
   get isBegun(): boolean {
     return this.#seen !== -1;
   }
 
-  /** What is shown stays as it is, until `thaw`. */
+  /** Keeps what is shown as it is, until `thaw`. */
   freeze(): void {
     this.#frozen = true;
   }
@@ -163,7 +163,7 @@ export class CounterBook {
     return this.#previous === undefined ? [this.ledger] : [this.ledger, this.#previous.ledger];
   }
 
-  /** By field index: how far what is shown is above the totals, because a counter must not fall. */
+  /** The amount by which what is shown is above the totals, by field index, because a counter must not fall. */
   get heldBack(): ReadonlyMap<number, number> {
     return this.#heldBack;
   }

@@ -22,11 +22,11 @@ export class GroupTable {
   readonly dimensions: readonly string[];
   readonly #most: number;
   readonly #pool: TuplePool;
-  /** By id: the labels; and the group without its unit, which is where the values of the dimensions are. */
+  /** The labels by id; and the group without its unit, which is where the values of the dimensions are. */
   readonly #tuples: Tuple[] = [];
   readonly #bases: number[] = [];
   readonly #ids = new Map<string, number>();
-  /** By text, made when it is first asked for: for finding a group of another table here. */
+  /** Groups by text, made when it is first asked for: for finding a group of another table here. */
   #byText: Map<string, number> | undefined;
   readonly #units = new Set<string>();
   #admitted = 0;

@@ -1,11 +1,11 @@
 /**
- * What series begin at that take the place of series with other dimensions: together at what those have come to, so
+ * The values at which series begin that take the place of series with other dimensions: together they are at what those have come to, so
  * that nothing is counted twice and nothing is lost. Where a dimension was left out, each begins at the sum of those
  * that it stands for. Where one was added, the sum is shared out: what has come since is taken from the largest.
  */
 import type { GroupTable } from './groups.ts';
 
-/** Of every group, where no dimension is shared. */
+/** The key of every group, where no dimension is shared. */
 const wholeKey = '[]';
 
 type Table = Pick<GroupTable, 'dimensions' | 'values' | 'folded' | 'size'>;
@@ -22,7 +22,7 @@ export interface ShownBefore {
 export class Handover {
   /** Dimensions that both have; those of a series are told apart by these. */
   readonly #shared: readonly string[];
-  /** By field index: by the values of the shared dimensions, what was shown of them and is not taken over yet. */
+  /** What was shown and is not taken over yet: by field index, then by the values of the shared dimensions. */
   readonly #left: ReadonlyMap<number, Map<string, number>>;
 
   private constructor(shared: readonly string[], left: ReadonlyMap<number, Map<string, number>>) {
@@ -56,7 +56,7 @@ export class Handover {
   }
 
   /**
-   * What the series of a field begin at, by group.
+   * The values at which the series of a field begin, by group.
    * @param size groups that there are
    * @param isUsed whether the group has a series
    * @param total by group; a group past its end has a total of 0
@@ -96,7 +96,7 @@ export class Handover {
     return begins;
   }
 
-  /** What a series begins at that comes later: what was shown of a group that had no usage any more. */
+  /** The value at which a series begins that comes later: what was shown of a group that had no usage any more. */
   late(field: number, groups: Table, group: number): number {
     const left = this.#left.get(field);
     const key = keysOf(groups, this.#shared)(group);

@@ -21,7 +21,7 @@ export function labelValue(raw: RawLabel): string {
 const unpairedSurrogate = /[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g;
 const anySurrogate = /[\uD800-\uDFFF]/;
 
-/** As `String.prototype.toWellFormed`, which the oldest supported Node has but its type definitions do not. */
+/** Does what `String.prototype.toWellFormed` does, which the oldest supported Node has but its type definitions do not. */
 function wellFormed(text: string): string {
   return anySurrogate.test(text) ? text.replace(unpairedSurrogate, '\uFFFD') : text;
 }

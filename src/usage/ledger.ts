@@ -1,5 +1,5 @@
 /**
- * What is known of one api: its groups, its fields, its buckets. Reading puts buckets in; gauges, counters and
+ * The ledger holds what is known of one api: its groups, its fields, its buckets. Reading puts buckets in; gauges, counters and
  * money are read off it. A rollover starts a new ledger, so nothing in one ever has to be taken out again.
  */
 import { type Endpoint, isCosts, type Width, widthSeconds } from '../openai/catalogue.ts';
@@ -20,7 +20,7 @@ export interface LedgerOptions {
   readonly dimensions: readonly string[];
   /** Bound on groups, past which they are folded. */
   readonly maxGroups: number;
-  /** Where the counters start, in seconds. */
+  /** The start of the counters, in seconds. */
   readonly anchor: number;
   readonly clock: { now(): number };
   /** Shared by the ledgers of a process. */
@@ -30,7 +30,7 @@ export interface LedgerOptions {
 /** Buckets that `keep` can leave: a year of days, and hours and minutes of many failing days. */
 const mostBuckets = 4_000;
 
-/** What putting buckets in has changed of what had settled. */
+/** The changes that putting buckets in has made to what had settled. */
 export interface Changes extends Restatements {
   /** Buckets that have become final although rows of them are refused. */
   readonly incomplete: number;
@@ -71,7 +71,7 @@ export class Ledger {
   readonly #clock: { now(): number };
   #newestUsed: Place | undefined;
   readonly #settledEnds = new Map<Width, number>();
-  /** By field index: groups that have a series. */
+  /** The groups that have a series, by field index. */
   readonly #series: number[] = [];
 
   constructor(options: LedgerOptions) {
@@ -120,7 +120,7 @@ export class Ledger {
     return coveredThrough(this.settled, this.anchor, to);
   }
 
-  /** Whether the field has had a value other than 0 in this group, in any bucket held. */
+  /** Reports whether the field has had a value other than 0 in this group, in any bucket held. */
   readonly hasSeries = (field: number, group: number): boolean => this.lastUsed.get(field, group) !== never;
 
   /** The series as they are now: a view that does not change while buckets come in. */
@@ -149,7 +149,7 @@ export class Ledger {
     if (newest !== undefined && newest.start <= now) this.#noteNewest(newest);
   }
 
-  /** What stood for the bucket's time before it: itself, or all of its parts if every one has settled. */
+  /** Returns what stood for the bucket's time before it: itself, or all of its parts if every one has settled. */
   #settledParts(bucket: Bucket, before: Bucket | undefined): readonly Bucket[] | undefined {
     if (before?.settled === true) return [before];
     if (bucket.width === '1m' || isCosts(this.endpoint)) return undefined;

@@ -29,7 +29,7 @@ export interface MonthDays {
   readonly running: readonly Bucket[];
   /** The month before, as far as it is known. */
   readonly previous: readonly Bucket[];
-  /** Whether that is every day of it. */
+  /** True if that is every day of it. */
   readonly previousComplete: boolean;
 }
 
@@ -49,10 +49,10 @@ export function monthDays(ledger: Ledger, now: number): MonthDays {
 export class DaySums {
   readonly #field: number;
   #days = new Map<number, Bucket>();
-  /** By group id: the sum, and in how many of the days the group has an amount. */
+  /** By group id, the sum, and in how many of the days the group has an amount. */
   #sums: Big[] = [];
   #counts: number[] = [];
-  /** Whether the sums are those of the days: not so when an update was broken off. */
+  /** True if the sums are those of the days: not so when an update was broken off. */
   #whole = true;
 
   /** @param field its index */
@@ -79,7 +79,7 @@ export class DaySums {
     this.#whole = true;
   }
 
-  /** Whether any of the days has an amount of this group. */
+  /** Reports whether any of the days has an amount of this group. */
   has(group: number): boolean {
     return (this.#counts[group] ?? 0) > 0;
   }
@@ -118,7 +118,7 @@ export class MonthSums {
 
   /**
    * The sums of the two months around an instant; they are right once `update` of each has been run to its end.
-   * What is known of other months is dropped.
+   * Drops what is known of other months.
    * @param now UTC in milliseconds
    */
   of(ledger: Ledger, now: number): { readonly running: DaySums; readonly previous: DaySums } {

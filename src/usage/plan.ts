@@ -1,5 +1,5 @@
 /**
- * What to read next, from what is known and the time. Pure: after an outage of any length, after a clock step or
+ * Decides what to read next, from what is known and the time. Pure: after an outage of any length, after a clock step or
  * at the first start, the same rule finds what is missing, in the widest buckets that serve.
  */
 import { type Endpoint, isCosts, type Width, widthSeconds } from '../openai/catalogue.ts';
@@ -48,12 +48,12 @@ const recentCostDays = 3;
 /** How often history asks again for a bucket with refused rows before it is final, in milliseconds. */
 const refusalRetry = 5 * minute;
 
-/** Whether a bucket's numbers can be relied on as final. One read in the future was read by a wrong clock. */
+/** Reports whether a bucket's numbers can be relied on as final. One read in the future was read by a wrong clock. */
 export function isFinal(bucket: Bucket | undefined, now: number): boolean {
   return bucket?.settled === true && bucket.readAt <= now;
 }
 
-/** Whether a bucket is to be asked for because it is not final; after refused rows, not at once again. */
+/** Reports whether a bucket is to be asked for because it is not final; after refused rows, not at once again. */
 function isOutstanding({ offset }: PlanOptions, bucket: Bucket | undefined, now: number): boolean {
   if (bucket === undefined || bucket.readAt > now) return true;
   return !bucket.settled && (bucket.refusedSince === undefined || bucket.readAt < lastDue(now, refusalRetry, offset));
@@ -70,7 +70,7 @@ function oldestShown(endpoint: Endpoint, width: Width, now: number, usageSettleD
   return newestSettled - lookbackBuckets[width] * widthSeconds[width];
 }
 
-/** What a poll reads: from the first recent bucket that has not settled to the one in progress. */
+/** Returns what a poll reads: from the first recent bucket that has not settled to the one in progress. */
 export function pollSpans(options: PlanOptions, held: Held, now: number): readonly Span[] {
   return polledWidths(options.endpoint).flatMap((width) => {
     const to = bucketEnd(bucketAt(now, width), width);
@@ -81,7 +81,7 @@ export function pollSpans(options: PlanOptions, held: Held, now: number): readon
 }
 
 /**
- * What the history lacks, or is due to be read again: whole days since `from`, and the hours of the days that
+ * Returns what the history lacks, or is due to be read again: whole days since `from`, and the hours of the days that
  * have not settled. Each hour: the hours of the running day and the days that ended within the last 24 h (costs:
  * the last 3 days). Each day: all of it. Oldest first.
  * @param from first day needed, in seconds; undefined where no days are needed
@@ -134,7 +134,7 @@ export function historySpans(
   return spans;
 }
 
-/** Whether a span of recent buckets has one that could have settled and is to be asked for, or lacks the newest. */
+/** Reports whether a span of recent buckets has one that could have settled and is to be asked for, or lacks the newest. */
 export function isBehind(options: PlanOptions, held: Held, { width, from, to }: Span, now: number): boolean {
   const settled = Math.min(firstUnsettled(width, now, settleDelayOf(options.endpoint, options.settleDelay)), to);
   for (let start = from; start < settled; start += widthSeconds[width]) {
@@ -164,13 +164,13 @@ function runs(width: Width, from: number, to: number, isDue: (width: Width, star
   return spans;
 }
 
-/** Whether the bucket is one of the hours of the last day, the one that it began in included. */
+/** Reports whether the bucket is one of the hours of the last day, the one that it began in included. */
 export function isHourOfLastDay(width: Width, start: number, now: number): boolean {
   return width === '1h' && start * 1_000 >= now - day - hour;
 }
 
 /**
- * Whether a bucket is still of use: shown by a gauge, or part of a total, or of the day that tells whether an api
+ * Reports whether a bucket is still of use: shown by a gauge, or part of a total, or of the day that tells whether an api
  * is idle.
  * @param isStoodIn whether a wider settled bucket stands for it in the totals
  */

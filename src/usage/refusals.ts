@@ -1,5 +1,5 @@
 /**
- * What refused rows leave unknown in a bucket, taken from what was known of its time before. So nothing that is known
+ * Fills what refused rows leave unknown in a bucket, from what was known of its time before. So nothing that is known
  * of a group is lost because of a later or a wider answer. Pure.
  */
 import { type Bucket, compact, type Numbers } from './bucket.ts';

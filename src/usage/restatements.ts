@@ -1,4 +1,4 @@
-/** What a newly settled bucket says otherwise than what stood for its time before. Pure. */
+/** Compares a newly settled bucket with what stood for its time before. Pure. */
 import type { Bucket } from './bucket.ts';
 import type { FieldTable } from './fields.ts';
 

@@ -4,7 +4,7 @@ import type { Bucket } from './bucket.ts';
 import { cover } from './cover.ts';
 import type { Ledger } from './ledger.ts';
 
-/** By field index; by group id. A group past the end of a column has a total of 0. */
+/** Totals by field index, then by group id. A group past the end of a column has a total of 0. */
 export type Columns = readonly Float64Array[];
 
 /** Indexes of the fields that add up over time and therefore have counters. */

@@ -7,12 +7,12 @@ import { labelText } from './labels.ts';
 /** Label values in the order of their names, and both as text. */
 export interface Tuple {
   readonly values: readonly string[];
-  /** As `labelText` makes it. */
+  /** Label text as `labelText` makes it. */
   readonly text: string;
 }
 
 export class TuplePool {
-  /** By text: it has the names, so tuples of other names are others. */
+  /** Tuples by text: it has the names, so tuples of other names are others. */
   readonly #tuples = new Map<string, WeakRef<Tuple>>();
   readonly #unused = new FinalizationRegistry<string>((text) => {
     // Another of the same text can have come since.

@@ -4,7 +4,7 @@
  */
 import { type Endpoint, isCosts, type Width, widthSeconds } from '../openai/catalogue.ts';
 
-/** In milliseconds, as instants are; lengths in seconds are in the catalogue. */
+/** Milliseconds, as instants are; lengths in seconds are in the catalogue. */
 export const minute = 60_000;
 export const hour = 3_600_000;
 export const day = 86_400_000;
@@ -54,7 +54,7 @@ export type Anchor =
   | { readonly kind: 'year' }
   | { readonly kind: 'yearly'; readonly month: number; readonly day: number };
 
-/** Of costs, whatever the counters' own anchor is. */
+/** The anchor of costs, whatever the counters' own anchor is. */
 export const monthly = { kind: 'month' } as const satisfies Anchor;
 
 /** The latest anchor at or before the instant, in seconds. `month` of a yearly anchor is 1 … 12. */

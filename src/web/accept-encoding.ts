@@ -1,4 +1,4 @@
-/** Whether a client takes gzip: the Accept-Encoding header of RFC 9110, 12.5.3, read leniently. */
+/** Reports whether a client takes gzip: the Accept-Encoding header of RFC 9110, 12.5.3, read leniently. */
 
 /** True if `gzip` (or `*`) has a weight above 0. Anything malformed counts as not said. */
 export function acceptsGzip(header: string | undefined): boolean {

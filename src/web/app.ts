@@ -37,9 +37,9 @@ export interface AppOptions {
   readonly authorize?: Authorize;
   /** Counts a request of a client; gives the milliseconds after which it may come again, 0 if it may be answered. */
   readonly delay?: (client: string) => number;
-  /** Told of requests that were not answered because of who sent them, or how many there were. */
+  /** Called for each request that was not answered because of who sent it, or how many there were. */
   readonly refuse?: Refuse;
-  /** Of every answer; they replace ours of the same name. */
+  /** Headers of every answer; they replace ours of the same name. */
   readonly headers?: () => Readonly<Record<string, string>>;
   /** A scrape was turned away because of `maxRequests`. */
   readonly onRejected: () => void;

@@ -1,5 +1,5 @@
 /**
- * Who may see the pages: users and passwords against bcrypt hashes. A password that was right once is known by a
+ * Decides who may see the pages: users and passwords against bcrypt hashes. A password that was right once is known by a
  * digest, so that a scraper pays for bcrypt once; and a user that does not exist costs as much as one that does.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';

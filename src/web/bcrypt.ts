@@ -12,7 +12,7 @@ export interface Bcrypt {
   close(): Promise<void>;
 }
 
-/** What the thread runs. It is text because its file would have another name in the sources than when it is built. */
+/** The code that the thread runs. It is text because its file would have another name in the sources than when it is built. */
 const program = `
 const { parentPort, workerData } = require('node:worker_threads');
 const bcrypt = require(workerData);

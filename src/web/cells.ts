@@ -9,7 +9,7 @@ type Level = 'plain' | 'near' | 'over';
 type Column = string | { readonly name: string; readonly look: 'number' | 'share' };
 
 export interface ScrollTable {
-  /** For who does not see it. */
+  /** The words for a reader who does not see it. */
   readonly label: string;
   readonly caption?: string;
   readonly head: readonly Column[];

@@ -5,7 +5,7 @@
 import { type Html, html } from './html.ts';
 
 export interface Bar {
-  /** For who points at it. */
+  /** The words for a reader who points at it. */
   readonly title: string;
   /** From the bottom up; null for what is not known. */
   readonly parts: readonly number[] | null;
@@ -16,10 +16,10 @@ export interface Bar {
 }
 
 export interface BarChart {
-  /** What is drawn, in words for who does not see it. */
+  /** The drawing in words, for readers who do not see it. */
   readonly label: string;
   readonly bars: readonly Bar[];
-  /** Of the scale. */
+  /** The marks of the scale. */
   readonly text: (value: number) => string;
   /** Under bars, by their index. */
   readonly marks: ReadonlyMap<number, string>;

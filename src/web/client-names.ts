@@ -1,4 +1,4 @@
-/** Whether a client's certificate has one of the names that may come in. That it is genuine is found out elsewhere. */
+/** Reports whether a client's certificate has one of the names that may come in. That it is genuine is found out elsewhere. */
 import type { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 
@@ -12,7 +12,7 @@ export function hasName(
 }
 
 /**
- * Of a list as Node writes it: `DNS:a.example, IP Address:192.0.2.7, URI:spiffe://b`. What has a quote or comma in it
+ * Reads a list as Node writes it: `DNS:a.example, IP Address:192.0.2.7, URI:spiffe://b`. What has a quote or comma in it
  * stands in quotes, and is passed over: taken apart at commas it could pretend to be two names.
  */
 function namesIn(list: string): ReadonlySet<string> {

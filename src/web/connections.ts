@@ -38,7 +38,7 @@ interface Connection {
   readonly socket: Socket;
   readonly client: string;
   isAnswering: boolean;
-  /** What it sends, once requests can come. */
+  /** The bytes that it sends, once requests can come. */
   intake?: Intake;
   /** Requests that came in one piece with the one that is being answered. */
   readonly waiting: [IncomingMessage, ServerResponse][];

@@ -1,8 +1,8 @@
-/** What a configuration leaves open to everybody, and the words to warn of it. */
+/** The parts that a configuration leaves open to everybody, and the words to warn of them. */
 import { requiresCertificate, verifies } from '../settings/tls-section.ts';
 import type { WebConfig } from '../settings/web-config.ts';
 
-/** Whether everybody who can connect may read everything; a certificate that nobody checks is no hindrance. */
+/** Reports whether everybody who can connect may read everything; a certificate that nobody checks is no hindrance. */
 export function isOpen({ tls, users }: WebConfig): boolean {
   return users.size === 0 && !(tls !== undefined && requiresCertificate(tls.clientAuth) && verifies(tls.clientAuth));
 }

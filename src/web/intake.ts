@@ -1,5 +1,5 @@
 /**
- * What a connection sends is handed to Node's parser in small pieces, and none while a request is being answered. Node
+ * Hands what a connection sends to Node's parser in small pieces, and nothing while a request is being answered. Node
  * takes 64 KiB at a time by itself and makes a request of everything in it: thousands, before one answer is read.
  */
 import type { Socket } from 'node:net';

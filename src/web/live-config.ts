@@ -17,7 +17,7 @@ export interface LiveConfigOptions {
   readonly path: string;
   readonly clock: Pick<Clock, 'monotonic'>;
   readonly log: Logger;
-  /** Told of each configuration that takes the place of another one. */
+  /** Called with each configuration that takes the place of another one. */
   readonly changed?: (config: WebConfig) => void;
   readonly load?: (path: string) => LoadedWebConfig;
   /** Something that differs once the file is another one. */
@@ -81,7 +81,7 @@ function loaded(path: string, load: (path: string) => LoadedWebConfig) {
   return found;
 }
 
-/** What a server that listens cannot change, and what it must not: an emptied file would open everything. */
+/** Holds back what a server that listens cannot change, and what it must not: an emptied file would open everything. */
 function changeOfKind(before: WebConfig, after: WebConfig): string | undefined {
   if ((before.tls === undefined) !== (after.tls === undefined)) return 'turning TLS on or off';
   if (before.users.size > 0 && after.users.size === 0) return 'turning passwords off';

@@ -44,7 +44,7 @@ const limits = {
   maxHeaderSize: 16_384,
 } satisfies ServerOptions;
 
-/** Of all connections, this share is for those that come until one that has to make room for them has gone. */
+/** This share of all connections is for those that come until one that has to make room for them has gone. */
 const shareOfNewcomers = 0.1;
 const maxHeaders = 100;
 /** Milliseconds in which a client must have taken something of its answer. */

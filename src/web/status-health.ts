@@ -62,7 +62,7 @@ function failure(api: ApiStatus, now: string): Html {
   return html`<li><strong>${api.api}: ${why}.</strong> ${whatToDo ?? ''}<br><span class="soft">${next}</span></li>`;
 }
 
-/** What of the last day's answers could not be taken: not a failure, but not to be overlooked. */
+/** The part of the last day's answers that could not be taken: not a failure, but not to be overlooked. */
 function leftOutList(all: readonly (ApiStatus | ListStatus)[], now: string): Html {
   const recent = all.filter(({ leftOut }) => leftOut !== null && Date.parse(now) - Date.parse(leftOut.at) < aDay);
   if (recent.length === 0) return html``;
@@ -199,7 +199,7 @@ interface Alike {
   readonly names: string[];
 }
 
-/** What to do, once for all lists that lack the same: mostly it is the scope, and then they all do. */
+/** Returns what to do, once for all lists that lack the same: mostly it is the scope, and then they all do. */
 function listFailures(lists: readonly ListStatus[]): Html {
   const alike = new Map<string, Alike>();
   for (const list of lists) {

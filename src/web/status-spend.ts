@@ -27,7 +27,7 @@ ${byProject(spend)}</div>
 ${spend.users === null ? '' : byUser(spend.users, spend)}`;
 }
 
-/** What was spent, and how much of the budget that is on which day. */
+/** The sum that was spent, and how much of the budget that is on which day. */
 function budgetLine({ currency, total, budget, days }: CurrencySpend): Html {
   const spent = html`<strong>${money(total, currency)}</strong>`;
   if (budget === null) {

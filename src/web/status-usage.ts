@@ -29,7 +29,7 @@ ${ranking('project', 'Projects', usage.projects)}
 </div>`;
 }
 
-/** What the numbers are of, and which hours they are not, or not wholly, of. */
+/** Says what the numbers are of, and which hours they are not, or not wholly, of. */
 function coverageNote({ apis, hours }: UsageStatus): string {
   const notes = [`${apis.join(', ')}; in UTC, the running hour included.`];
   const unknown = hours.filter(({ state }) => state === 'unknown').length;

@@ -65,7 +65,7 @@ export function ago(instant: string | null, now: string, empty: string): Html {
   return time(instant, passed < 0 ? `in ${span(-passed)}` : `${span(passed)} ago`);
 }
 
-/** In how long. */
+/** The time until then. */
 export function until(instant: string | null, now: string, empty: string): Html {
   if (instant === null) return html`${empty}`;
   const left = Date.parse(instant) - Date.parse(now);

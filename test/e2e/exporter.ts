@@ -13,7 +13,7 @@ export async function scriptedApi(options?: ScriptedApiOptions): Promise<Scripte
 
 export interface ExporterOptions extends ProgramOptions {
   readonly port?: number;
-  /** Whether names and limits are read, too. */
+  /** True if names and limits are read, too. */
   readonly names?: boolean;
 }
 

@@ -14,7 +14,7 @@ export interface ScrapeContext {
   readonly at: number;
   /** Which process answers, counted from 0. */
   readonly process: number;
-  /** Whether it knows what the one before has shown. */
+  /** True if it knows what the one before has shown. */
   readonly remembers: boolean;
   /** When it began, in UTC milliseconds. */
   readonly since: number;
@@ -43,7 +43,7 @@ export interface PeriodEnd {
   readonly period: number;
   /** UTC milliseconds of the scrape that saw the next period. */
   readonly at: number;
-  /** Whether the process went through the rollover, rather than being down. */
+  /** True if the process went through the rollover, rather than being down. */
   readonly witnessed: boolean;
   /** The last samples, field → labels → value; those that its last process did not show apart. */
   readonly values: ReadonlyMap<string, ReadonlyMap<string, number>>;
@@ -81,7 +81,7 @@ export interface Watcher {
   shown(api: string): ReadonlyMap<string, ReadonlyMap<string, number>>;
   /** The same of series that an earlier process showed in this period, and the running one does not. */
   gone(api: string): ReadonlyMap<string, ReadonlyMap<string, number>>;
-  /** Whether the process that was scraped last has shown any counter of the api. */
+  /** Reports whether the process that was scraped last has shown any counter of the api. */
   isShown(api: string): boolean;
   /** Start of the period on show, in milliseconds. */
   period(api: string): number | undefined;
@@ -141,7 +141,7 @@ export function createWatcher(monthOf: (instant: number) => number): Watcher {
     return at - since > 2 * hour ? monthOf(at - hour / 2) : firstPeriod;
   }
 
-  /** Whether a running process has begun its next period: then a series is lower than it has shown it before. */
+  /** Reports whether a running process has begun its next period: then a series is lower than it has shown it before. */
   function hasRolledOver(api: Api, changed: readonly Samples[]): boolean {
     return changed.some(({ field, values }) => {
       const series = api.fields.get(field);

@@ -2,7 +2,7 @@
 import { mix, unit } from '../../src/simulation/random.ts';
 
 export interface Random {
-  /** In [0, 1). */
+  /** A number in [0, 1). */
   next(): number;
   between(least: number, most: number): number;
   /** Evenly on a scale of ratios: as many from 1 to 10 as from 10 to 100. */

@@ -22,7 +22,7 @@ export interface Spell extends Interval {
 
 export interface ReplicaPlan {
   readonly name: string;
-  /** Whether it keeps what `--state.file` keeps. */
+  /** True if it keeps what `--state.file` keeps. */
   readonly remembers: boolean;
   readonly flags: readonly string[];
   /** Apis that it polls and that are judged; undefined for all. */
