@@ -19,7 +19,7 @@ export interface ApiSamples {
 /** Labels as text to small numbers that hold for the whole span, whatever their ids in a period. */
 class Rows {
   readonly texts: string[] = [];
-  /** For each row, the row of the same dimensions without a unit. */
+  /** The row of the same dimensions without a unit, for each row. */
   readonly bases: number[] = [];
   readonly #byText = new Map<string, number>();
   /** Rows by group id of the period at hand. */

@@ -70,7 +70,7 @@ export function createGrouping(options: GroupingOptions): Grouping {
   let tryingSince: number | undefined;
   /** Until when, in monotonic milliseconds, errors of this kind are taken to be about something else: one was. */
   const isOther = { yes: Number.NEGATIVE_INFINITY, maybe: Number.NEGATIVE_INFINITY };
-  /** For dimensions that the user named: which of them are granted, and the day on which that was found. */
+  /** The dimensions that the user named: which of them are granted, and the day on which that was found. */
   let advice: { readonly on: number; readonly granted: Granted } | undefined;
 
   function asker(span: Span, signal: AbortSignal) {

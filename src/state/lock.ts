@@ -1,7 +1,7 @@
 /**
  * Whose the state file is. The lock is a file beside it that names the holder and is touched every few seconds. A
  * holder of the same machine and the same space of process ids is looked up: a process that was killed leaves no lock.
- * For any other holder (another container, another machine) only the touch tells that it lives.
+ * Only the touch tells that any other holder (another container, another machine) lives.
  */
 import { randomUUID } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';

@@ -22,7 +22,7 @@ export interface ShownBefore {
 export class Handover {
   /** Dimensions that both have; those of a series are told apart by these. */
   readonly #shared: readonly string[];
-  /** What was shown and is not taken over yet: by field index, then by the values of the shared dimensions. */
+  /** Holds what was shown and is not taken over yet: by field index, then by the values of the shared dimensions. */
   readonly #left: ReadonlyMap<number, Map<string, number>>;
 
   private constructor(shared: readonly string[], left: ReadonlyMap<number, Map<string, number>>) {

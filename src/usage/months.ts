@@ -49,7 +49,7 @@ export function monthDays(ledger: Ledger, now: number): MonthDays {
 export class DaySums {
   readonly #field: number;
   #days = new Map<number, Bucket>();
-  /** By group id, the sum, and in how many of the days the group has an amount. */
+  /** The sum by group id, and in how many of the days the group has an amount. */
   #sums: Big[] = [];
   #counts: number[] = [];
   /** True if the sums are those of the days: not so when an update was broken off. */

@@ -1,4 +1,4 @@
-/** What amtool does not look at: what is grouped, what silences what, what the messages say. */
+/** Tests what amtool does not look at: what is grouped, what silences what, what the messages say. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';

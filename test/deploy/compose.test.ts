@@ -32,7 +32,7 @@ const compose = z
   .object({ name: z.string(), services: z.record(z.string(), service), secrets: named, volumes: named })
   .parse(readYaml('compose.yaml'));
 
-/** What the other files add to a service. A list is added to the one that is there, but a command takes its place. */
+/** Holds what the other files add to a service. A list is added to the one that is there, but a command takes its place. */
 const change = service.pick({ command: true, environment: true, volumes: true, secrets: true }).strict();
 const addition = z
   .object({

@@ -1,4 +1,4 @@
-/** What promtool does not look at: names, runbooks, cases, and that only what exists is read. */
+/** Tests what promtool does not look at: names, runbooks, cases, and that only what exists is read. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';

@@ -33,7 +33,7 @@ function partOf(path: string): string {
   return path.split('/')[0] ?? '';
 }
 
-/** What a file imports from elsewhere in src, as paths in there. */
+/** Returns what a file imports from elsewhere in src, as paths in there. */
 function importsOf(path: string): readonly string[] {
   const url = new URL(path, source);
   const found = readFileSync(url, 'utf8').matchAll(/\b(?:from|import)\s*\(?\s*'(\.[^']+)'/g);

@@ -8,7 +8,7 @@ import { codeIn, type Document, documents } from '../helpers/documents.ts';
 const all = documents().map((document) => [document.path, document] as const);
 const top = new URL('../../', import.meta.url);
 
-/** What of the document's code matches and is not known. */
+/** Returns what of the document's code matches and is not known. */
 function unknownIn(document: Document, pattern: RegExp, known: ReadonlySet<string>): readonly string[] {
   const found = codeIn(document).flatMap((text) => [...text.matchAll(pattern)].map(([, name = '']) => name));
   return [...new Set(found)].filter((name) => !known.has(name));

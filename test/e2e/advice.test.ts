@@ -1,4 +1,4 @@
-/** What the program advises when it is refused: in `check`, in the log and on the status page of a real process. */
+/** Tests what the program advises when it is refused: in `check`, in the log and on the status page of a real process. */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

@@ -1,5 +1,5 @@
 /**
- * What the API offers, written down once more from its documentation: what the program's own catalogue is held
+ * Lists what the API offers, written down once more from its documentation: what the program's own catalogue is held
  * against from outside.
  */
 

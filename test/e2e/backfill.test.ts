@@ -29,7 +29,7 @@ const hour = 3_600;
 const begin = at('2026-05-01T00:00Z');
 const june = at('2026-06-01T00:00Z');
 const now = at('2026-06-01T09:20Z');
-/** Where the history ends: its last sample must be three hours old. */
+/** The end of the history: its last sample must be three hours old. */
 const end = at('2026-06-01T06:00Z');
 const settle = 900;
 
@@ -40,7 +40,7 @@ const organization = createOrganization({
   profile: { groups: 5, activity: 0.05, dayShare: 0.5, hostileLabels: true },
 });
 
-/** By `seriesKey`, without the labels that tell where it was scraped; by instant, in seconds. */
+/** Samples by `seriesKey`, without the labels that tell where it was scraped; by instant, in seconds. */
 function samplesOf(matrix: readonly Matrix[]): Map<string, Map<number, number>> {
   return new Map(
     matrix.map(({ labels: { __name__: name = '', job, instance, ...labels }, samples }) => {
@@ -54,7 +54,7 @@ function labelsOf(dimensions: readonly string[], values: readonly (string | bool
   return Object.fromEntries(dimensions.map((name, index) => [name, labelValue(values[index] ?? null)]));
 }
 
-/** What the counters should be: the total at the end of each hour, of every series that has begun. */
+/** Returns what the counters should be: the total at the end of each hour, of every series that has begun. */
 function* trueTotals(to: number, known: number): Generator<readonly [key: string, end: number, total: number]> {
   for (const { api, dimensions, flow } of usageApis) {
     if (!flow) continue;
@@ -73,7 +73,7 @@ function* trueTotals(to: number, known: number): Generator<readonly [key: string
   }
 }
 
-/** As Prometheus counts: a fall is a reset, after which the whole value is a rise. */
+/** Counts as Prometheus does: a fall is a reset, after which the whole value is a rise. */
 function rises(samples: ReadonlyMap<number, number>): number {
   const values = [...samples.values()];
   return values.reduce((sum, value, index) => {

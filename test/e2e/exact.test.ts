@@ -21,7 +21,7 @@ const speed = 240;
 const minute = 60;
 /** All in seconds of UTC. */
 const begin = Date.parse('2026-05-15T11:40:00Z') / 1_000;
-/** What is used from here to `end` is the truth that is measured; nothing is used in the hour before, or after. */
+/** Usage from here to `end` is the truth that is measured; nothing is used in the hour before, or after. */
 const from = begin + 40 * minute;
 /** The first hour has settled by then, and stands in for its minutes. */
 const stop = from + 65 * minute;
@@ -33,7 +33,7 @@ interface Usage {
   readonly group: string;
   /** Tokens in the minute, when all has arrived. */
   readonly tokens: (at: number) => number;
-  /** What is added to a minute, possibly below 0, long after it has settled. */
+  /** Holds what is added to a minute, possibly below 0, long after it has settled. */
   readonly restated?: { readonly at: number; readonly by: number; readonly since: number };
 }
 
@@ -41,7 +41,7 @@ const within = (at: number, first: number, last: number) => at >= first && at < 
 /** Some number of the minute, always the same. */
 const some = (at: number, most: number) => 1 + (((at / minute) * 7_919) % most);
 
-/** Of completions what holds with and without a state file; of embeddings what only a state file can save. */
+/** Completions have what holds with and without a state file; embeddings what only a state file can save. */
 const usages: readonly Usage[] = [
   {
     api: 'completions',
@@ -67,7 +67,7 @@ const usages: readonly Usage[] = [
   { api: 'embeddings', group: 'born while it was down', tokens: (at) => (within(at, stop + minute, end) ? 17 : 0) },
 ];
 
-/** What the API knows at `now`, in seconds: a minute comes in two parts, the second before it settles. */
+/** Returns what the API knows at `now`, in seconds: a minute comes in two parts, the second before it settles. */
 function known({ tokens, restated }: Usage, at: number, now: number): number {
   const whole = tokens(at);
   const age = now - (at + minute);
@@ -116,7 +116,7 @@ async function faults(api: ScriptedApi, clock: TestClock): Promise<void> {
   api.faults.clear();
 }
 
-/** As Prometheus counts: a fall is a reset, after which the whole value is a rise. */
+/** Counts as Prometheus does: a fall is a reset, after which the whole value is a rise. */
 function rises({ samples }: Matrix): number {
   let total = 0;
   for (const [index, [, value]] of samples.entries()) {
@@ -225,7 +225,7 @@ describe.skipIf(prometheusPath === undefined)('through late data, restatements, 
   });
 });
 
-/** By which way polls failed is a question of the moment; that some did in every one, the API has seen to. */
+/** The way in which polls failed is a question of the moment; that some did in every one, the API has seen to. */
 async function expectFailures(exporter: Exporter): Promise<void> {
   const page = await exporter.metrics();
   const failed = page.families.get('openai_exporter_poll_failures_total')?.samples ?? [];

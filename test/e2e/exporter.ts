@@ -1,4 +1,4 @@
-/** What several end-to-end tests start: the program against a scripted API, and the end of both after the test. */
+/** Tests what several end-to-end tests start: the program against a scripted API, and the end of both after the test. */
 import { onTestFinished } from 'vitest';
 import { type Exporter, type ProgramOptions, startExporter } from '../helpers/process.ts';
 import { type ScriptedApi, type ScriptedApiOptions, startScriptedApi, testKey } from '../helpers/scripted-api.ts';

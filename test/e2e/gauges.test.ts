@@ -40,7 +40,7 @@ async function serve(clock: TestClock, settleDelay: string, prepare: (api: Scrip
   return { api, exporter };
 }
 
-/** What is on show changes at full minutes only. A scenario that one comes between is tried again. */
+/** The page changes at full minutes only. A scenario that one comes between is tried again. */
 async function withinOneMinute(clock: TestClock, scenario: (now: number) => Promise<void>): Promise<void> {
   const minute = () => Math.floor(clock.now() / 60_000);
   for (let attempt = 0; ; attempt++) {
@@ -67,7 +67,7 @@ async function shows(exporter: Exporter, expected: Readonly<Record<string, numbe
   );
 }
 
-/** Where the buckets of each state are, in seconds. */
+/** Returns where the buckets of each state are, in seconds. */
 function recentStarts(now: number, settleDelay: number) {
   const at = (instant: number, width: Width) => Math.floor(instant / 1_000 / secondsIn[width]) * secondsIn[width];
   const hour = at(now, '1h');

@@ -19,7 +19,7 @@ const isRoot = process.getuid?.() === 0;
 
 const work = mkdtempSync(join(tmpdir(), 'image-'));
 const empty = join(work, 'empty');
-/** What an engine makes of a new volume that is mounted over the folder for the state file: a copy, owners included. */
+/** Holds what an engine makes of a new volume that is mounted over the folder for the state file: a copy, owners included. */
 const volume = join(work, 'volume');
 const roots = new Map<string, string>();
 const final = stages.at(-1);

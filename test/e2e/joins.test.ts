@@ -16,7 +16,7 @@ const documented = documentedQueries(read('docs/joins.md'));
 const noon = seconds('2026-05-15T12:00Z');
 const may = seconds('2026-05-01T00:00Z');
 const june = seconds('2026-06-01T00:00Z');
-/** In the first week of a month. */
+/** An instant in the first week of a month. */
 const firstWeek = seconds('2026-06-03T12:00Z');
 const minute = 60;
 const hour = 3_600;
@@ -77,7 +77,7 @@ function completions(labels: Labels, input: number, cached: number, output: numb
   ];
 }
 
-/** What the exporter of the organization that docs/joins.md tells of has shown. */
+/** Returns what the exporter of the organization that docs/joins.md tells of has shown. */
 function organization(): readonly PastSeries[] {
   const [a, b, none] = [
     { project_id: 'proj_a', user_id: 'user-ann', api_key_id: 'key_1' },
@@ -164,7 +164,7 @@ function range(from: number, to: number, step: number): number[] {
   return Array.from({ length: Math.ceil((to - from) / step) }, (_, index) => from + index * step);
 }
 
-/** Of several exporters that show the same, or of one. */
+/** The page of several exporters that show the same, or of one. */
 async function prometheusWith(instances: readonly string[]): Promise<Prometheus> {
   const series = instances.flatMap((instance) =>
     organization().map((each) => ({ ...each, labels: { ...each.labels, job: 'openai', instance } })),

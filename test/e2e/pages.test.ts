@@ -114,7 +114,7 @@ function everyField(api: string, group: string, more: Readonly<Record<string, un
   return [{ ...Object.fromEntries([...labels, ...fields]), ...more }];
 }
 
-/** What a row says, and what the label must read. */
+/** Holds what a row says, and what the label must read. */
 const hostile: Readonly<Record<string, readonly [string, string]>> = {
   quotes: ['"quoted" and "more', '"quoted" and "more'],
   backslashes: ['\\ \\n \\" \\\\', '\\ \\n \\" \\\\'],

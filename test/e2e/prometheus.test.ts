@@ -18,7 +18,7 @@ describe.skipIf(path === undefined)('Prometheus', () => {
     return prometheus;
   }
 
-  /** By `seriesKey`, without the labels that Prometheus adds. */
+  /** Samples by `seriesKey`, without the labels that Prometheus adds. */
   function byKey(vector: readonly Vector[]): Record<string, number> {
     return Object.fromEntries(
       vector.map(({ labels: { __name__: name = '', job: _job, instance: _instance, ...labels }, value }) => [

@@ -86,7 +86,7 @@ async function startApi(rows: RowsOf): Promise<ScriptedApi> {
   return api;
 }
 
-/** Of twelve apis, several widths each: what fits into the requests of a minute. */
+/** Requests of twelve apis, several widths each: what fits into the requests of a minute. */
 const quick = ['--poll.interval=5s', '--poll.idle-interval=5s', '--poll.settle-delay=1s', '--counters.zero-hold=1s'];
 
 async function exporterOf(api: ScriptedApi, more: readonly string[], port = 0): Promise<Exporter> {
@@ -127,7 +127,7 @@ async function ask(path: string, parameters: Readonly<Record<string, string>>): 
 
 const instant = (query: string) => ask('query', { query });
 
-/** What Grafana would ask for a panel, of the last 20 s. */
+/** Returns what Grafana would ask for a panel, of the last 20 s. */
 async function askPanel(expr: string, values: Readonly<Record<string, string>>, isInstant: boolean) {
   const query = fillIn(hasten(expr), values, { range: 20, step: 2 }).replaceAll('[120s]', '[6s]');
   if (isInstant) return await instant(query);
@@ -146,7 +146,7 @@ const anything = {
   currency: 'usd',
 };
 
-/** Of the overspending organization. */
+/** The status of the overspending organization. */
 let replicas: readonly Exporter[] = [];
 
 beforeAll(async () => {

@@ -181,7 +181,7 @@ describe('told to stop, it ends with 0 within 5 s', () => {
 });
 
 describe('the key', () => {
-  /** Of none of the forms by which a key could be known, so that only care can hide it. */
+  /** A key of none of the forms by which a key could be known, so that only care can hide it. */
   const plain = 'Hd8s_plainSecret.0451+xyz/==';
 
   test.each([testKey, plain])('%s appears nowhere, however the API repeats it', async (key) => {

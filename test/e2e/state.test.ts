@@ -1,4 +1,4 @@
-/** What a process leaves to the next, with real files, real signals and real locks. */
+/** Tests what a process leaves to the next, with real files, real signals and real locks. */
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -15,7 +15,7 @@ const names: readonly SiteName[] = ['healthy', 'empty', 'failing', 'huge'];
 describe.skipIf(chromium === undefined)('the status page', () => {
   let browser: Browser;
   const running = new Map<SiteName, Site>();
-  /** What went wrong in the page that is open, in the browser's words. */
+  /** Returns what went wrong in the page that is open, in the browser's words. */
   let troubles: string[] = [];
 
   beforeAll(async () => {

@@ -66,7 +66,7 @@ function live(
   return { ...simulated, organization };
 }
 
-/** What the gauges of an api should read, by series: each state's bucket as the API showed it when it was read last. */
+/** Returns what the gauges of an api should read, by series: each state's bucket as the API showed it when it was read last. */
 function expectedGauges(organization: Organization, endpoint: Endpoint, readAt: number): Map<string, number> {
   const { api, dimensions } = endpoint;
   const expected = new Map<string, number>();

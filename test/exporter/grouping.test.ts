@@ -1,4 +1,4 @@
-/** What the API does not grant is left out and said; what is counted adds up all the same, whatever changes when. */
+/** Tests that what the API does not grant is left out and said; what is counted adds up all the same, whatever changes when. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { endpointOf } from '../../src/openai/catalogue.ts';
 import { type FaultRule, refuseDimension } from '../../src/simulation/faults.ts';
@@ -36,12 +36,12 @@ function organizationUntil(closed: string, created = '2026-11-18T00:00Z'): Organ
 }
 
 interface Watch {
-  /** What Prometheus adds up of all series, and the first samples of the first page with counters. */
+  /** Returns what Prometheus adds up of all series, and the first samples of the first page with counters. */
   counted(): number;
-  /** What the exporter says that it holds back, and what it said before the first reset. */
+  /** Returns what the exporter says that it holds back, and what it said before the first reset. */
   heldBack(): Promise<number>;
   heldBackThen(): number;
-  /** Of the series on the page: their label names, without order. */
+  /** The label names of the series on the page, without order. */
   labels(): readonly string[];
   /** The sum of all series, at each scrape since the first. */
   readonly sums: readonly number[];

@@ -1,4 +1,4 @@
-/** What cannot be taken of an answer: it costs no more than itself, and is counted, logged and told. */
+/** Tests that what cannot be taken of an answer costs no more than itself, and is counted, logged and told. */
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, test } from 'vitest';
 import { statusOf } from '../../src/reader/status.ts';

@@ -361,7 +361,7 @@ describe('on the simulated organization', () => {
     return showing(running);
   };
 
-  /** By labels: the amounts as the API shows them at an instant, exactly. */
+  /** The amounts by labels, as the API shows them at an instant, exactly. */
   function truth(from: string, to: string, at: number, groupBy = dimensions): Map<string, bigint> {
     const span = { from: seconds(`${from}T00:00Z`), to: seconds(`${to}T00:00Z`) };
     const found = new Map<string, bigint>();

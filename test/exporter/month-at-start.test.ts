@@ -1,4 +1,4 @@
-/** What a process shows of the running month before it knows all of it. */
+/** Tests what a process shows of the running month before it knows all of it. */
 import { afterEach, expect, test } from 'vitest';
 import { type CostsApi, costsApi, runOnCosts } from '../helpers/costs-api.ts';
 import { valuesOf } from '../helpers/exposition.ts';

@@ -66,7 +66,7 @@ function labelsOf(page: Exposition, name: string, by: string): Record<string, La
   return Object.fromEntries(samples(page, name).map(({ labels }) => [labels[by], labels]));
 }
 
-/** What a join needs: each id on a series has exactly one info series, on the same page. */
+/** Returns what a join needs: each id on a series has exactly one info series, on the same page. */
 function expectWhole(page: Exposition): void {
   const infos = { project_id: 'openai_project_info', api_key_id: 'openai_api_key_info', user_id: 'openai_user_info' };
   for (const [dimension, info] of Object.entries(infos)) {

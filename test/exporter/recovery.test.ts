@@ -45,7 +45,7 @@ function live(lasting: number, fault: Fault) {
   return { ...lived, to };
 }
 
-/** By api, lists included. */
+/** Keyed by api, lists included. */
 async function up({ exporter }: RunningExporter): Promise<Record<string, number>> {
   const page = parseExposition(await exporter.self.text());
   const family = page.families.get('openai_up');

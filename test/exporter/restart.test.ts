@@ -1,4 +1,4 @@
-/** What a restart of the whole exporter does to the counters, with what it remembers and without. */
+/** Tests what a restart of the whole exporter does to the counters, with what it remembers and without. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { decodeState, encodeState, type State } from '../../src/state/codec.ts';
 import { valuesOf } from '../helpers/exposition.ts';
@@ -25,7 +25,7 @@ function world(initial: Record<string, number>) {
   };
   let disk: Buffer | undefined;
   let broken = false;
-  /** What was on the page when the state was about to be saved, and what was saved. */
+  /** Holds what was on the page when the state was about to be saved, and what was saved. */
   const saves: { page: Record<string, number>; saved: State }[] = [];
   return {
     usage,

@@ -1,4 +1,4 @@
-/** What the status page and /api/status are told of failures: facts and what to do, once each; and of the lists. */
+/** Tests what the status page and /api/status are told of failures: facts and what to do, once each; and of the lists. */
 import { afterEach, expect, test } from 'vitest';
 import { statusOf } from '../../src/reader/status.ts';
 import { managementScope, simulatedKey, usageScope } from '../../src/simulation/api.ts';

@@ -1,4 +1,4 @@
-/** What an API that is broken, replaced or hostile could send: bytes, JSON, and pages and lists that are nearly right. */
+/** Tests what an API that is broken, replaced or hostile could send: bytes, JSON, and pages and lists that are nearly right. */
 import fc from 'fast-check';
 import { endpoints } from '../../src/openai/catalogue.ts';
 import { rateLimitFields } from '../../src/openai/lists.ts';
@@ -192,7 +192,7 @@ const item: fc.Arbitrary<Json> = fc.oneof(
   anything,
 );
 
-/** Of a list, or of one object where that is asked for. */
+/** The item of a list, or of one object where that is asked for. */
 const items: fc.Arbitrary<Body> = fc.tuple(fc.array(item, { maxLength: 6 }), more, fc.boolean()).map(
   ([all, keys, single]) =>
     () =>

@@ -151,7 +151,7 @@ describe('the whole exporter', () => {
   });
 });
 
-/** What promtool cannot read; what it would name otherwise is of no interest here. */
+/** Returns what promtool cannot read; what it would name otherwise is of no interest here. */
 function faultsFound(page: string): readonly string[] {
   const { stderr, stdout, error } = spawnSync(promtool ?? '', ['check', 'metrics'], {
     input: page,

@@ -23,9 +23,9 @@ export interface CostsApi {
   readonly client: Client;
   /** The rows of a day that starts at `start`, in seconds, grouped like this; can be exchanged at any time. */
   rows: (start: number, by: readonly string[]) => readonly CostRow[];
-  /** What a request for the days in [from, to), in seconds, grouped like this, fails with; undefined where it does not. */
+  /** Returns what a request for the days in [from, to), in seconds, grouped like this, fails with; undefined where it does not. */
   fails: (from: number, to: number, by: readonly string[]) => Failure | undefined;
-  /** What was asked for: first second, end, and dimensions. */
+  /** Holds what was asked for: first second, end, and dimensions. */
   readonly asked: { readonly at: number; readonly from: number; readonly to: number; readonly by: readonly string[] }[];
 }
 

@@ -4,7 +4,7 @@ export interface Instruction {
   readonly name: string;
   /** Like `--from=build`, by name. */
   readonly flags: ReadonlyMap<string, string>;
-  /** What follows name and flags, lines joined. */
+  /** Holds what follows name and flags, lines joined. */
   readonly text: string;
   /** The words of the exec form (`["a", "b"]`); undefined for the shell form. */
   readonly exec: readonly string[] | undefined;

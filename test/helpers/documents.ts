@@ -50,7 +50,7 @@ export function linksIn({ prose }: Document): readonly string[] {
     .filter((target) => !/^[a-z]+:/.test(target));
 }
 
-/** What a heading is called in a link, as GitHub makes it. */
+/** Returns what a heading is called in a link, as GitHub makes it. */
 export function anchorsIn({ prose }: Document): readonly string[] {
   return [...prose.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
     heading

@@ -20,7 +20,7 @@ export interface ParsedFamily {
 }
 
 export interface Exposition {
-  /** In the order of the text. */
+  /** The order is that of the text. */
   readonly families: ReadonlyMap<string, ParsedFamily>;
   /** Every sample's value by `seriesKey`. */
   readonly series: ReadonlyMap<string, number>;
@@ -31,7 +31,7 @@ export interface Exposition {
 const types = ['counter', 'gauge', 'histogram', 'summary', 'untyped'];
 const metricName = /^[a-zA-Z_:][a-zA-Z0-9_:]*/;
 const labelName = /^[a-zA-Z_][a-zA-Z0-9_]*/;
-/** What Go's ParseFloat takes, of which the words in any case; without its rarer forms. */
+/** Holds what Go's ParseFloat takes, of which the words in any case; without its rarer forms. */
 const number = /^(?:[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[+-]?\d+)?|nan|[+-]?inf)$/i;
 
 /** `name{a="x",b="y"}` with the labels in the order of their names, as JSON writes strings. */

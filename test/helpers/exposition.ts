@@ -1,7 +1,7 @@
 /** The values of one metric in an exposition, in a form that reads well beside the expected ones. */
 import { parseExposition } from './exposition-parser.ts';
 
-/** By the values of the labels `by`, or of all, joined by a space; only series that have the labels `only`. */
+/** Sums by the values of the labels `by`, or of all, joined by a space; only series that have the labels `only`. */
 export function valuesOf(
   text: string,
   name: string,

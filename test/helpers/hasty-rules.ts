@@ -2,7 +2,7 @@
 import { stringify } from 'yaml';
 import { type RuleGroup, ruleGroups } from './rules.ts';
 
-/** Of every span in use; a new one has to be given a short one here. */
+/** The name of every span in use; a new one has to be given a short one here. */
 const spans: Readonly<Record<string, string>> = {
   '3w': '36s',
   '2w': '24s',

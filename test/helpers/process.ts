@@ -23,7 +23,7 @@ export interface Ended {
 
 export interface Program {
   readonly pid: number;
-  /** What it has written so far. */
+  /** Returns what it has written so far. */
   out(): string;
   err(): string;
   /** Resolves with the match as soon as stderr has it. @throws if it ends before, or after `withinMs` */

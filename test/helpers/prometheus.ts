@@ -8,12 +8,12 @@ import type { Labels } from './exposition-parser.ts';
 import { startProcess } from './process.ts';
 
 export interface PrometheusOptions {
-  /** Of the program. */
+  /** The output of the program. */
   readonly path: string;
   readonly scrapeInterval: string;
   /** Instances, as `host:port`, by job. */
   readonly jobs: Readonly<Record<string, readonly string[]>>;
-  /** What every job says besides, such as `scheme`. */
+  /** Holds what every job says besides, such as `scheme`. */
   readonly scraping?: Readonly<Record<string, unknown>>;
   /** Fills the data directory before the start. */
   readonly past?: (data: string) => void;

@@ -1,4 +1,4 @@
-/** As much of PromQL as it takes to say which series an expression reads. */
+/** Reads as much of PromQL as it takes to say which series an expression reads. */
 
 const words = new Set(
   `and or unless by without on ignoring group_left group_right offset bool atan2 inf nan

@@ -22,7 +22,7 @@ export interface ReplicaOptions {
   readonly maxGroups?: number;
   readonly zeroHold?: number;
   readonly settleDelay?: number;
-  /** What an earlier process left. */
+  /** Holds what an earlier process left. */
   readonly state?: Buffer | undefined;
   /** A read of a bucket fails: everything of that read from it on is lost. */
   readonly fails?: (width: Width, start: number) => boolean;
@@ -37,7 +37,7 @@ export interface Replica {
   poll(): boolean;
   /** One turn of the reading of history. Returns false if it failed. */
   readHistory(): boolean;
-  /** What the page shows of `openai_embeddings_input_tokens_total`, by model (`''` when not grouped). */
+  /** Returns what the page shows of `openai_embeddings_input_tokens_total`, by model (`''` when not grouped). */
   show(): Map<string, number>;
   /** Poll, history, page. */
   round(): Map<string, number>;

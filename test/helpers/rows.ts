@@ -4,7 +4,7 @@ import type { RawBucket, RawLabel } from '../../src/openai/page.ts';
 
 export interface Row {
   readonly labels?: readonly RawLabel[];
-  /** By field name; a string is an amount of money. A field that is not there is missing from the row. */
+  /** Values by field name; a string is an amount of money. A field that is not there is missing from the row. */
   readonly fields: Readonly<Record<string, number | string>>;
   /** The unit or currency, by field name. */
   readonly units?: Readonly<Record<string, RawLabel>>;

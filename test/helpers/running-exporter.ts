@@ -24,7 +24,7 @@ export interface RunOptions {
   readonly flags?: readonly string[];
   readonly client: (clock: VirtualClock, observer: ClientObserver) => Client;
   readonly memory?: ExporterOptions['memory'];
-  /** Of the client; without it, the exporter does not say when that is too few. */
+  /** The limit of the client; without it, the exporter does not say when that is too few. */
   readonly maxRequestsPerMinute?: number;
 }
 
@@ -103,7 +103,7 @@ export function runExporter({
   };
 }
 
-/** What is simulated, and how the exporter of it runs. */
+/** Describes what is simulated, and how the exporter of it runs. */
 export interface SimulationOptions
   extends Omit<DispatcherOptions, 'clock'>,
     Pick<RunOptions, 'flags' | 'maxRequestsPerMinute'> {

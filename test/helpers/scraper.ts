@@ -1,5 +1,5 @@
 /**
- * What Prometheus makes of a counter's samples: the rise from one sample to the next; after a fall the whole new
+ * Adds up what Prometheus makes of a counter's samples: the rise from one sample to the next; after a fall the whole new
  * value; nothing for the first sample, for nothing is known before it. A gap between two samples changes nothing.
  */
 export interface Scraper {

@@ -25,14 +25,14 @@ export interface ScriptedApiOptions {
 export type Fault = (response: ServerResponse, request: ReceivedRequest, honest: object) => void;
 
 export interface ScriptedApi {
-  /** For `--openai.base-url`. */
+  /** The value for `--openai.base-url`. */
   readonly url: string;
   readonly requests: readonly ReceivedRequest[];
   /** Can be exchanged at any time. */
   rows: RowsOf;
   /** Keys that are accepted. */
   keys: ReadonlySet<string>;
-  /** By api; `*` is every api without an own one. */
+  /** Keyed by api; `*` is every api without an own one. */
   readonly faults: Map<string, Fault>;
   close(): Promise<void>;
 }
@@ -98,7 +98,7 @@ function answer(response: ServerResponse, request: ReceivedRequest, fault: Fault
   else fault(response, request, honest);
 }
 
-/** As the API words an error. */
+/** An error in the API's words. */
 export function refuse(response: ServerResponse, status: number, message: string, code: string | null = null): void {
   reply(response, status, { error: { message, type: 'invalid_request_error', param: null, code } });
 }
@@ -108,7 +108,7 @@ interface Query {
   readonly from: number;
   readonly to: number;
   readonly limit: number;
-  /** What a cursor is bound to. */
+  /** The parameters that a cursor is bound to. */
   readonly bound: string;
 }
 

@@ -4,7 +4,7 @@ import type { Clock } from '../../src/clock.ts';
 import { systemClock } from '../../src/clock.ts';
 
 export interface TestClock extends Clock {
-  /** What a process needs to have the same time. */
+  /** Holds what a process needs to have the same time. */
   readonly execArgv: readonly string[];
   readonly environment: Readonly<Record<string, string>>;
 }

@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { findProgram } from '../../deploy/stack/programs.ts';
 
-/** Where the program is; undefined if it is missing. @param comesWith the Debian package that has it */
+/** Returns where the program is; undefined if it is missing. @param comesWith the Debian package that has it */
 export function findTool(name: string, comesWith: string): string | undefined {
   try {
     return findProgram([name], comesWith);
@@ -16,7 +16,7 @@ export function findTool(name: string, comesWith: string): string | undefined {
   }
 }
 
-/** What `promtool check metrics` says about a page: its exit code and, sorted, each line of it. */
+/** Returns what `promtool check metrics` says about a page: its exit code and, sorted, each line of it. */
 export function checkMetrics(
   promtool: string,
   page: string,

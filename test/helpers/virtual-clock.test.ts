@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { createVirtualClock } from './virtual-clock.ts';
 
 const start = Date.UTC(2026, 0, 31, 23, 0);
-/** Of the monotonic clock. */
+/** Milliseconds of the monotonic clock. */
 const begin = createVirtualClock({ start }).monotonic();
 
 describe('the virtual clock', () => {

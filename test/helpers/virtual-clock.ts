@@ -38,14 +38,14 @@ interface Sleeper {
 /** More turns of the event loop than any honest work needs at one instant: a loop that waits for nothing. */
 const mostTurns = 1_000_000;
 
-/** What Node lists as active while the program still has something to do that is not waiting for time or a peer. */
+/** Returns what Node lists as active while the program still has something to do that is not waiting for time or a peer. */
 function pending(): boolean {
   return process
     .getActiveResourcesInfo()
     .some((name) => name === 'Immediate' || name === 'CloseReq' || name.startsWith('FSReq'));
 }
 
-/** What the monotonic clock begins at: not where UTC does, so that nobody can mix them up. */
+/** Holds what the monotonic clock begins at: not where UTC does, so that nobody can mix them up. */
 const origin = 1_000;
 
 export function createVirtualClock({

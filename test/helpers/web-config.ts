@@ -16,7 +16,7 @@ export function readCertificate(name: string): Buffer {
 /** bcrypt of `open sesame`, of the least cost. */
 export const sesame = '$2b$04$qySQinTWQ6boKHkav1tyuOZsY5sxfH5mMJZR1b7KRP25HndIL3MZK';
 
-/** As `Authorization` has them. */
+/** The credentials as `Authorization` has them. */
 export function credentials(user: string, password: string): string {
   return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`;
 }

@@ -67,7 +67,7 @@ export async function writeHistory(options: WritingOptions) {
   return { code, out, err, log, requests: dispatcher.requests };
 }
 
-/** By series as it is written: the samples by instant, in seconds. */
+/** The samples by series as it is written, by instant, in seconds. */
 export type Written = ReadonlyMap<string, ReadonlyMap<number, number>>;
 
 /** Reads OpenMetrics; fails where families or series are not in one piece, or time does not rise. */

@@ -1,4 +1,4 @@
-/** What is written is what was served: a running exporter lives through the end of a month, and is compared minute by minute. */
+/** Tests that what is written is what was served: a running exporter lives through the end of a month, and is compared minute by minute. */
 import { expect, test } from 'vitest';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { seriesKey } from '../helpers/exposition-parser.ts';
@@ -8,7 +8,7 @@ import { readWritten, writeHistory } from '../helpers/writing.ts';
 const minute = 60_000;
 const begin = Date.parse('2026-05-31T23:30:00Z');
 const end = Date.parse('2026-06-01T02:10:00Z');
-/** What has settled is on the page once it was polled, which is due every minute, and a replay was read. */
+/** All that has settled is on the page once it was polled, which is due every minute, and a replay was read. */
 const behind = 3 * minute;
 
 const organization = createOrganization({

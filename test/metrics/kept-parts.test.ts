@@ -38,7 +38,7 @@ const put: fc.Arbitrary<Put> = fc.record({
   unknown: fc.boolean(),
 });
 
-/** What comes in before a page is made. */
+/** Holds what comes in before a page is made. */
 const step = fc.record({
   before: fc.array(put, { maxLength: 4 }),
   passes: fc.constantFrom(0, minute, 20 * minute, 52 * minute, 2 * hour),

@@ -1,4 +1,4 @@
-/** What a scrape sees: whole pages only, and the same ones compressed. */
+/** Tests what a scrape sees: whole pages only, and the same ones compressed. */
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { gzipHeader, gzipTrailer } from '../../src/metrics/gzip.ts';

@@ -1,4 +1,4 @@
-/** What of the exporter's own metrics is made anew for a scrape. */
+/** Tests what of the exporter's own metrics is made anew for a scrape. */
 import { expect, test } from 'vitest';
 import { createSelfMetrics, createServingMetrics } from '../../src/metrics/self.ts';
 

@@ -63,7 +63,7 @@ test.each([
   expect(earliestDayIn(detail)).toBe(day);
 });
 
-/** What a client ends with that this is answered to. */
+/** The code that a client ends with that this is answered to. */
 async function failureOf(
   answer: { readonly status: number; readonly body: unknown; readonly headers?: Readonly<Record<string, string>> },
   prefix = '/v1',

@@ -7,20 +7,20 @@ import type { Catalogue } from '../../src/openai/catalogue.ts';
 
 type Entry<Api extends string> = Extract<Catalogue[number], { readonly api: Api }>;
 
-/** What all reads of an api's path ask for: costs are read by project, and again by user. */
+/** Describes what all reads of an api's path ask for: costs are read by project, and again by user. */
 type Dimensions<Api extends string> = Extract<
   Catalogue[number],
   { readonly path: Entry<Api>['path'] }
 >['dimensions'][number];
 type Fields<Api extends string> = Entry<Api>['fields'][number];
 
-/** What the catalogue reads at the top of a row: fields, their units, dimensions. */
+/** Describes what the catalogue reads at the top of a row: fields, their units, dimensions. */
 type UnitPath<F> = F extends { readonly unitLabel: { readonly path: readonly [infer First, ...unknown[]] } }
   ? First
   : never;
 type Known<Api extends string> = Fields<Api>['path'][0] | UnitPath<Fields<Api>> | Dimensions<Api> | 'object';
 
-/** What a request can hold besides filters. */
+/** Describes what a request can hold besides filters. */
 type Frame = 'start_time' | 'end_time' | 'bucket_width' | 'group_by' | 'limit' | 'page';
 
 interface Query {
@@ -36,7 +36,7 @@ type RowOf<Object> = Extract<Row, { readonly object: Object }>;
 /** The properties of every member of a union, where keyof alone gives those that all of them have. */
 type Keys<T> = T extends unknown ? keyof T : never;
 
-/** What one knows and the other does not; never, if they agree. */
+/** Describes what one knows and the other does not; never, if they agree. */
 type Difference<A, B> = Exclude<A, B> | Exclude<B, A>;
 
 interface Disagreement<Api extends string, Params extends Query> {

@@ -21,7 +21,7 @@ afterEach(async () => {
   await Promise.all(places.splice(0).map((place) => rm(place, { recursive: true, force: true })));
 });
 
-/** What the compiler says about a catalogue in which `from` reads `to`; empty if it is content. */
+/** Returns what the compiler says about a catalogue in which `from` reads `to`; empty if it is content. */
 async function compile(from: string, to: string): Promise<string> {
   const place = await mkdtemp(join(tmpdir(), 'catalogue-'));
   places.push(place);

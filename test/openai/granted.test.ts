@@ -17,7 +17,7 @@ function refusal({ message, param, code }: Words, status = 400): ApiError {
   });
 }
 
-/** What an API answers that refuses some dimensions; of several in one query it names the first. */
+/** Returns what an API answers that refuses some dimensions; of several in one query it names the first. */
 type Refuses = (dimensions: readonly string[]) => Words | undefined;
 
 const invalid: Words = { message: 'Invalid value for group_by', param: 'group_by' };

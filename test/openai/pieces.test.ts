@@ -6,7 +6,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** What the frame and the pieces make together. */
+/** Returns what the frame and the pieces make together. */
 function together(text: string | Buffer): unknown {
   const body = Buffer.from(text);
   const { frame, lists } = cutPage(body);

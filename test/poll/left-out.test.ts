@@ -1,4 +1,4 @@
-/** What was left out is said once a day, with what tells it from others, and never without bound. */
+/** Tests that what was left out is said once a day, with what tells it from others, and never without bound. */
 import { expect, test } from 'vitest';
 import type { Loss } from '../../src/openai/page.ts';
 import { createLeftOut } from '../../src/poll/left-out.ts';

@@ -48,7 +48,7 @@ export interface Verdict {
 
 type ByLabels = ReadonlyMap<string, number>;
 
-/** What the API says of the groups of an api in [from, to) at an instant; all in milliseconds. Field → labels → value. */
+/** Returns what the API says of the groups of an api in [from, to) at an instant; all in milliseconds. Field → labels → value. */
 function groupsOf(
   organization: Organization,
   api: string,
@@ -180,7 +180,7 @@ function checkBaseline(
   fault(`${api}: the first samples are no sum of the API's`);
 }
 
-/** What a process shows first is no less than what the API says, and without a memory no more. */
+/** The first total that a process shows is no less than what the API says, and without a memory no more. */
 function checkOpening(
   scenario: Scenario,
   organization: Organization,
@@ -221,7 +221,7 @@ function checkOpening(
   }
 }
 
-/** In the end each series is the API's sum and what it holds back, and the latter is what the exporter says. */
+/** Each series is in the end the API's sum and what it holds back, and the latter is what the exporter says. */
 function checkGroups(
   scenario: Scenario,
   { organization, heldBack }: Life,
@@ -254,7 +254,7 @@ function checkGroups(
   }
 }
 
-/** What of a life can be compared with another's. */
+/** Describes what of a life can be compared with another's. */
 export interface Comparable {
   readonly replica: string;
   readonly checkpoints: Life['checkpoints'];

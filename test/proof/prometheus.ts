@@ -1,5 +1,5 @@
 /**
- * What Prometheus would have: the rises between successive samples of each counter, by its own rules. A series' first
+ * Adds up what Prometheus would have: the rises between successive samples of each counter, by its own rules. A series' first
  * sample is no rise; one that is lower than the one before is a reset and counts whole; a series or a target that
  * was away for a while goes on from its last sample.
  *
@@ -8,7 +8,7 @@
 import { hour } from '../../src/usage/windows.ts';
 import { readCounters, type Samples } from './exposition.ts';
 
-/** What is known of a scrape besides the page. */
+/** Describes what is known of a scrape besides the page. */
 export interface ScrapeContext {
   /** UTC milliseconds. */
   readonly at: number;
@@ -24,7 +24,7 @@ export interface ScrapeContext {
 
 /** One api and field: sums over all series. */
 export interface Counted {
-  /** What Prometheus adds up. */
+  /** Holds what Prometheus adds up. */
   rises: number;
   /** First samples of the first page with counters: what was used before anybody looked. */
   baseline: number;
@@ -87,7 +87,7 @@ export interface Watcher {
   period(api: string): number | undefined;
   readonly openings: readonly Opening[];
   readonly periodEnds: readonly PeriodEnd[];
-  /** What the contract rules out and was seen all the same. */
+  /** Holds what the contract rules out and was seen all the same. */
   readonly faults: readonly string[];
 }
 

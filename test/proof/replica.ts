@@ -34,9 +34,9 @@ export const scrapers = [
 export interface Watched {
   readonly every: number;
   readonly watcher: Watcher;
-  /** By api and period: what the process held back just before its rollover. */
+  /** The amounts by api and period: what the process held back just before its rollover. */
   readonly heldBefore: ReadonlyMap<string, ReadonlyMap<string, number>>;
-  /** By api and period: what the API had said of the period, field → amount, when it was seen to be over. */
+  /** The amounts by api and period: what the API had said of the period, field → amount, when it was seen to be over. */
   readonly saidBefore: ReadonlyMap<string, ReadonlyMap<string, number>>;
 }
 
@@ -165,7 +165,7 @@ export async function live(scenario: Scenario, plan: ReplicaPlan, organization: 
     };
   }
 
-  /** By api: field → amount that the counters on show hold back. */
+  /** The amounts by api: field → amount that the counters on show hold back. */
   function heldBy({ exporter }: Process): Map<string, Map<string, number>> {
     return new Map(
       exporter.apis.map(({ endpoint, account }) => [
@@ -196,7 +196,7 @@ export async function live(scenario: Scenario, plan: ReplicaPlan, organization: 
     if (index === watched.length - 1) heldNow = heldBy(running);
   }
 
-  /** In an hour after one in which nothing failed, what is shown must be what the API has said. */
+  /** The page must be what the API has said, in an hour after one in which nothing failed. */
   function check(): void {
     const now = clock.now();
     if (running === undefined || rules.length > 0 || error !== 0 || now - disturbed < 75 * minute) return;

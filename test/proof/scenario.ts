@@ -1,5 +1,5 @@
 /**
- * What happens in the proof, as data that follows from a seed: who uses what, how late and wrong the API is, when it
+ * Describes what happens in the proof, as data that follows from a seed: who uses what, how late and wrong the API is, when it
  * fails, when the processes stop and start, when their clocks are wrong.
  */
 import type { Fault } from '../../src/simulation/faults.ts';

@@ -1,5 +1,5 @@
 /**
- * What the API has said, bucket by bucket, as a second opinion on the exporter: it notes which buckets each answered
+ * Keeps what the API has said, bucket by bucket, as a second opinion on the exporter: it notes which buckets each answered
  * request returned and when, and asks the simulated organization what those were at that instant.
  */
 import { endpoints, type Width, widthSeconds } from '../../src/openai/catalogue.ts';

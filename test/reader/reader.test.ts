@@ -7,7 +7,7 @@ import { createReader, ReaderFailed } from '../../src/reader/reader.ts';
 import { StatusUnavailable } from '../../src/status.ts';
 import { silentLogger } from '../helpers/silent-logger.ts';
 
-/** What a life of the thread does, in the order of lives; the last one for all further ones. */
+/** Describes what a life of the thread does, in the order of lives; the last one for all further ones. */
 interface Step {
   readonly page?: boolean;
   readonly ready?: boolean;

@@ -5,7 +5,7 @@
 import type { Reason } from '../../src/openai/errors.ts';
 import type { FaultRule, When } from '../../src/simulation/faults.ts';
 
-/** Where requests go while the fault lasts, if not to the simulated organization. */
+/** Describes where requests go while the fault lasts, if not to the simulated organization. */
 export type Elsewhere = 'a closed port' | 'a host without an address' | 'a server with an unknown certificate';
 
 export interface MatrixRow {
@@ -13,14 +13,14 @@ export interface MatrixRow {
   readonly fault: string;
   /** The value of the `reason` label; undefined where polls go on succeeding. */
   readonly reason: Reason | undefined;
-  /** In the order of the fault rules that make it; or other ground to stand on. */
+  /** The order is that of the fault rules that make it; or other ground to stand on. */
   readonly rules: (when: When) => readonly FaultRule[];
   readonly elsewhere?: Elsewhere;
-  /** What the one warning says besides the reason. */
+  /** Holds what the one warning says besides the reason. */
   readonly says: RegExp;
   /** Minutes that it lasts. */
   readonly lasts?: number;
-  /** What is on show of the newest buckets goes: they were read, and parts of them are not known. */
+  /** The newest buckets go from the page: they were read, and parts of them are not known. */
   readonly gaugesGo?: boolean;
   /** It comes now and then: no poll need fail at every time that is looked. */
   readonly nowAndThen?: boolean;
@@ -32,7 +32,7 @@ const status =
 const fault = (one: FaultRule['fault']) => (when: When) => [{ when, fault: one }];
 const elsewhere = (where: Elsewhere) => ({ elsewhere: where, rules: () => [] });
 
-/** In the order of the document. */
+/** The order is that of the document. */
 export const matrix: readonly MatrixRow[] = [
   { fault: 'Connection refused', reason: 'network', says: /ECONNREFUSED/, ...elsewhere('a closed port') },
   { fault: 'DNS failure', reason: 'network', says: /ENOTFOUND|EAI_AGAIN/, ...elsewhere('a host without an address') },

@@ -39,7 +39,7 @@ afterEach(async () => {
   running = undefined;
 });
 
-/** Where a base URL leads to when nothing good is there. */
+/** Returns where a base URL leads to when nothing good is there. */
 async function badPlace(where: Elsewhere): Promise<URL> {
   // Longer than a name may be, so that no resolver need be asked.
   if (where === 'a host without an address') return new URL(`https://${'x'.repeat(64)}.invalid/v1`);
@@ -111,7 +111,7 @@ async function live({ rules, elsewhere, lasts = 12 }: Pick<MatrixRow, 'rules' | 
   });
 }
 
-/** What the API records for the buckets that are settled, by model. */
+/** Returns what the API records for the buckets that are settled, by model. */
 function truth({ exporter }: RunningExporter): Record<string, number> {
   const { lastPoll = 0 } = exporter.apis[0]?.status ?? {};
   const span = { from: seconds('2026-11-01T00:00Z'), to: Math.floor((lastPoll / 1_000 - 900) / 60) * 60 };

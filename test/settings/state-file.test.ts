@@ -1,4 +1,4 @@
-/** Where the state file is. */
+/** The path of the state file. */
 import { describe, expect, test } from 'vitest';
 import type { Environment } from '../../src/environment.ts';
 import { parseSettings } from '../../src/settings/settings.ts';

@@ -1,4 +1,4 @@
-/** What the file of --web.config.file may say, and the exact words for what it may not. */
+/** Tests what the file of --web.config.file may say, and the exact words for what it may not. */
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -7,7 +7,7 @@ import { loadWebConfig } from '../../src/settings/web-config.ts';
 import { certificate } from '../helpers/web-config.ts';
 
 const hash = '$2b$04$qySQinTWQ6boKHkav1tyuOZsY5sxfH5mMJZR1b7KRP25HndIL3MZK';
-/** As a block of text under a key of a section. */
+/** A block of text under a key of a section. */
 const inline = (name: string) => `|\n${readFileSync(certificate(name), 'utf8').replaceAll(/^(?=.)/gm, '    ')}`;
 const pair = `cert_file: ${certificate('localhost/cert.pem')}\n  key_file: ${certificate('localhost/key.pem')}`;
 

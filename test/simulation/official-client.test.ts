@@ -13,7 +13,7 @@ let server: SimulatedServer;
 let client: OpenAI;
 let newClient: (adminKey: string) => OpenAI;
 
-/** What the client asks for. The types are held against the catalogue by the compiler, whatever Node runs it. */
+/** Holds what the client asks for. The types are held against the catalogue by the compiler, whatever Node runs it. */
 const canRun = Number(process.versions.node.split('.')[0]) >= 22;
 if (!canRun) process.stderr.write('The official client needs Node 22: it is not run here.\n');
 

@@ -1,4 +1,4 @@
-/** What goes wrong in the days of a soak, and to whom. */
+/** Tests what goes wrong in the days of a soak, and to whom. */
 import type { Fault, FaultRule } from '../../src/simulation/faults.ts';
 import type { OrganizationOptions } from '../../src/simulation/organization.ts';
 

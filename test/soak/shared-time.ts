@@ -1,4 +1,4 @@
-/** What the thread of the exporter and that of the simulated organization know of each other: the time, and who waits for it. */
+/** Tests what the thread of the exporter and that of the simulated organization know of each other: the time, and who waits for it. */
 
 /** Answers that wait for the clock at once: two connections, and some that nobody waits for any more. */
 const mostWaiting = 64;

@@ -50,7 +50,7 @@ export interface Day {
 
 export interface Soaked {
   readonly days: readonly Day[];
-  /** What is not as it should be. */
+  /** Holds what is not as it should be. */
   readonly faults: readonly string[];
   /** Counters that were compared with the organization's own numbers. */
   readonly compared: number;
@@ -244,7 +244,7 @@ function keyOf(name: string, labels: readonly unknown[]): string {
   return [name, ...labels.map((label) => (label === null || label === '' ? 'none' : String(label)))].join(' ');
 }
 
-/** In MB, the least of several minutes: what is under way in one, such as a large answer, is not held for long. */
+/** The least of several minutes, in MB: what is under way in one, such as a large answer, is not held for long. */
 async function leastMemory(minuteLater: () => Promise<void>): Promise<Pick<Day, 'heap' | 'code' | 'external'>> {
   const least = { heap: Number.POSITIVE_INFINITY, code: 0, external: Number.POSITIVE_INFINITY };
   for (let count = 0; count < measurements; count++) {
@@ -261,9 +261,9 @@ async function leastMemory(minuteLater: () => Promise<void>): Promise<Pick<Day, 
   return least;
 }
 
-/** Of the first day's heap. */
+/** The share of the first day's heap. */
 const mostGrowth = 0.05;
-/** Of the first day's compiled code: the engine optimizes in turn what is called less often, but the source has an end. */
+/** The bound on the first day's compiled code: the engine optimizes in turn what is called less often, but the source has an end. */
 const mostCodeGrowth = 0.25;
 /** Sockets that happen to be open, or not. */
 const spareHandles = 3;

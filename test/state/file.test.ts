@@ -58,7 +58,7 @@ function open({ path = join(folder, 'state'), ...more }: Partial<StateFileOption
   return { path, log, file };
 }
 
-/** What a process finds that comes later, under settings with this fingerprint. */
+/** Returns what a process finds that comes later, under settings with this fingerprint. */
 async function found(fingerprint: string, path = join(folder, 'state')): Promise<State | undefined> {
   const { file } = open({ path, fingerprint });
   const { state: left } = await file.load();

@@ -1,4 +1,4 @@
-/** What of the counters is remembered, and how it comes back. */
+/** Tests what of the counters is remembered, and how it comes back. */
 import { describe, expect, test } from 'vitest';
 import { decodeState, encodeState } from '../../src/state/codec.ts';
 import { createMemory, restoredOf } from '../../src/state/memory.ts';

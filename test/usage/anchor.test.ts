@@ -1,4 +1,4 @@
-/** Where counters begin while none has been shown yet: the clock may be wrong, and the history out of reach. */
+/** Tests where counters begin while none has been shown yet: the clock may be wrong, and the history out of reach. */
 import { describe, expect, test, vi } from 'vitest';
 import { bucketAt, day, minute } from '../../src/usage/windows.ts';
 import { createReplica, type ReplicaOptions } from '../helpers/replica.ts';
@@ -118,7 +118,7 @@ describe('history that cannot be read back', () => {
     const { rounds, replica, time } = start(entries, '2026-04-29T10:00Z', 0);
     const news: boolean[] = [];
     const reached: number[] = [];
-    /** As a poller does: each turn that history is refused, the replay is given up. */
+    /** Does as a poller does: each turn that history is refused, the replay is given up. */
     const refuse = () => {
       const { ledger, spans } = replica().account.history(time.now);
       if (replica().account.counters !== 'replaying' || spans.length === 0) return;

@@ -38,7 +38,7 @@ function live(begin: number, steps: readonly Step[]) {
     clock: { now: () => time.now },
     offset: 0,
   });
-  /** What was last read of each day, into each ledger. */
+  /** Holds what was last read of each day, into each ledger. */
   const known = new Map<Ledger, Map<number, bigint>>();
 
   function read(ledger: Ledger, { from, to }: Span, failsAt: number): void {

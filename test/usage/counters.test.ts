@@ -1,4 +1,4 @@
-/** What the counters show over time: first 0, then the truth, never less. */
+/** Tests what the counters show over time: first 0, then the truth, never less. */
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import type { Width } from '../../src/openai/catalogue.ts';

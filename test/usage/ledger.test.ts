@@ -1,4 +1,4 @@
-/** What is known does not depend on the order in which it came. */
+/** Tests that what is known does not depend on the order in which it came. */
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { type Width, widthSeconds } from '../../src/openai/catalogue.ts';

@@ -8,7 +8,7 @@ import { smallOrganization } from '../helpers/small-organization.ts';
 
 vi.setConfig({ testTimeout: propertyTimeout });
 
-/** What gauges show and look back to, the hours of a day and more, and the days of a month. */
+/** Holds what gauges show and look back to, the hours of a day and more, and the days of a month. */
 const enough = 80 + 30 + 31;
 
 /** Lives so many weeks, with a round each hour; returns the most buckets that the ledgers held. */

@@ -1,4 +1,4 @@
-/** What is read next, as a table: it follows from what is known and the time. */
+/** Tests what is read next, as a table: it follows from what is known and the time. */
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { type Width, widthSeconds } from '../../src/openai/catalogue.ts';
@@ -22,7 +22,7 @@ const usage = options('completions');
 const costs = options('costs');
 const nothing: Held = () => undefined;
 
-/** What a process knows that read everything each minute (costs: every ten) from `since` to `to`. */
+/** Returns what a process knows that read everything each minute (costs: every ten) from `since` to `to`. */
 function readSince(plan: PlanOptions, since: number, to: number, every = minute): Held {
   const groups = new GroupTable([], 1);
   const fields = new FieldTable(plan.endpoint);

@@ -22,7 +22,7 @@ function nearMidnight(entries: Entry[], from: string, more: Partial<ReplicaOptio
   const options = { organization, time, ...more };
   let replica = createReplica(options);
   const scraper = createScraper();
-  /** What was shown, with the minutes after midnight at which it began to be. */
+  /** Holds what was shown, with the minutes after midnight at which it began to be. */
   const story: [number, Record<string, number>][] = [];
   const look = () => {
     const shown = replica.round();

@@ -1,4 +1,4 @@
-/** What a scrape can ask for, and how it can misbehave. */
+/** Tests what a scrape can ask for, and how it can misbehave. */
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';

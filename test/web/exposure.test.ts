@@ -1,4 +1,4 @@
-/** What is open to everybody, and that it is told. */
+/** Tests what is open to everybody, and that it is told. */
 import { expect, test } from 'vitest';
 import type { ClientAuth } from '../../src/settings/tls-section.ts';
 import { noWebConfig, type WebConfig } from '../../src/settings/web-config.ts';

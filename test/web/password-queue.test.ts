@@ -1,4 +1,4 @@
-/** Who is served first, who is sent away, and who moves up by coming again. */
+/** Tests who is served first, who is sent away, and who moves up by coming again. */
 import { expect, test } from 'vitest';
 import { createPasswordQueue } from '../../src/web/password-queue.ts';
 

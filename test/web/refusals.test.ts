@@ -1,4 +1,4 @@
-/** What is logged of clients that were refused: something, soon, and never much. */
+/** Tests what is logged of clients that were refused: something, soon, and never much. */
 import { expect, test } from 'vitest';
 import type { LogFields } from '../../src/log.ts';
 import { createRefusals } from '../../src/web/refusals.ts';

@@ -64,7 +64,7 @@ interface Answer {
   readonly status: number | undefined;
   readonly protocol: string | null;
   readonly certificate: PeerCertificate;
-  /** Of the client: differs by connection. */
+  /** The address of the client: differs by connection. */
   readonly from: number | undefined;
 }
 
@@ -90,7 +90,7 @@ function keptAlive(): Agent {
   return agent;
 }
 
-/** What a client that was let in can resume with. */
+/** The session that a client that was let in can resume with. */
 function sessionOf(port: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const socket = connectTls({ host: '127.0.0.1', port, ca: pem('localhost/cert.pem'), ...client });
