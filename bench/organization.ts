@@ -3,7 +3,7 @@ import { subscribe } from 'node:diagnostics_channel';
 import { systemClock } from '../src/clock.ts';
 import { createOrganization } from '../src/simulation/organization.ts';
 import { customProfile, type Profile } from '../src/simulation/profile.ts';
-import { startServer } from '../src/simulation/server.ts';
+import { startServer } from '../src/simulation/simulated-server.ts';
 import type { Served } from './messages.ts';
 
 export interface OrganizationSize {

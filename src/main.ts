@@ -21,9 +21,9 @@ import { colours, logLook, paintFor, paintMistake } from './paint.ts';
 import { createLiveClient } from './reader/live-client.ts';
 import type { ReaderTask } from './reader/messages.ts';
 import { createReader, ReaderFailed } from './reader/reader.ts';
+import type { BackfillSettings } from './settings/backfill-settings.ts';
 import { helpText } from './settings/help.ts';
-import type { HistorySettings } from './settings/history.ts';
-import type { KeySetting } from './settings/key.ts';
+import type { KeySetting } from './settings/key-setting.ts';
 import type { ListenAddress } from './settings/listen-address.ts';
 import { parseSettings, polledApis, readsUserCosts, type Settings } from './settings/settings.ts';
 import { loadWebConfig, type WebConfig } from './settings/web-config.ts';
@@ -101,7 +101,7 @@ function tlsOf(configFile: string | undefined): WebConfig['tls'] {
   return loaded !== undefined && 'config' in loaded ? loaded.config.tls : undefined;
 }
 
-async function backfill(settings: Settings, history: HistorySettings, key: KeySetting): Promise<number> {
+async function backfill(settings: Settings, history: BackfillSettings, key: KeySetting): Promise<number> {
   const log = loggerOf(settings);
   const stop = stopping();
   // Who reads it may go away.

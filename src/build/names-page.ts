@@ -9,8 +9,8 @@ import {
   projectSpendAlert,
   projectSpendLimit,
   rateLimitFamily,
-} from '../metrics/limits.ts';
-import { apiKeyInfo, infoLabels, organizationInfo, projectInfo, userInfo } from '../metrics/names.ts';
+} from '../metrics/limits-section.ts';
+import { apiKeyInfo, infoLabels, organizationInfo, projectInfo, userInfo } from '../metrics/names-section.ts';
 import { rateLimitFields } from '../openai/lists.ts';
 import { markdownTable } from './markers.ts';
 

@@ -6,32 +6,40 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
+import {
+  type Asked,
+  type Bounds,
+  boundsOf,
+  headSpanText,
+  isoOf,
+  type Step,
+  stepsOf,
+} from '../backfill/backfill-plan.ts';
+import { type HistoryReading, readHistory } from '../backfill/fill-journal.ts';
+import { Journal } from '../backfill/journal.ts';
+import { labelsText } from '../backfill/openmetrics.ts';
+import { type Output, prepareOutput, removeWorkFolder } from '../backfill/output-files.ts';
+import { createProgress, type Progress } from '../backfill/progress.ts';
+import { type ApiSamples, makeSamples } from '../backfill/samples.ts';
+import { writeOutputFile } from '../backfill/write.ts';
 import { createBreather } from '../breather.ts';
 import type { Clock } from '../clock.ts';
-import { Journal } from '../history/journal.ts';
-import { labelsText } from '../history/openmetrics.ts';
-import { type Output, prepareOutput, removeWorkFolder } from '../history/output.ts';
-import { type Asked, type Bounds, boundsOf, headSpanText, isoOf, type Step, stepsOf } from '../history/plan.ts';
-import { createProgress, type Progress } from '../history/progress.ts';
-import { type HistoryReading, readHistory } from '../history/read.ts';
-import { type ApiSamples, makeSamples } from '../history/samples.ts';
-import { writeOutputFile } from '../history/write.ts';
 import type { Logger } from '../log.ts';
 import { earliestDayIn } from '../openai/advice.ts';
 import { type Endpoint, endpoints, isCosts } from '../openai/catalogue.ts';
 import type { Client } from '../openai/client.ts';
 import { ApiError, inFull, isBeyondLookback, sentence } from '../openai/errors.ts';
 import { aboutGrouping, askerOf, grantedOf, withAdvice } from '../openai/granted.ts';
-import { createPageSizes, type PageSizes } from '../openai/read.ts';
+import { createPageSizes, type PageSizes } from '../openai/read-buckets.ts';
 import type { ExporterOptions } from '../reader/exporter.ts';
-import type { HistorySettings } from '../settings/history.ts';
+import type { BackfillSettings } from '../settings/backfill-settings.ts';
 import { polledApis, type Settings } from '../settings/settings.ts';
 import { FieldTable } from '../usage/fields.ts';
 import { type Anchor, anchorAfter, anchorAt, day } from '../usage/windows.ts';
 
 export interface BackfillOptions {
   readonly settings: Pick<Settings, 'openai' | 'poll' | 'counters' | 'series'>;
-  readonly history: HistorySettings;
+  readonly history: BackfillSettings;
   readonly client: ExporterOptions['client'];
   readonly clock: Clock;
   readonly log: Logger;
@@ -231,7 +239,7 @@ async function writeOutput(options: BackfillOptions, output: Output, plans: read
   }
 }
 
-function logBounds(log: Logger, { to, width }: HistorySettings, bounds: Bounds): void {
+function logBounds(log: Logger, { to, width }: BackfillSettings, bounds: Bounds): void {
   const [from, end] = [bounds.from, bounds.to].map(isoOf);
   log.info(`buckets of ${width} from ${from} to ${end}`);
   if (to === bounds.to) return;
@@ -241,7 +249,7 @@ function logBounds(log: Logger, { to, width }: HistorySettings, bounds: Bounds):
 }
 
 /** Samples join a scraped series only where they have all of its labels, and Prometheus gives these two to each. */
-function warnOfLabels(log: Logger, { labels }: HistorySettings): void {
+function warnOfLabels(log: Logger, { labels }: BackfillSettings): void {
   const lacking = ['job', 'instance'].filter((label) => !labels.some(([name]) => name === label));
   if (lacking.length === 0) return;
   log.warn(
@@ -250,7 +258,7 @@ function warnOfLabels(log: Logger, { labels }: HistorySettings): void {
 }
 
 /** The settings that decide which samples there are. */
-function jobFingerprint(settings: BackfillOptions['settings'], { from, to, width }: HistorySettings): string {
+function jobFingerprint(settings: BackfillOptions['settings'], { from, to, width }: BackfillSettings): string {
   const { openai, poll, counters, series } = settings;
   const { settleDelay, apis, groupBy, filters } = poll;
   const { baseUrl, organization } = openai;

@@ -13,7 +13,7 @@ import { createBcrypt } from '../web/bcrypt.ts';
 import { warningsOf } from '../web/exposure.ts';
 import { createLiveConfig, type LiveConfig } from '../web/live-config.ts';
 import { createClientRateCounter } from '../web/rate-limit.ts';
-import { createRefusals } from '../web/refusals.ts';
+import { createRefusals } from '../web/refused-clients.ts';
 import { createServer } from '../web/server.ts';
 import { tlsServer } from '../web/tls.ts';
 

@@ -5,8 +5,8 @@
 import type { Dispatcher } from 'undici';
 import { alarm, type Clock } from '../clock.ts';
 import { codeOf } from '../error-code.ts';
+import type { KeySource } from './admin-key.ts';
 import { BodyRefused, headerOf, longestBody, longestErrorBody, readBody, readStart } from './body.ts';
-import type { Budget, Priority } from './budget.ts';
 import { listApis } from './catalogue.ts';
 import { apiErrorIn } from './error-body.ts';
 import {
@@ -18,8 +18,8 @@ import {
   reasonOfStatus,
   sentence,
 } from './errors.ts';
-import type { KeySource } from './key.ts';
 import { isCommon } from './outage.ts';
+import type { Budget, Priority } from './request-budget.ts';
 import { backoff, isRetryable, parseRetryAfter } from './retry.ts';
 import { type BodyShape, createScan } from './scan.ts';
 

@@ -2,9 +2,10 @@
  * From the bytes of a page to columns. The one place that looks at what the API sent: behind it a value is known to
  * be a number that a count or an amount can have.
  */
+
+import type { RawBucket, RawPage } from './bucket-page.ts';
 import type { Endpoint } from './catalogue.ts';
 import { isObject, own } from './json.ts';
-import type { RawBucket, RawPage } from './page.ts';
 import { cutPage, type Piece, rowsOf } from './pieces.ts';
 import { createRowReader, mostUnknownFields } from './rows.ts';
 

@@ -3,12 +3,12 @@
  * is malformed is refused alone and counted; keys that nobody asked for are passed over.
  */
 import * as z from 'zod';
+import { isTooLong } from './bucket-page.ts';
 import type { ListApi } from './catalogue.ts';
 import type { Client } from './client.ts';
-import { decimalText } from './decimal.ts';
+import { decimalText } from './decimal-text.ts';
 import { ApiError } from './errors.ts';
 import { isObject } from './json.ts';
-import { isTooLong } from './page.ts';
 import { listShape } from './scan.ts';
 
 /** Goes into the path of further requests, and has to be on a label as it is on usage. */

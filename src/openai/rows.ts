@@ -2,10 +2,11 @@
  * The rows of a bucket, one after another, into columns: the labels that were asked for, the fields of the catalogue
  * and the numbers that it does not know. Behind it a value is one that a count or an amount can have.
  */
+
+import { isTooLong, type Loss, longestLabel, type RawBucket, type RawLabel } from './bucket-page.ts';
 import { allDimensions, type Endpoint, type Field, isCosts } from './catalogue.ts';
-import { decimalText } from './decimal.ts';
+import { decimalText } from './decimal-text.ts';
 import { isObject, own, type PlainObject } from './json.ts';
-import { isTooLong, type Loss, longestLabel, type RawBucket, type RawLabel } from './page.ts';
 
 /** Names of numeric fields that the catalogue does not know: so many are taken from a page. */
 export const mostUnknownFields = 64;

@@ -2,14 +2,14 @@
  * Makes what people want to see at a glance: usage of a day, money of a month, who is near a limit. Made when it is asked for,
  * from the buckets in memory; so it costs nothing until somebody looks.
  */
-import type { Directory } from '../names/directory.ts';
-import type { Limits } from '../names/limits.ts';
+import type { Directory } from '../inventory/directory.ts';
+import type { Limits } from '../inventory/limits.ts';
 import { userCosts } from '../openai/catalogue.ts';
 import type { LimitsStatus, SpendStatus, UsageStatus } from '../status.ts';
 import type { Account } from '../usage/account.ts';
 import { foldedValue, noValue } from '../usage/labels.ts';
 import { usageStatus } from './hours.ts';
-import { HoldingLimits, limitsStatus } from './limits.ts';
+import { HoldingLimits, limitsStatus } from './near-limits.ts';
 import { MonthCostSums, type SpendOptions, spendStatus } from './spend.ts';
 import { BucketSums } from './sums.ts';
 

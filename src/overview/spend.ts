@@ -1,7 +1,7 @@
 /** The costs of the running month, by day and by project, from the days that are held. */
 
 import { widthSeconds } from '../openai/catalogue.ts';
-import type { Budgets } from '../settings/budget.ts';
+import type { Budgets } from '../settings/money-budgets.ts';
 import type { CurrencySpend, DaySpend, SpendRanking, SpendStatus } from '../status.ts';
 import type { Account } from '../usage/account.ts';
 import type { Bucket } from '../usage/bucket.ts';

@@ -3,8 +3,8 @@
  * place for all of it, so that nothing is left out in silence.
  */
 import type { Logger } from '../log.ts';
+import type { Loss } from '../openai/bucket-page.ts';
 import { presentable } from '../openai/errors.ts';
-import type { Loss } from '../openai/page.ts';
 import { bucketAt } from '../usage/windows.ts';
 
 /** Counts of what was left out of an api since the start. */

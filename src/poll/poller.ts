@@ -13,10 +13,10 @@ import { attempt, type Outcome } from './attempt.ts';
 import { createDue } from './due.ts';
 import type { FailureLog } from './failure-log.ts';
 import type { Grouping } from './grouping.ts';
-import { type ReadContext, type ReadOptions, type ReadReport, readSpan } from './read.ts';
+import type { PollStatus } from './poll-status.ts';
+import { type ReadContext, type ReadOptions, type ReadReport, readSpan } from './read-spans.ts';
 import { isDown, type Recovery } from './recovery.ts';
 import { type Cadence, nextPollAt } from './schedule.ts';
-import type { PollStatus } from './status.ts';
 
 /** Milliseconds that one poll, or one read of a span of history, may take. */
 const pollDeadline = 300_000;

@@ -3,7 +3,7 @@
  * asked at every interval; once one succeeds, or OpenAI answers anything at all again, the others are due at once.
  */
 import { isCommon } from '../openai/outage.ts';
-import type { PollStatus } from './status.ts';
+import type { PollStatus } from './poll-status.ts';
 
 export interface Member {
   readonly status: PollStatus;

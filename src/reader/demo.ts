@@ -4,14 +4,14 @@
  */
 import { type Clock, scaledClock } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import { createBudget } from '../openai/budget.ts';
+import { fixedKey } from '../openai/admin-key.ts';
 import { widthSeconds } from '../openai/catalogue.ts';
 import { createClient } from '../openai/client.ts';
-import { fixedKey } from '../openai/key.ts';
+import { createBudget } from '../openai/request-budget.ts';
 import { createTransport } from '../openai/transport.ts';
 import { simulatedKey } from '../simulation/api.ts';
 import { createOrganization } from '../simulation/organization.ts';
-import { startServer } from '../simulation/server.ts';
+import { startServer } from '../simulation/simulated-server.ts';
 import type { ExporterOptions } from './exporter.ts';
 
 /** Days of history that the simulated organization has. */

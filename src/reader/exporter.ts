@@ -5,25 +5,25 @@
 import type { Big } from 'big.js';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import { budgetSection } from '../metrics/budget.ts';
+import { budgetSection } from '../metrics/budgets-section.ts';
 import type { Piece } from '../metrics/gzip.ts';
-import { moneySection, moneySectionName, userMoneySection } from '../metrics/money.ts';
+import { moneySection, moneySectionName, userMoneySection } from '../metrics/money-section.ts';
 import type { PageUpdate } from '../metrics/page.ts';
 import { createPublisher } from '../metrics/publisher.ts';
 import { apiSection } from '../metrics/render.ts';
 import { createSelfMetrics, type SelfMetrics, type SelfSourceApi } from '../metrics/self.ts';
 import { type Endpoint, endpoints, isCosts, userCosts, type Width } from '../openai/catalogue.ts';
 import type { Client, ClientObserver } from '../openai/client.ts';
-import { createPageSizes } from '../openai/read.ts';
+import { createPageSizes } from '../openai/read-buckets.ts';
 import { createOverview, type Overview } from '../overview/overview.ts';
 import { createFailureLog } from '../poll/failure-log.ts';
 import { createGrouping, type DimensionRefusal } from '../poll/grouping.ts';
 import { createLeftOut, type LeftOutStatus } from '../poll/left-out.ts';
 import { createPace } from '../poll/pace.ts';
+import { newPollStatus, type PollStatus } from '../poll/poll-status.ts';
 import { createPoller, type Poller } from '../poll/poller.ts';
 import { createRecovery } from '../poll/recovery.ts';
 import { type Cadence, offsetOf } from '../poll/schedule.ts';
-import { newPollStatus, type PollStatus } from '../poll/status.ts';
 import { polledApis, readsUserCosts, type Settings } from '../settings/settings.ts';
 import type { State } from '../state/codec.ts';
 import { createMemory, restoredOf } from '../state/memory.ts';
@@ -31,7 +31,7 @@ import { Account } from '../usage/account.ts';
 import type { GroupTable } from '../usage/groups.ts';
 import { TuplePool } from '../usage/tuples.ts';
 import { bucketAt, bucketEnd, polledWidths } from '../usage/windows.ts';
-import { createNames, type NamesList } from './names.ts';
+import { createNames, type NamesList } from './inventory.ts';
 
 export interface ExporterOptions {
   readonly settings: Pick<Settings, 'poll' | 'counters' | 'series' | 'names' | 'budget'>;

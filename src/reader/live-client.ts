@@ -1,11 +1,11 @@
 /** The client of the real API, from settings, key and environment. */
 import type { Clock } from '../clock.ts';
 import type { Environment } from '../environment.ts';
-import { createBudget } from '../openai/budget.ts';
+import { fixedKey, keyFile } from '../openai/admin-key.ts';
 import { type Client, type ClientObserver, createClient } from '../openai/client.ts';
-import { fixedKey, keyFile } from '../openai/key.ts';
+import { createBudget } from '../openai/request-budget.ts';
 import { createTransport } from '../openai/transport.ts';
-import type { KeySetting } from '../settings/key.ts';
+import type { KeySetting } from '../settings/key-setting.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { ExporterOptions } from './exporter.ts';
 

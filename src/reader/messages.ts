@@ -4,7 +4,7 @@
  */
 import type { OwnText } from '../metrics/own-text.ts';
 import type { PageUpdate } from '../metrics/page.ts';
-import type { KeySetting } from '../settings/key.ts';
+import type { KeySetting } from '../settings/key-setting.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Status } from '../status.ts';
 

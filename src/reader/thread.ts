@@ -15,8 +15,8 @@ import { formerFingerprint, seriesFingerprint } from '../state/fingerprint.ts';
 import { startDemo } from './demo.ts';
 import { createExporter, type Exporter, type ExporterOptions } from './exporter.ts';
 import { createLiveClient } from './live-client.ts';
+import { statusOf } from './make-status.ts';
 import type { FromReader, ReaderTask, ToReader } from './messages.ts';
-import { statusOf } from './status.ts';
 
 /** Milliseconds for which changes of the own metrics are gathered before they are sent. */
 const healthEvery = 100;

@@ -6,9 +6,9 @@ import { type LogLevel, logLevels } from '../log.ts';
 import { allDimensions, endpoints, type Width } from '../openai/catalogue.ts';
 import { type Anchor, anchor } from './anchor.ts';
 import { baseUrl } from './base-url.ts';
-import { type Budgets, budgetAmount, projectBudgets } from './budget.ts';
 import { instant } from './instant.ts';
 import { type ListenAddress, listenAddress } from './listen-address.ts';
+import { type Budgets, budgetAmount, projectBudgets } from './money-budgets.ts';
 import { type TargetLabels, targetLabels } from './target-labels.ts';
 import { telemetryPath } from './telemetry-path.ts';
 import {

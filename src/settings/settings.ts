@@ -6,13 +6,13 @@ import { proxyFor } from '../openai/proxy.ts';
 import { type Filters, unsupportedFilters } from '../openai/query.ts';
 import type { Anchor } from './anchor.ts';
 import { readArguments } from './arguments.ts';
+import type { BackfillSettings } from './backfill-settings.ts';
 import { sendsInTheClear } from './base-url.ts';
-import type { Budgets } from './budget.ts';
 import { allFlags, type Command, type Flag, flags, noStateFile } from './flags.ts';
 import type { Given, GivenByFlag } from './given.ts';
-import type { HistorySettings } from './history.ts';
-import { type KeySetting, type ReadFile, readKey } from './key.ts';
+import { type KeySetting, type ReadFile, readKey } from './key-setting.ts';
 import type { ListenAddress } from './listen-address.ts';
+import type { Budgets } from './money-budgets.ts';
 import { usualStateFile } from './state-file.ts';
 import { formatDuration, shown } from './values.ts';
 import { readVariables } from './variables.ts';
@@ -62,7 +62,7 @@ export type ParsedSettings =
   | {
       readonly command: 'backfill';
       readonly settings: Settings;
-      readonly history: HistorySettings;
+      readonly history: BackfillSettings;
       readonly key: KeySetting;
     }
   | { readonly command: 'demo' | 'health'; readonly settings: Settings }
@@ -265,7 +265,7 @@ function webConfigFileFrom(reader: Reader, readBytes: ReadBytes | undefined): st
 }
 
 /** Undefined where something is wrong with it, which is among the mistakes then. */
-function historyFrom(reader: Reader): HistorySettings | undefined {
+function historyFrom(reader: Reader): BackfillSettings | undefined {
   const width = reader.read(flags.bucketWidth);
   const from = reader.read(flags.from);
   const to = reader.read(flags.to);

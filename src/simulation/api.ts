@@ -3,10 +3,10 @@
  * refuses, so that a client which works here has asked properly.
  */
 import { type Endpoint, endpoints } from '../openai/catalogue.ts';
-import { type ListPath, listItems, listOfPath, listPage } from './lists.ts';
+import { readQuery } from './asked-query.ts';
+import { createPageWriter } from './bucket-answers.ts';
+import { type ListPath, listItems, listOfPath, listPage } from './list-answers.ts';
 import type { Organization } from './organization.ts';
-import { createPageWriter } from './page.ts';
-import { readQuery } from './query.ts';
 import { mix, textHash } from './random.ts';
 import { type ApiRequest, type ApiResponse, errorBody, isRefusal, type Refusal } from './reply.ts';
 

@@ -3,8 +3,9 @@
  * invented; what one would look for on a dashboard is in there – a batch job by night, a chatty support bot, a quiet
  * archive.
  */
-import type { Directory, SimulatedKey, SimulatedProject, SimulatedRateLimit } from './directory.ts';
+
 import type { CostGroup, Label } from './profile.ts';
+import type { Directory, SimulatedKey, SimulatedProject, SimulatedRateLimit } from './simulated-directory.ts';
 
 const projects: readonly SimulatedProject[] = [
   { id: 'proj_search', name: 'Search', status: 'active' },

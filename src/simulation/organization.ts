@@ -13,7 +13,6 @@ import {
 } from '../openai/catalogue.ts';
 import { type CostRow, type CostSource, createCosts } from './costs.ts';
 import { demoProfile } from './demo-profile.ts';
-import type { Directory } from './directory.ts';
 import { createLevel } from './level.ts';
 import {
   type CostGroup,
@@ -23,6 +22,7 @@ import {
   type ProfileOptions,
   smallProfile,
 } from './profile.ts';
+import type { Directory } from './simulated-directory.ts';
 import { createUsage, type UsageSource } from './usage.ts';
 
 export interface OrganizationOptions {

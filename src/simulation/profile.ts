@@ -1,8 +1,8 @@
 /** The kind of organization to simulate: who is in it, which groups use what, and how late and wrong the API is. */
 import { allDimensions, type Endpoint, endpoints } from '../openai/catalogue.ts';
-import type { Directory, SimulatedKey, SimulatedRateLimit } from './directory.ts';
 import { leavesOf } from './leaves.ts';
 import { mix, unit } from './random.ts';
+import type { Directory, SimulatedKey, SimulatedRateLimit } from './simulated-directory.ts';
 
 export type Label = string | boolean | null;
 

@@ -1,8 +1,9 @@
 /**
  * A bucket as it is kept: rows summed by group, as columns. Immutable; what is read again replaces it whole.
  */
+
+import type { RawBucket, RawLabel } from '../openai/bucket-page.ts';
 import type { Width } from '../openai/catalogue.ts';
-import type { RawBucket, RawLabel } from '../openai/page.ts';
 import { Decimal } from './decimal.ts';
 import type { FieldTable } from './fields.ts';
 import type { GroupTable } from './groups.ts';

@@ -5,7 +5,7 @@
  * Past the bound, new tuples are folded into one group whose dimensions all read `other`: sums stay right and
  * memory stays bounded. What was admitted stays for as long as the table: a rollover starts a new one.
  */
-import type { RawLabel } from '../openai/page.ts';
+import type { RawLabel } from '../openai/bucket-page.ts';
 import { foldedValue, labelValue } from './labels.ts';
 import { type Tuple, TuplePool } from './tuples.ts';
 

@@ -2,7 +2,7 @@
  * Label values and label text: what the API sends for a dimension, made into what the text format can carry.
  * The text of a group's labels is made once, when the group is first seen.
  */
-import { longestLabel, type RawLabel } from '../openai/page.ts';
+import { longestLabel, type RawLabel } from '../openai/bucket-page.ts';
 
 /** The value of a dimension that the row leaves open. */
 export const noValue = 'none';

@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { clientAt } from './client-address.ts';
 import { type Intake, readInPieces } from './intake.ts';
-import type { Refuse } from './refusals.ts';
+import type { Refuse } from './refused-clients.ts';
 
 export interface ConnectionsOptions {
   /** Connections at once. */

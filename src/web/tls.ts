@@ -6,7 +6,7 @@ import { TLSSocket } from 'node:tls';
 import { requiresCertificate, type TlsConfig, verifies } from '../settings/tls-section.ts';
 import { hasName } from './client-names.ts';
 import type { LiveConfig } from './live-config.ts';
-import type { Refuse } from './refusals.ts';
+import type { Refuse } from './refused-clients.ts';
 
 /** Milliseconds in which a client must have agreed on a key. */
 const handshakeTimeout = 10_000;

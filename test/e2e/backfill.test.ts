@@ -11,7 +11,7 @@ import { describe, expect, test, vi } from 'vitest';
 import { costsByKeySince, endpointOf } from '../../src/openai/catalogue.ts';
 import { simulatedKey } from '../../src/simulation/api.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
-import { startServer } from '../../src/simulation/server.ts';
+import { startServer } from '../../src/simulation/simulated-server.ts';
 import { labelValue } from '../../src/usage/labels.ts';
 import { type Labels, seriesKey } from '../helpers/exposition-parser.ts';
 import { runProgram, startExporter } from '../helpers/process.ts';

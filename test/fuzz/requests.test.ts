@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { ownText } from '../../src/metrics/own-text.ts';
-import { statusOf } from '../../src/reader/status.ts';
+import { statusOf } from '../../src/reader/make-status.ts';
 import { createBasicAuth } from '../../src/web/basic-auth.ts';
 import type { WebServer } from '../../src/web/server.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';

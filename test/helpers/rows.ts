@@ -1,6 +1,7 @@
 /** Buckets of explicit rows, as the decoder would hand them over. */
+
+import type { RawBucket, RawLabel } from '../../src/openai/bucket-page.ts';
 import { type Endpoint, endpointOf, type Width, widthSeconds } from '../../src/openai/catalogue.ts';
-import type { RawBucket, RawLabel } from '../../src/openai/page.ts';
 
 export interface Row {
   readonly labels?: readonly RawLabel[];

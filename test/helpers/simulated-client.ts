@@ -1,9 +1,9 @@
 /** The real client with the simulated organization's key and without chance: for tests, proof, soak and benchmarks. */
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../../src/clock.ts';
-import { createBudget } from '../../src/openai/budget.ts';
+import { fixedKey } from '../../src/openai/admin-key.ts';
 import { type Client, type ClientObserver, createClient } from '../../src/openai/client.ts';
-import { fixedKey } from '../../src/openai/key.ts';
+import { createBudget } from '../../src/openai/request-budget.ts';
 import { simulatedKey } from '../../src/simulation/api.ts';
 
 export interface SimulatedClientOptions {

@@ -3,8 +3,9 @@
  * know it. A later entry for an old minute is a restatement; with a negative amount, one downwards. It answers for
  * the api `embeddings`, grouped by `model`.
  */
+
+import type { RawBucket } from '../../src/openai/bucket-page.ts';
 import { type Width, widthSeconds } from '../../src/openai/catalogue.ts';
-import type { RawBucket } from '../../src/openai/page.ts';
 import { rawBucket } from './rows.ts';
 
 export interface Entry {

@@ -1,6 +1,6 @@
 /** Exporters of four organizations, by virtual clocks, whose status pages a browser can visit. */
 import { ownText } from '../../src/metrics/own-text.ts';
-import { statusOf } from '../../src/reader/status.ts';
+import { statusOf } from '../../src/reader/make-status.ts';
 import type { FaultRule } from '../../src/simulation/faults.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { type Asked, rowsClient } from './rows-client.ts';

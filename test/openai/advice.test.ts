@@ -3,11 +3,11 @@ import { readFileSync } from 'node:fs';
 import { Pool } from 'undici';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
+import { fixedKey } from '../../src/openai/admin-key.ts';
 import { adviceOn, advices, earliestDayIn, type Facts } from '../../src/openai/advice.ts';
-import { createBudget } from '../../src/openai/budget.ts';
 import { createClient } from '../../src/openai/client.ts';
 import { ApiError, inFull, reasons } from '../../src/openai/errors.ts';
-import { fixedKey } from '../../src/openai/key.ts';
+import { createBudget } from '../../src/openai/request-budget.ts';
 import { reply, startHttpServer } from '../helpers/http-server.ts';
 
 const secret = 'sk-admin-Zy9_x-w8vUt';

@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, it, test } from 'vitest';
+import type { RawBucket } from '../../src/openai/bucket-page.ts';
 import { type Endpoint, endpointOf, endpoints } from '../../src/openai/catalogue.ts';
 import { decodePage, MalformedPage } from '../../src/openai/decode.ts';
-import type { RawBucket } from '../../src/openai/page.ts';
 
 function endpoint(api: string): Endpoint {
   const found = endpointOf(api);

@@ -1,9 +1,9 @@
 /** The overview says of usage, money and limits what the rows say, and of nothing more than what was read. */
 import { afterEach, expect, test } from 'vitest';
-import { Directory } from '../../src/names/directory.ts';
-import { Limits } from '../../src/names/limits.ts';
+import { Directory } from '../../src/inventory/directory.ts';
+import { Limits } from '../../src/inventory/limits.ts';
 import { createOverview } from '../../src/overview/overview.ts';
-import { statusOf } from '../../src/reader/status.ts';
+import { statusOf } from '../../src/reader/make-status.ts';
 import { type Asked, rowsClient } from '../helpers/rows-client.ts';
 import { type RunningExporter, runExporter } from '../helpers/running-exporter.ts';
 

@@ -1,6 +1,6 @@
 /** Tests that what was left out is said once a day, with what tells it from others, and never without bound. */
 import { expect, test } from 'vitest';
-import type { Loss } from '../../src/openai/page.ts';
+import type { Loss } from '../../src/openai/bucket-page.ts';
 import { createLeftOut } from '../../src/poll/left-out.ts';
 import { day } from '../../src/usage/windows.ts';
 import { recordingLog } from '../helpers/recording-log.ts';

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { costsByKeySince, endpointOf, endpoints } from '../../src/openai/catalogue.ts';
 import { createApi, managementScope, simulatedKey, usageScope } from '../../src/simulation/api.ts';
+import { amountText } from '../../src/simulation/bucket-answers.ts';
 import { amountScale } from '../../src/simulation/costs.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
-import { amountText } from '../../src/simulation/page.ts';
 import { asker, type Bucket, createdAt, day, now, params, type Query, today } from './ask.ts';
 
 const small = asker({ groups: 6, activity: 0.3, repeatedRows: 0.3, missingFields: 0.2 });

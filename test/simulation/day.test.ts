@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { endpoints } from '../../src/openai/catalogue.ts';
 import { ApiError } from '../../src/openai/errors.ts';
-import { createPageSizes, readBuckets } from '../../src/openai/read.ts';
+import { createPageSizes, readBuckets } from '../../src/openai/read-buckets.ts';
 import type { FaultRule } from '../../src/simulation/faults.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { simulatedClient } from '../helpers/simulated-client.ts';

@@ -4,7 +4,7 @@ import type { Clock } from '../../src/clock.ts';
 import { endpointOf, endpoints } from '../../src/openai/catalogue.ts';
 import { simulatedKey } from '../../src/simulation/api.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
-import { type SimulatedServer, startServer } from '../../src/simulation/server.ts';
+import { type SimulatedServer, startServer } from '../../src/simulation/simulated-server.ts';
 import { createdAt, day, now, today } from './ask.ts';
 
 const clock: Clock = { now: () => now, monotonic: () => 0, sleep: async () => {} };

@@ -4,7 +4,7 @@ import { type Clock, scaledClock, systemClock } from '../../src/clock.ts';
 import { simulatedKey } from '../../src/simulation/api.ts';
 import type { Fault, FaultRule } from '../../src/simulation/faults.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
-import { startServer } from '../../src/simulation/server.ts';
+import { startServer } from '../../src/simulation/simulated-server.ts';
 import { SimulatedDispatcher } from '../helpers/simulated-dispatcher.ts';
 import { createVirtualClock } from '../helpers/virtual-clock.ts';
 import { createdAt, day, now, today } from './ask.ts';

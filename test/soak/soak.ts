@@ -11,7 +11,7 @@ import { compressPiece } from '../../src/metrics/gzip.ts';
 import { ownText } from '../../src/metrics/own-text.ts';
 import { createShownPage } from '../../src/metrics/shown-page.ts';
 import { createExporter } from '../../src/reader/exporter.ts';
-import { statusOf } from '../../src/reader/status.ts';
+import { statusOf } from '../../src/reader/make-status.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { demoSettings } from '../helpers/demo-settings.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';

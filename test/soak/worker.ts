@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Clock } from '../../src/clock.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
-import { startServer } from '../../src/simulation/server.ts';
+import { startServer } from '../../src/simulation/simulated-server.ts';
 import { faultsOf, organizationOf, type Plan } from './plan.ts';
 import { sharedTime } from './shared-time.ts';
 

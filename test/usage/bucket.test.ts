@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
+import type { RawBucket } from '../../src/openai/bucket-page.ts';
 import type { Width } from '../../src/openai/catalogue.ts';
 import { widthSeconds } from '../../src/openai/catalogue.ts';
-import type { RawBucket } from '../../src/openai/page.ts';
 import { addDecimals, type Bucket, collectBucket, isNonZeroDecimal } from '../../src/usage/bucket.ts';
 import { FieldTable } from '../../src/usage/fields.ts';
 import { GroupTable } from '../../src/usage/groups.ts';

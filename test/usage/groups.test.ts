@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import type { RawLabel } from '../../src/openai/page.ts';
+import type { RawLabel } from '../../src/openai/bucket-page.ts';
 import { collectBucket } from '../../src/usage/bucket.ts';
 import { FieldTable } from '../../src/usage/fields.ts';
 import { GroupTable } from '../../src/usage/groups.ts';

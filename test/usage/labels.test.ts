@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import type { RawLabel } from '../../src/openai/page.ts';
+import type { RawLabel } from '../../src/openai/bucket-page.ts';
 import { escapeLabelValue, labelText, labelValue } from '../../src/usage/labels.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
 import { propertyRuns, propertyTimeout } from '../helpers/runs.ts';

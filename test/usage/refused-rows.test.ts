@@ -1,7 +1,7 @@
 /** Rows that are refused, for an hour or for ever: what they leave unknown must not keep from being known what is. */
 import { describe, expect, test, vi } from 'vitest';
+import type { RawBucket } from '../../src/openai/bucket-page.ts';
 import { type Width, widthSeconds } from '../../src/openai/catalogue.ts';
-import type { RawBucket } from '../../src/openai/page.ts';
 import { collectBucket } from '../../src/usage/bucket.ts';
 import { type Changes, Ledger, refusalHold } from '../../src/usage/ledger.ts';
 import { recent } from '../../src/usage/recent.ts';

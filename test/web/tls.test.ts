@@ -9,7 +9,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { runHealth } from '../../src/commands/health.ts';
 import { createLiveConfig } from '../../src/web/live-config.ts';
-import type { Refuse } from '../../src/web/refusals.ts';
+import type { Refuse } from '../../src/web/refused-clients.ts';
 import { tlsServer } from '../../src/web/tls.ts';
 import { until } from '../helpers/http-server.ts';
 import { recordingLog } from '../helpers/recording-log.ts';

@@ -1,0 +1,151 @@
+/**
+ * Keeps names and limits up to date: goes round the lists of the organization and of its projects, one page at a time,
+ * as the budget's lowest class allows. A list that fails keeps what it had, and holds up no other.
+ */
+import { longestNap } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import { adminKeysUrl } from '../openai/advice.ts';
+import { type ListApi, listApis } from '../openai/catalogue.ts';
+import { ApiError, inFull, type Reason } from '../openai/errors.ts';
+import type { Filters } from '../openai/query.ts';
+import { attempt, type Outcome } from '../poll/attempt.ts';
+import type { FailureLog } from '../poll/failure-log.ts';
+import { day } from '../usage/windows.ts';
+import { createListTasks, type ListTasksOptions, type Task } from './list-tasks.ts';
+import { createModelsInUseReader } from './read-models-in-use.ts';
+import { createRounds, dueAt } from './rounds.ts';
+
+export interface NamesPollerOptions extends Omit<ListTasksOptions, 'readModelsInUse' | 'malformed' | 'dropped'> {
+  readonly log: Logger;
+  readonly failureLog: FailureLog;
+  /** Under which usage is asked for the models in use. */
+  readonly filters: Filters;
+  readonly report: {
+    polled(api: string, reason: Reason | undefined): void;
+    malformed(api: string, items: number): void;
+  };
+  /** Names or limits may have changed. */
+  changed(): void;
+}
+
+/** How the reading of one kind of list goes. */
+export interface ListStatus {
+  readonly api: ListApi;
+  /** Reports whether every list of the kind was read the last time; undefined before the first, and without the scope. */
+  up(): boolean | undefined;
+  /** Why one of them was not read the last time, the scope's lack included. */
+  failure(): Outcome['failure'];
+  /** UTC milliseconds. */
+  lastSuccess(): number | undefined;
+  /** Seconds that the last read took. */
+  duration(): number | undefined;
+}
+
+export interface NamesPoller {
+  readonly lists: readonly ListStatus[];
+  /** Reads until the signal is aborted. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** A poller that has read nothing; `run` rejects with the reason of its signal. */
+export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
+  const { limits, client, clock, filters, log, failureLog, report } = options;
+  const tasks = createListTasks({
+    ...options,
+    readModelsInUse: createModelsInUseReader({
+      client,
+      clock,
+      filters,
+      inUse: limits.inUse,
+      // They tell whose limits are shown.
+      leftOut: (rows) => report.malformed('rate_limits', rows),
+    }),
+    malformed: (api, items) => report.malformed(api, items),
+    dropped: ({ api, what }) => failureLog.forget(api, what),
+  });
+  const lastSuccess = new Map<string, number>();
+  const durations = new Map<string, number>();
+  /** True if it was said that the key lacks the scope. */
+  let refused = false;
+
+  /** Asks for one page. */
+  async function carryOut(task: Task, signal: AbortSignal): Promise<void> {
+    const { api, what } = task;
+    task.begin(clock.now());
+    let last = false;
+    const outcome = await attempt({ api, clock, log, signal }, async () => {
+      last = await task.next(signal);
+    });
+    const seconds = task.end(outcome, last);
+    const reason = outcome.failure?.reason;
+    if (last || reason !== undefined) {
+      tasks.ended(task);
+      if (isList(api)) {
+        durations.set(api, seconds);
+        if (reason === undefined) lastSuccess.set(api, clock.now());
+        report.polled(api, reason);
+      }
+      logOutcome(task, outcome);
+    }
+    options.changed();
+    log.debug(`${api}: ${what} ${last ? 'ended' : 'goes on'}`, { api, seconds, reason });
+  }
+
+  function logOutcome(task: Task, { failure }: Outcome): void {
+    const { api, what } = task;
+    if (task === tasks.projects) logScope(api, failure);
+    if (failure === undefined) failureLog.succeeded(api, what);
+    // A refused key is said by the polls, which name the scope that matters first.
+    else if (failure.reason !== 'auth' && (failure.reason !== 'permission' || !refused)) {
+      failureLog.failed(api, what, failure, dueAt(task, clock.now()));
+    }
+  }
+
+  /** Says once that names and limits are refused, and once that they are not any more. */
+  function logScope(api: string, failure: Outcome['failure']): void {
+    if (failure?.reason === 'permission' && !refused) {
+      refused = true;
+      const { error } = failure;
+      // Others than the API refuse, too, and then the scopes are not at fault.
+      const why =
+        error instanceof ApiError && !error.lacksScope
+          ? inFull(error)
+          : `the key lacks the scope api.management.read. Usage and costs go on without it; add the scope, or make an admin key that has it, at ${adminKeysUrl}`;
+      log.warn(`names and limits are off: ${why}`, { api });
+    } else if (failure === undefined && refused) {
+      refused = false;
+      log.info('names and limits are read again', { api });
+    }
+  }
+
+  return {
+    lists: listApis.map((api) => ({
+      api,
+      up: () => tasks.outcomeOf(api).up,
+      failure: () => tasks.outcomeOf(api).failure,
+      lastSuccess: () => lastSuccess.get(api),
+      duration: () => durations.get(api),
+    })),
+    async run(signal) {
+      const rounds = createRounds();
+      for (;;) {
+        signal.throwIfAborted();
+        tasks.update();
+        const now = clock.now();
+        const task = rounds.next(tasks.candidates(), now);
+        if (task !== undefined) {
+          await carryOut(task, signal);
+          continue;
+        }
+        let next = now + day;
+        for (const each of tasks.candidates()) next = Math.min(next, dueAt(each, now));
+        await clock.sleep(Math.max(1, Math.min(next - now, longestNap)), signal);
+      }
+    },
+  };
+}
+
+/** Reports whether it is a list: usage apis are asked, too, but how they go is told by their own polls. */
+function isList(api: string): boolean {
+  return listApis.some((name) => name === api);
+}

@@ -1,0 +1,108 @@
+/** Reads which models are in use, which tells whose limits are of interest: days of usage by project and model. */
+import type { Clock } from '../clock.ts';
+import { type Endpoint, widthSeconds } from '../openai/catalogue.ts';
+import type { Client } from '../openai/client.ts';
+import type { Filters } from '../openai/query.ts';
+import { createPageSizes, type ReadPage, readBuckets } from '../openai/read-buckets.ts';
+import { bucketAt, bucketEnd } from '../usage/windows.ts';
+import type { ModelsInUse } from './models-in-use.ts';
+
+export interface ModelsInUseOptions {
+  readonly client: Client;
+  readonly clock: Clock;
+  readonly filters: Filters;
+  /** Takes in what is read. */
+  readonly inUse: ModelsInUse;
+  /** There was no room for so many rows; called with 0, too. */
+  readonly leftOut: (rows: number) => void;
+}
+
+/** The days of one api, read page by page. */
+export interface ModelsInUseRead {
+  /** A page has come, and there are pages to go. */
+  readonly underWay: boolean;
+  /**
+   * Asks for the next page, and takes it in. Resolves with whether it was the last.
+   * @throws as `readBuckets`; the days that came need not be read again
+   */
+  next(signal: AbortSignal): Promise<boolean>;
+}
+
+/** Milliseconds that a page may take; most of it is waiting for a turn. */
+const deadline = 1_800_000;
+
+/** Days that tell which models are in use, the running one included: what a page holds. */
+const days = 31;
+
+/** Makes what reads one usage api again and again: once a day all of the days, otherwise the running one and the one before. */
+export function createModelsInUseReader({
+  client,
+  clock,
+  filters,
+  inUse,
+  leftOut,
+}: ModelsInUseOptions): (endpoint: Endpoint) => ModelsInUseRead {
+  /** Sizes of its own: days by project and model are far smaller than days by everything. */
+  const sizes = createPageSizes();
+
+  return (endpoint) => {
+    /** The day, in seconds, on which the whole span was read the last time. */
+    let wholeReadOn: number | undefined;
+    /** The span that is being read: all days up to `position` have come. */
+    let span: { readonly today: number; readonly whole: boolean; position: number } | undefined;
+    let pages: AsyncGenerator<ReadPage> | undefined;
+
+    function nextSpan(today: number): NonNullable<typeof span> {
+      const whole = wholeReadOn !== today;
+      return { today, whole, position: today - (whole ? days - 1 : 1) * widthSeconds['1d'] };
+    }
+
+    function pagesFrom(from: number, today: number, signal: AbortSignal): AsyncGenerator<ReadPage> {
+      return readBuckets(client, sizes, {
+        endpoint,
+        width: '1d',
+        from,
+        to: bucketEnd(today, '1d'),
+        groupBy: ['project_id', 'model'],
+        filters,
+        priority: 'names',
+        // Of each page: between two of them other lists have their turn.
+        get deadline() {
+          return clock.monotonic() + deadline;
+        },
+        patience: { waited: 0 },
+        signal,
+      });
+    }
+
+    return {
+      get underWay() {
+        return span !== undefined;
+      },
+      async next(signal) {
+        const today = bucketAt(clock.now(), '1d');
+        if (span === undefined || span.today !== today) {
+          span = nextSpan(today);
+          pages = undefined;
+        }
+        pages ??= pagesFrom(span.position, today, signal);
+        try {
+          const { value: page } = await pages.next();
+          if (page !== undefined) {
+            for (const bucket of page.buckets) leftOut(inUse.take(bucket));
+            span.position = bucketEnd(page.buckets.at(-1)?.start ?? span.position, '1d');
+          }
+          if (page !== undefined && span.position < bucketEnd(today, '1d')) return false;
+        } catch (error) {
+          // What has failed yields no more; another begins behind the days that have come.
+          pages = undefined;
+          throw error;
+        }
+        if (span.whole) wholeReadOn = today;
+        span = undefined;
+        pages = undefined;
+        return true;
+      },
+    };
+  };
+}
