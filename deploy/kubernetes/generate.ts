@@ -1,5 +1,6 @@
-/** Writes the PrometheusRule; run by `npm run dashboards`, from the folder of the package. */
+/** Writes the PrometheusRule and the boards; run by `npm run dashboards`, from the folder of the package. */
 import { readdirSync, writeFileSync } from 'node:fs';
+import { dashboardConfigMaps } from './dashboards.ts';
 import { prometheusRule } from './prometheus-rule.ts';
 
 const rules = 'deploy/prometheus/rules';
@@ -7,3 +8,4 @@ const files = readdirSync(rules)
   .sort()
   .map((name) => `${rules}/${name}`);
 writeFileSync('deploy/kubernetes/prometheusrule.yaml', prometheusRule(files));
+for (const [name, text] of dashboardConfigMaps()) writeFileSync(`deploy/kubernetes/${name}`, text);

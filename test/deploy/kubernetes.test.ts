@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { dashboardConfigMaps } from '../../deploy/kubernetes/dashboards.ts';
 import { prometheusRule } from '../../deploy/kubernetes/prometheus-rule.ts';
 import { flags, variableOf } from '../../src/settings/flags.ts';
 import { ruleFiles } from '../helpers/rules.ts';
@@ -64,10 +65,20 @@ test('the rules are those of deploy/prometheus; if not: npm run dashboards', () 
   expect(readFileSync(`${directory}prometheusrule.yaml`, 'utf8')).toBe(prometheusRule([...ruleFiles].sort()));
 });
 
+test('the boards are those of grafana/boards, and small enough to be applied; if not: npm run dashboards', () => {
+  for (const [name, text] of dashboardConfigMaps()) {
+    expect(readFileSync(`${directory}${name}`, 'utf8')).toBe(text);
+    expect(read(name)).toMatchObject({ kind: 'ConfigMap', metadata: { labels: { grafana_dashboard: '1' } } });
+    // The annotation in which kubectl keeps what was applied last takes no more.
+    expect(text.length).toBeLessThan(262_144);
+  }
+});
+
 test('kustomize has every manifest, and each its kind', () => {
   const files = readdirSync(directory).filter((name) => name.endsWith('.yaml') && name !== 'kustomization.yaml');
   expect([...kustomization.resources].sort()).toEqual(files.sort());
   expect([...manifests.keys()].sort()).toEqual([
+    'ConfigMap',
     'NetworkPolicy',
     'PrometheusRule',
     'Service',

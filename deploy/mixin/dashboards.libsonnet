@@ -1,0 +1,21 @@
+local boards = {
+  'openai-overview.json': import 'generated/openai-overview.json',
+  'openai-usage.json': import 'generated/openai-usage.json',
+  'openai-costs.json': import 'generated/openai-costs.json',
+  'openai-limits.json': import 'generated/openai-limits.json',
+  'openai-exporter.json': import 'generated/openai-exporter.json',
+};
+
+{
+  local tags = $._config.dashboardTags,
+  local refresh = $._config.dashboardRefresh,
+
+  grafanaDashboards+:: {
+    [name]: boards[name] {
+      tags: tags,
+      refresh: refresh,
+      links: [link { tags: [tags[0]] } for link in boards[name].links],
+    }
+    for name in std.objectFields(boards)
+  },
+}

@@ -1,0 +1,4 @@
+(import 'config.libsonnet') +
+(import 'dashboards.libsonnet') +
+(import 'alerts.libsonnet') +
+(import 'rules.libsonnet')

@@ -1,0 +1,7 @@
+local rules = import 'generated/rules.json';
+
+{
+  prometheusRules+:: {
+    groups+: rules.groups,
+  },
+}
