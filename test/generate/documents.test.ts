@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { generatedParts } from '../../src/build/documents.ts';
-import { fillPart } from '../../src/build/markers.ts';
+import { generatedParts } from '../../generate/documents.ts';
+import { fillPart } from '../../generate/markers.ts';
 
 test.each(generatedParts)('$file has the current $part; if not: npm run docs', async ({ file, part, text }) => {
   const document = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');

@@ -2,16 +2,16 @@
 import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { revisionFile } from '../build-info.ts';
+import { revisionFile } from '../dist/build-info.js';
 
-const directory = fileURLToPath(new URL('../../', import.meta.url));
+const directory = fileURLToPath(new URL('../', import.meta.url));
 const revision = (process.env['REVISION'] ?? '').trim() || fromGit();
 
 if (/^[\w.+-]{1,100}$/.test(revision)) writeFileSync(revisionFile, `${revision}\n`);
 else rmSync(revisionFile, { force: true });
 
-function fromGit(): string {
-  const git = (...words: string[]) =>
+function fromGit() {
+  const git = (...words) =>
     execFileSync('git', words, { cwd: directory, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
   try {
     // Unpacked inside somebody else's repository, its commit says nothing about this program.
