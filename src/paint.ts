@@ -1,4 +1,4 @@
-/** Colour for people at a terminal, and nothing but the text for everybody else. */
+/** Text for people at a terminal: colours, of which everybody else gets none, and columns. */
 
 import type { LogLevel } from './log.ts';
 
@@ -38,6 +38,30 @@ export function logLook(paint: Paint): (level: LogLevel, text: string) => string
 export function paintMistake(message: string, { bad }: Paint): string {
   const end = message.indexOf(': ');
   return end < 0 ? bad(message) : `${bad(message.slice(0, end + 1))}${message.slice(end + 1)}`;
+}
+
+/**
+ * Text in columns. The first row is the head. The last column is as wide as it likes. Ends with a line feed.
+ * @param look what a cell looks like, once it is as wide as its column
+ */
+export function table(
+  rows: readonly (readonly string[])[],
+  look: (padded: string, row: number, column: number) => string = (padded) => padded,
+): string {
+  const clean = rows.map((row) => row.map((cell) => cell.replaceAll(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim()));
+  const widths: number[] = [];
+  for (const row of clean) {
+    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
+  }
+  const lines = clean.map((cells, row) => {
+    // No white space at the end of a line, however many cells there are empty.
+    const last = cells.findLastIndex((cell) => cell !== '');
+    return cells
+      .slice(0, last + 1)
+      .map((cell, column) => look(column === last ? cell : cell.padEnd(widths[column] ?? 0), row, column))
+      .join('  ');
+  });
+  return `${lines.join('\n')}\n`;
 }
 
 function colour(code: number): (text: string) => string {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { runCheck } from '../src/commands/check.ts';
-import { placesText } from '../src/commands/places.ts';
+import { placesText } from '../src/commands/serve.ts';
 import { noPaint, paintFor, paintMistake } from '../src/paint.ts';
 
 const colours = paintFor({ isTTY: true }, { TERM: 'xterm' });

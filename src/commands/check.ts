@@ -1,6 +1,5 @@
 /** `check`: asks every api once, with the settings of `serve`, and says what to do where one does not answer. */
-import { noPaint, type Paint } from '../paint.ts';
-import { table } from './table.ts';
+import { noPaint, type Paint, table } from '../paint.ts';
 
 export type ProbeResult =
   /** `note`: a sentence for people on what is not as it could be. */

@@ -3,9 +3,9 @@ import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { type OwnText, ownText } from '../metrics/own-text.ts';
 import type { ServingMetrics } from '../metrics/self.ts';
+import type { Paint } from '../paint.ts';
 import type { Reader } from '../reader/reader.ts';
-import { formatAddress, type ListenAddress } from '../settings/listen-address.ts';
-import { isLoopback } from '../settings/loopback.ts';
+import { formatAddress, isLoopback, type ListenAddress } from '../settings/listen-address.ts';
 import type { Settings } from '../settings/settings.ts';
 import { noWebConfig, type WebConfig } from '../settings/web-config.ts';
 import { createBasicAuth } from '../web/basic-auth.ts';
@@ -103,4 +103,26 @@ function ownTexts(reader: Reader, metrics: ServingMetrics): () => Promise<readon
     const reading = reader.own();
     return reading === undefined ? [serving] : [reading, serving];
   };
+}
+
+export interface PlacesOptions {
+  /** The address that it listens at, the real port included. */
+  readonly address: ListenAddress;
+  readonly secure: boolean;
+  readonly telemetryPath: string;
+  readonly paint: Paint;
+}
+
+/** Tells somebody who has just started the demonstration where to look. Ends with a line feed. */
+export function placesText({ address, secure, telemetryPath, paint }: PlacesOptions): string {
+  const everywhere = address.host === undefined || address.host === '0.0.0.0' || address.host === '::';
+  const root = `${secure ? 'https' : 'http'}://${formatAddress(everywhere ? { ...address, host: 'localhost' } : address)}`;
+  return `
+${paint.strong('This is a simulated organization: every number is made up. Look at')}
+  the status page   ${paint.good(`${root}/`)}
+  the metrics       ${paint.good(`${root}${telemetryPath}`)}
+  the same as JSON  ${paint.good(`${root}/api/status`)}
+It is complete after a few seconds. Ctrl-C ends it.
+
+`;
 }

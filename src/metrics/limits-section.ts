@@ -1,8 +1,8 @@
 /** The section of limits: rate limits of the models in use, spend limits and alerts, and when keys expire. */
 import { organization } from '../inventory/directory.ts';
-import { limitModelOf } from '../inventory/limit-model.ts';
 import type { Limits, SpendAlert, SpendLimit } from '../inventory/limits.ts';
 import type { Listing } from '../inventory/listing.ts';
+import { limitModelOf } from '../inventory/rate-limits.ts';
 import { labelText } from '../usage/labels.ts';
 import type { Family } from './families.ts';
 import { type AddSample, renderEntries } from './render.ts';

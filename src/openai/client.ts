@@ -8,10 +8,10 @@ import { codeOf } from '../error-code.ts';
 import type { KeySource } from './admin-key.ts';
 import { BodyRefused, headerOf, longestBody, longestErrorBody, readBody, readStart } from './body.ts';
 import { listApis } from './catalogue.ts';
-import { apiErrorIn } from './error-body.ts';
 import {
   ApiError,
   type ApiErrorDetails,
+  apiErrorIn,
   causeWithout,
   describe,
   presentable,

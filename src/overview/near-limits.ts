@@ -1,9 +1,9 @@
 /** Tells who is near a limit, as far as it can be told: money of the month so far, and the busiest minute of the last hour. */
 import { organization } from '../inventory/directory.ts';
-import { limitModelOf } from '../inventory/limit-model.ts';
 import type { Limits, SpendAlert, SpendLimit } from '../inventory/limits.ts';
 import type { Listing } from '../inventory/listing.ts';
 import type { RateLimits } from '../inventory/rate-limits.ts';
+import { limitModelOf } from '../inventory/rate-limits.ts';
 import { widthSeconds } from '../openai/catalogue.ts';
 import type { LimitsStatus, NearLimit } from '../status.ts';
 import type { Account } from '../usage/account.ts';

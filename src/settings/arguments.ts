@@ -3,9 +3,18 @@
  * in any order with the command. A flag is given once; lists may be repeated and add up.
  */
 import { allFlags, type Command, commands, type Flag } from './flags.ts';
-import type { Given, GivenByFlag } from './given.ts';
 import { suggestion } from './nearest.ts';
 import { shown } from './values.ts';
+
+export interface Given {
+  /** The text as it was given; the texts of a list that was given several times, joined by commas. */
+  readonly text: string;
+  /** The name in messages: the flag, or the variable and the flag. */
+  readonly source: string;
+}
+
+/** By the name of the flag, before anyone asked what it means. */
+export type GivenByFlag = ReadonlyMap<string, Given>;
 
 export interface Arguments {
   /** Undefined when it is unknown, which is among the mistakes. */

@@ -1,6 +1,6 @@
 /** The API's address. The admin key travels to it, so plain http needs a word of consent. */
 import * as z from 'zod';
-import { isLoopback } from './loopback.ts';
+import { isLoopback } from './listen-address.ts';
 import { type FromText, refuse } from './values.ts';
 
 /** A URL without trailing slashes. The text is never repeated in messages: it could hold a password. */

@@ -6,7 +6,6 @@ import { type LogLevel, logLevels } from '../log.ts';
 import { allDimensions, endpoints, type Width } from '../openai/catalogue.ts';
 import { type Anchor, anchor } from './anchor.ts';
 import { baseUrl } from './base-url.ts';
-import { instant } from './instant.ts';
 import { type ListenAddress, listenAddress } from './listen-address.ts';
 import { type Budgets, budgetAmount, projectBudgets } from './money-budgets.ts';
 import { type TargetLabels, targetLabels } from './target-labels.ts';
@@ -18,6 +17,7 @@ import {
   durationOrOff,
   type FromText,
   headerValue,
+  instant,
   list,
   namesOf,
   onOff,

@@ -30,3 +30,12 @@ export function formatAddress({ host, port }: ListenAddress): string {
   if (host === undefined) return `:${port}`;
   return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }
+
+/**
+ * Reports whether the host is this machine itself.
+ * @param host a name or an address, as it is written; IPv6 with or without brackets
+ */
+export function isLoopback(host: string): boolean {
+  if (host === 'localhost' || host.endsWith('.localhost') || host === '::1' || host === '[::1]') return true;
+  return isIPv4(host) && host.startsWith('127.');
+}

@@ -5,11 +5,10 @@ import { allDimensions, endpoints, type FilterName, widthSeconds } from '../open
 import { proxyFor } from '../openai/proxy.ts';
 import { type Filters, unsupportedFilters } from '../openai/query.ts';
 import type { Anchor } from './anchor.ts';
-import { readArguments } from './arguments.ts';
+import { type Given, type GivenByFlag, readArguments } from './arguments.ts';
 import type { BackfillSettings } from './backfill-settings.ts';
 import { sendsInTheClear } from './base-url.ts';
 import { allFlags, type Command, type Flag, flags, noStateFile } from './flags.ts';
-import type { Given, GivenByFlag } from './given.ts';
 import { type KeySetting, type ReadFile, readKey } from './key-setting.ts';
 import type { ListenAddress } from './listen-address.ts';
 import type { Budgets } from './money-budgets.ts';

@@ -58,6 +58,24 @@ export function durationOrOff(bounds: { readonly least: string; readonly most: s
   });
 }
 
+const instantForm = /^(\d{4}-\d\d-\d\d)(?:T(\d\d:\d\d)(?::\d\d)?Z?)?$/;
+
+/**
+ * A point of time as people write it on a command line, always in UTC: `2026-05-01`, `2026-05-01T13:00` or
+ * `2026-05-01T13:00:00Z`, as seconds since the epoch.
+ */
+export const instant: FromText<number> = z.string().transform((text, context) => {
+  const match = instantForm.exec(text);
+  const written =
+    match === null ? '' : text.length === 10 ? `${text}T00:00:00Z` : text.endsWith('Z') ? text : `${text}Z`;
+  const at = Date.parse(written);
+  // The parser takes a 31st of June for the first of July.
+  if (Number.isNaN(at) || new Date(at).toISOString().slice(0, 10) !== match?.[1]) {
+    return refuse(context, 'must be a day or an instant of UTC like 2026-05-01 or 2026-05-01T13:00');
+  }
+  return at / 1_000;
+});
+
 /** A whole number, both bounds included. */
 export function whole(least: number, most: number): FromText<number> {
   return number(/^\d+$/, 'a whole number', least, most);

@@ -1,7 +1,7 @@
 /** Reads the environment. A variable that nobody knows is a typing error. */
 import { type Environment, textOf } from '../environment.ts';
+import type { Given, GivenByFlag } from './arguments.ts';
 import { allFlags, type Flag, variableOf, variablePrefix } from './flags.ts';
-import type { Given, GivenByFlag } from './given.ts';
 import { suggestion } from './nearest.ts';
 import { shown } from './values.ts';
 

@@ -10,7 +10,6 @@ import { clientAt } from './client-address.ts';
 import { sendExposition } from './metrics-answer.ts';
 import { refreshScript } from './refresh.ts';
 import type { Refuse } from './refused-clients.ts';
-import { createShared } from './shared.ts';
 import { createSlots } from './slots.ts';
 import { assetPaths, statusPage, statusPolicy } from './status-page.ts';
 import { styleSheet } from './style.ts';
@@ -210,4 +209,15 @@ function answer(
 function statusOf(error: unknown): 400 | 500 {
   const status = error instanceof Error && 'status' in error ? error.status : undefined;
   return typeof status === 'number' && status >= 400 && status < 500 ? 400 : 500;
+}
+
+/** Returns a function that gives the result of `make`: of the one that is under way, if one is. */
+function createShared<T>(make: () => Promise<T>): () => Promise<T> {
+  let underWay: Promise<T> | undefined;
+  return () => {
+    underWay ??= make().finally(() => {
+      underWay = undefined;
+    });
+    return underWay;
+  };
 }

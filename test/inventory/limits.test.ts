@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { limitModelOf } from '../../src/inventory/limit-model.ts';
 import { Limits } from '../../src/inventory/limits.ts';
 import { ModelsInUse } from '../../src/inventory/models-in-use.ts';
-import { RateLimits } from '../../src/inventory/rate-limits.ts';
+import { limitModelOf, RateLimits } from '../../src/inventory/rate-limits.ts';
 import type { RawBucket, RawLabel } from '../../src/openai/bucket-page.ts';
 
 test.each([

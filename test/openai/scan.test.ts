@@ -1,7 +1,7 @@
 /** Bodies that are short in bytes and long to parse are refused while they are read. */
 import { describe, expect, test } from 'vitest';
 import { BodyRefused } from '../../src/openai/body.ts';
-import { apiErrorIn } from '../../src/openai/error-body.ts';
+import { apiErrorIn } from '../../src/openai/errors.ts';
 import { type BodyShape, createScan, errorShape, listShape, pageShape } from '../../src/openai/scan.ts';
 
 /** Why the body is refused, read in parts of so many bytes; and how much of it had been read by then. */
