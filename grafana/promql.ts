@@ -3,7 +3,7 @@
  * changes neither loses nor doubles an amount.
  */
 import { within } from '../deploy/prometheus/identity.ts';
-import { endpoints, isCosts } from '../src/openai/catalogue.ts';
+import { endpoints } from '../src/openai/catalogue.ts';
 
 export type Matchers = Readonly<Record<string, string>>;
 
@@ -117,7 +117,7 @@ or on ()
 -1 * (max(${of('openai_exporter_build_info')}) unless on () max(${thing}))`;
 }
 
-const usage = endpoints.filter((endpoint) => !isCosts(endpoint));
+const usage = endpoints.filter((endpoint) => endpoint.kind === 'usage');
 const having = (field: string) =>
   usage.filter(({ fields }) => fields.some(({ name }) => name === field)).map(({ api }) => api);
 const pairs = (['input_tokens', 'output_tokens'] as const).flatMap((field) =>

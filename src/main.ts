@@ -14,7 +14,7 @@ import { codeOf, reasonOf } from './error-code.ts';
 import { leaveHanging } from './leave.ts';
 import { createLogger, type Logger } from './log.ts';
 import { createServingMetrics } from './metrics/self.ts';
-import { userCosts } from './openai/catalogue.ts';
+import { type Api, userCosts } from './openai/catalogue.ts';
 import { createLineOutput, type LineOutput, stderrSink } from './output.ts';
 import { colours, logLook, paintFor, paintMistake } from './paint.ts';
 import { createLiveClient } from './reader/live-client.ts';
@@ -143,7 +143,7 @@ function tellNotPolled({ poll }: Settings, log: Logger): void {
 }
 
 /** Apis that were chosen but do not support every filter that is set. */
-function notPolled(poll: Settings['poll']): readonly string[] {
+function notPolled(poll: Settings['poll']): readonly Api[] {
   const polled = polledApis(poll);
   return poll.apis.filter((api) => !polled.includes(api));
 }

@@ -2,7 +2,7 @@
  * The recording rules: what boards and alerts read over long spans. They follow from the catalogue. Written to
  * rules/openai-recording.yml by `npm run dashboards`.
  */
-import { type Endpoint, endpoints, isCosts } from '../../src/openai/catalogue.ts';
+import { type Endpoint, endpoints } from '../../src/openai/catalogue.ts';
 import { identity, within } from './identity.ts';
 
 interface Rule {
@@ -108,7 +108,7 @@ ${now}`,
 
 const every = 'job_project_key_user_model:openai';
 const counterOf = ({ api }: Endpoint, field: string) => `openai_${api}_${field}_total`;
-const usage = endpoints.filter((endpoint) => !isCosts(endpoint));
+const usage = endpoints.filter((endpoint) => endpoint.kind === 'usage');
 const having = (field: string) => usage.filter(({ fields }) => fields.some(({ name }) => name === field));
 const endpointNamed = (api: string) => {
   const found = usage.find((endpoint) => endpoint.api === api);

@@ -2,7 +2,7 @@
  * Plans what a backfill reads and how far it may go. Pure: the span asked for and the time decide, so that a run that was
  * broken off goes on with the same plan.
  */
-import { costsByKeySince, type Endpoint, isCosts, type Width, widthSeconds } from '../openai/catalogue.ts';
+import { costsByKeySince, type Endpoint, type Width, widthSeconds } from '../openai/catalogue.ts';
 import type { Span } from '../usage/plan.ts';
 import { type Anchor, anchorAfter, anchorAt, bucketAt, bucketEnd, day, hour, settleDelayOf } from '../usage/windows.ts';
 
@@ -78,7 +78,7 @@ export function stepsOf(
   bounds: Bounds,
   dimensions: readonly string[],
 ): readonly Step[] {
-  if (isCosts(endpoint)) return costSteps(bounds, dimensions);
+  if (endpoint.kind === 'costs') return costSteps(bounds, dimensions);
   if (!endpoint.fields.some(({ kind }) => kind === 'flow')) return [];
   const { from, to, lookTo } = bounds;
   const begin = anchorAt(from * 1_000, asked.anchor);

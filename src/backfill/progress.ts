@@ -1,7 +1,7 @@
 /** Says how far the reading of a backfill is, and how many requests and minutes remain, about. */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import { type Endpoint, widthSeconds } from '../openai/catalogue.ts';
+import { type Api, type Endpoint, widthSeconds } from '../openai/catalogue.ts';
 import type { PageSizes } from '../openai/read-buckets.ts';
 import { isoOf, type Step } from './backfill-plan.ts';
 
@@ -18,9 +18,9 @@ export interface ProgressOptions {
 
 export interface Progress {
   /** The buckets of an api up to `to`, in seconds, are read; steps before this one are done. */
-  reached(api: string, step: number, to: number): void;
+  reached(api: Api, step: number, to: number): void;
   /** All of an api is read. */
-  finished(api: string): void;
+  finished(api: Api): void;
 }
 
 /** How far an api is. */
@@ -38,7 +38,7 @@ export function createProgress(options: ProgressOptions): Progress {
   let loggedAt = Number.NEGATIVE_INFINITY;
 
   /** @param current what has not been begun is taken to have pages like this api's */
-  function remainingRequests(current: string): number {
+  function remainingRequests(current: Api): number {
     return plans.reduce((sum, { endpoint, steps }) => {
       const own = reached.get(endpoint.api);
       const like = own === undefined ? current : endpoint.api;
@@ -65,7 +65,7 @@ export function createProgress(options: ProgressOptions): Progress {
 function requestsLeft(
   sizes: PageSizes,
   endpoint: Endpoint,
-  like: string,
+  like: Api,
   steps: readonly Step[],
   reached: Reached,
 ): number {

@@ -1,5 +1,5 @@
 /** From the journal of an api to its series: which rows there are, and their samples in a file of columns. */
-import { type Endpoint, isCosts } from '../openai/catalogue.ts';
+import type { Endpoint } from '../openai/catalogue.ts';
 import { isNonZeroDecimal } from '../usage/bucket.ts';
 import { bucketEnd } from '../usage/windows.ts';
 import { type Step, servedAt } from './backfill-plan.ts';
@@ -60,7 +60,7 @@ export interface SamplesOptions extends Pick<TimelineOptions, 'settleDelay' | 'z
 
 /** Makes the samples of an api. */
 export async function makeSamples(options: SamplesOptions): Promise<ApiSamples> {
-  return isCosts(options.endpoint) ? await costSamples(options) : await counterSamples(options);
+  return options.endpoint.kind === 'costs' ? await costSamples(options) : await counterSamples(options);
 }
 
 async function counterSamples(options: SamplesOptions): Promise<ApiSamples> {

@@ -3,7 +3,6 @@ import { existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Writable } from 'node:stream';
 import { recentFamily, totalFamily } from '../metrics/families.ts';
-import { isCosts } from '../openai/catalogue.ts';
 import { endOfFile, joinLabels, openMetricsHeader, timedLine } from './openmetrics.ts';
 import type { OutputFile } from './output-files.ts';
 import type { ApiSamples } from './samples.ts';
@@ -54,7 +53,7 @@ async function writeAll(from: number, to: number, options: WriteOptions, sink: S
     await options.breathe();
   };
   for (const { endpoint, fields, texts, columns } of options.samples) {
-    const costs = isCosts(endpoint);
+    const costs = endpoint.kind === 'costs';
     const fixed = costs ? 'bucket_width="1d",state="settled"' : '';
     for (const [index, at] of fields.entries()) {
       const field = endpoint.fields[at];

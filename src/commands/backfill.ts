@@ -26,7 +26,7 @@ import { createBreather } from '../breather.ts';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { earliestDayIn } from '../openai/advice.ts';
-import { type Endpoint, endpoints, isCosts } from '../openai/catalogue.ts';
+import { type Endpoint, endpoints } from '../openai/catalogue.ts';
 import type { Client } from '../openai/client.ts';
 import { ApiError, inFull, isBeyondLookback, sentence } from '../openai/errors.ts';
 import { aboutGrouping, askerOf, grantedOf, withAdvice } from '../openai/granted.ts';
@@ -183,7 +183,7 @@ async function readApi(options: BackfillOptions, plan: ApiPlan, { client, sizes,
   const { filters, settleDelay } = settings.poll;
   const { maxGroups } = settings.series;
   // Few requests, and groups that a journal does not give back.
-  if (isCosts(endpoint)) rmSync(plan.journal, { force: true });
+  if (endpoint.kind === 'costs') rmSync(plan.journal, { force: true });
   const fields = new FieldTable(endpoint);
   const anchorOf = (step: number) => steps[step]?.anchor;
   const journal = new Journal({ path: plan.journal, endpoint, dimensions, maxGroups, fields, anchorOf });

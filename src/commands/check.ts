@@ -1,4 +1,5 @@
 /** `check`: asks every api once, with the settings of `serve`, and says what to do where one does not answer. */
+import type { Api } from '../openai/catalogue.ts';
 import { noPaint, type Paint, table } from '../paint.ts';
 
 export type ProbeResult =
@@ -9,11 +10,11 @@ export type ProbeResult =
 
 export interface CheckOptions {
   /** The order is that of the table. */
-  readonly apis: readonly string[];
+  readonly apis: readonly Api[];
   /** Those that would not be polled, and why. They are shown, and are no failure. */
-  readonly skipped?: readonly { readonly api: string; readonly why: string }[];
+  readonly skipped?: readonly { readonly api: Api; readonly why: string }[];
   /** Asks one api once. What it throws is shown as a failure of that api. */
-  readonly probe: (api: string) => Promise<ProbeResult>;
+  readonly probe: (api: Api) => Promise<ProbeResult>;
   /** Asks for what the second scope allows: names and limits. Its failure is a warning. */
   readonly probeManagement: () => Promise<ProbeResult>;
   /** Looks where the state file is to be, if there is to be one. Its failure is a warning. */
@@ -78,7 +79,7 @@ async function settled(probe: () => Promise<ProbeResult>): Promise<ProbeResult> 
   }
 }
 
-function row(api: string, result: ProbeResult | undefined): readonly string[] {
+function row(api: Api, result: ProbeResult | undefined): readonly string[] {
   if (result === undefined || result.ok) return [api, 'ok', result?.note ?? ''];
   return [api, `failed (${result.reason})`, advice(result)];
 }

@@ -1,6 +1,6 @@
 /** Asks what `check` asks: of each api the bucket in progress, the first project for the second scope, and the state file's folder. */
 import type { Clock } from '../clock.ts';
-import { endpointOf } from '../openai/catalogue.ts';
+import { type Api, endpointOf } from '../openai/catalogue.ts';
 import type { Client } from '../openai/client.ts';
 import { ApiError } from '../openai/errors.ts';
 import { askerOf, findGranted, withAdvice } from '../openai/granted.ts';
@@ -22,7 +22,7 @@ export interface ProbeOptions {
 }
 
 /** Asks one usage or costs api. A dimension that is not granted is no failure where it is left out. */
-export function probeApi(options: ProbeOptions, api: string): Promise<ProbeResult> {
+export function probeApi(options: ProbeOptions, api: Api): Promise<ProbeResult> {
   const { client, clock, groupBy, groupByGranted, filters } = options;
   const endpoint = endpointOf(api);
   if (endpoint === undefined) throw new RangeError(`there is no api ${api}`);

@@ -5,7 +5,7 @@
 import { longestNap } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { adminKeysUrl } from '../openai/advice.ts';
-import { type ListApi, listApis } from '../openai/catalogue.ts';
+import { type ApiLabel, isListApi, type ListApi, listApis } from '../openai/catalogue.ts';
 import { ApiError, inFull, type Reason } from '../openai/errors.ts';
 import type { Filters } from '../openai/query.ts';
 import { attempt, type Outcome } from '../poll/attempt.ts';
@@ -21,8 +21,8 @@ export interface NamesPollerOptions extends Omit<ListTasksOptions, 'readModelsIn
   /** Under which usage is asked for the models in use. */
   readonly filters: Filters;
   readonly report: {
-    polled(api: string, reason: Reason | undefined): void;
-    malformed(api: string, items: number): void;
+    polled(api: ApiLabel, reason: Reason | undefined): void;
+    malformed(api: ApiLabel, items: number): void;
   };
   /** Names or limits may have changed. */
   changed(): void;
@@ -80,7 +80,7 @@ export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
     const reason = outcome.failure?.reason;
     if (last || reason !== undefined) {
       tasks.ended(task);
-      if (isList(api)) {
+      if (isListApi(api)) {
         durations.set(api, seconds);
         if (reason === undefined) lastSuccess.set(api, clock.now());
         report.polled(api, reason);
@@ -102,7 +102,7 @@ export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
   }
 
   /** Says once that names and limits are refused, and once that they are not any more. */
-  function logScope(api: string, failure: Outcome['failure']): void {
+  function logScope(api: ApiLabel, failure: Outcome['failure']): void {
     if (failure?.reason === 'permission' && !refused) {
       refused = true;
       const { error } = failure;
@@ -143,9 +143,4 @@ export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
       }
     },
   };
-}
-
-/** Reports whether it is a list: usage apis are asked, too, but how they go is told by their own polls. */
-function isList(api: string): boolean {
-  return listApis.some((name) => name === api);
 }

@@ -3,7 +3,7 @@
  * models are in use. Projects come and go, and with them what is to be read.
  */
 import type { Clock } from '../clock.ts';
-import { type Endpoint, type ListApi, listApis } from '../openai/catalogue.ts';
+import { type ApiLabel, type Endpoint, type ListApi, listApis } from '../openai/catalogue.ts';
 import type { Client } from '../openai/client.ts';
 import type { Reason } from '../openai/errors.ts';
 import { createListRead, type List, lists } from '../openai/lists.ts';
@@ -29,7 +29,7 @@ export interface ListTasksOptions {
   /** Makes what reads the models in use of one usage api, again and again. */
   readModelsInUse(endpoint: Endpoint): PagedRead;
   /** Items of a list were refused, or lack something; called with 0, too. */
-  malformed(api: string, items: number): void;
+  malformed(api: ApiLabel, items: number): void;
   /** A task is gone with its project. */
   dropped(task: Task): void;
 }
@@ -46,7 +46,7 @@ export interface PagedRead {
 interface Kind {
   /** Tells the kind from every other. */
   readonly key: string;
-  readonly api: string;
+  readonly api: ApiLabel;
   readonly what: string;
   readonly period: number;
   readonly rank: number;
@@ -86,7 +86,7 @@ export class Task implements Turn {
   }
 
   /** The api that is asked. */
-  get api(): string {
+  get api(): ApiLabel {
     return this.#kind.api;
   }
 

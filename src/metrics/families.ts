@@ -2,7 +2,7 @@
  * The metric families made of the API's data: names, types and HELP, from the catalogue. One rule gives the names:
  * path and field, unchanged, joined by `_`. The reference in docs/ is generated from the same functions.
  */
-import { type Endpoint, type Field, isCosts } from '../openai/catalogue.ts';
+import type { Endpoint, Field } from '../openai/catalogue.ts';
 
 export interface Family {
   readonly name: string;
@@ -12,7 +12,7 @@ export interface Family {
 
 /** How long after a bucket's end its numbers are final, in words. */
 function settles(endpoint: Endpoint, settleDelayMinutes: number): string {
-  if (isCosts(endpoint)) return 'A day is final 24 hours after its end.';
+  if (endpoint.kind === 'costs') return 'A day is final 24 hours after its end.';
   const delay = settleDelayMinutes < 1 ? `${settleDelayMinutes * 60} seconds` : `${settleDelayMinutes} minutes`;
   return `A bucket is final ${delay} after its end.`;
 }

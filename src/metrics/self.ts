@@ -2,7 +2,9 @@
  * The exporter's own metrics, by prom-client; the one file that imports it. Series whose labels are known
  * beforehand begin at 0, so that their first rise is one.
  */
+
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { ApiLabel } from '../openai/catalogue.ts';
 import { type Reason, reasons } from '../openai/errors.ts';
 
 /** The values that are read off at each scrape rather than counted. */
@@ -17,7 +19,7 @@ export interface SelfSource {
 }
 
 export interface SelfSourcePolls {
-  readonly api: string;
+  readonly api: ApiLabel;
   /** Undefined until a poll was tried; for a list also where the key lacks the scope. */
   up(): boolean | undefined;
   /** UTC milliseconds. */
@@ -42,12 +44,12 @@ export interface SelfMetrics {
   text(): Promise<string>;
   /** Notes that what is read off the source may have changed; each of the following says so, too. */
   changed(): void;
-  polled(api: string, reason: Reason | undefined): void;
-  attempt(api: string, code: string, seconds: number): void;
-  retry(api: string): void;
-  restated(api: string, up: number, down: number): void;
-  folded(api: string, rows: number): void;
-  malformed(api: string, rows: number): void;
+  polled(api: ApiLabel, reason: Reason | undefined): void;
+  attempt(api: ApiLabel, code: string, seconds: number): void;
+  retry(api: ApiLabel): void;
+  restated(api: ApiLabel, up: number, down: number): void;
+  folded(api: ApiLabel, rows: number): void;
+  malformed(api: ApiLabel, rows: number): void;
   /** Seconds. */
   published(duration: number): void;
   /** Calls `listener` whenever the text may have changed. */
@@ -402,7 +404,7 @@ function gauge<L extends string>(
 }
 
 /** @param value undefined where there is none */
-function perApi<Source extends { readonly api: string }>(
+function perApi<Source extends { readonly api: ApiLabel }>(
   registry: Registry,
   sources: readonly Source[],
   name: string,

@@ -59,7 +59,8 @@ export interface PageLimit {
   readonly perPage: number;
 }
 
-export interface Endpoint {
+/** What the entries of the catalogue have in common. */
+interface Entry {
   /** Value of the `api` label and the middle of the metric names. */
   readonly api: string;
   /** Below the base URL. */
@@ -73,14 +74,18 @@ export interface Endpoint {
   /** Dimensions that are asked for besides and summed over: they are no labels. */
   readonly summedOver?: readonly string[];
   readonly filters: readonly FilterName[];
-  readonly limits: Readonly<Partial<Record<Width, PageLimit>>>;
   /** The API's word on how late its data is, for HELP. */
   readonly delay: string;
 }
 
-/** Costs come by the day alone: they have no minutes, and no counters, for money can fall. */
-export function isCosts({ limits }: Pick<Endpoint, 'limits'>): boolean {
-  return limits['1m'] === undefined;
+interface UsageEntry extends Entry {
+  readonly kind: 'usage';
+  readonly limits: Readonly<Record<Width, PageLimit>>;
+}
+
+interface CostEntry extends Entry {
+  readonly kind: 'costs';
+  readonly limits: { readonly '1d': PageLimit; readonly '1h'?: undefined; readonly '1m'?: undefined };
 }
 
 function flow<const Name extends string>(name: Name, unit: string, required: boolean, note?: string) {
@@ -94,7 +99,7 @@ const usageLimits = {
   '1m': { byDefault: 60, maximum: 1_440, perPage: 1_440 },
   '1h': { byDefault: 24, maximum: 168, perPage: 168 },
   '1d': { byDefault: 7, maximum: 31, perPage: 31 },
-} as const satisfies Endpoint['limits'];
+} as const satisfies UsageEntry['limits'];
 
 const usageDelay = 'OpenAI reports it 5 to 15 minutes late and restates it now and then.';
 
@@ -132,12 +137,13 @@ const byModel = ['project_id', 'user_id', 'api_key_id', 'model'] as const;
 const filtersByModel = ['project_ids', 'user_ids', 'api_key_ids', 'models'] as const;
 
 /** Generic only to keep literal types: of the api, and of whatever `About` says. */
-function usage<const Api extends string, const About extends Pick<Endpoint, 'fields' | 'dimensions' | 'filters'>>(
+function usage<const Api extends string, const About extends Pick<UsageEntry, 'fields' | 'dimensions' | 'filters'>>(
   api: Api,
   title: string,
   about: About,
 ) {
   return {
+    kind: 'usage',
     api,
     path: `/organization/usage/${api}`,
     rowObject: `organization.usage.${api}.result`,
@@ -149,6 +155,7 @@ function usage<const Api extends string, const About extends Pick<Endpoint, 'fie
 }
 
 const costs = {
+  kind: 'costs',
   api: 'costs',
   path: '/organization/costs',
   rowObject: 'organization.costs.result',
@@ -178,7 +185,7 @@ const costs = {
   filters: ['project_ids', 'api_key_ids', 'line_items'],
   limits: { '1d': { byDefault: 7, maximum: 180, perPage: 31 } },
   delay: 'OpenAI reports it 10 minutes to hours late; a day is final about 24 hours after its end.',
-} as const satisfies Endpoint;
+} as const satisfies CostEntry;
 
 /**
  * The second read of costs, by user and line item alone, because the API does not grant user and project together to
@@ -190,7 +197,7 @@ const costsByUser = {
   title: 'Costs by user',
   dimensions: ['user_id'],
   summedOver: ['line_item'],
-} as const satisfies Endpoint;
+} as const satisfies CostEntry;
 
 /** Kept with its literal types, so that the compiler can hold it against the official client's. */
 const catalogue = [
@@ -266,15 +273,32 @@ const catalogue = [
     rowObject: 'organization.usage.web_searches.result',
   },
   costs,
-] as const satisfies readonly Endpoint[];
+] as const satisfies readonly (UsageEntry | CostEntry)[];
 
 /** The catalogue, as types. */
 export type Catalogue = readonly [...typeof catalogue, typeof costsByUser];
 
+/** The values of the `api` label: one for each entry of the catalogue. */
+export type Api = Catalogue[number]['api'];
+export type UsageApi = Extract<Catalogue[number], { readonly kind: 'usage' }>['api'];
+export type CostApi = Extract<Catalogue[number], { readonly kind: 'costs' }>['api'];
+
+/** An api of usage: it has buckets of every width, and its flows become counters. */
+export interface UsageEndpoint extends UsageEntry {
+  readonly api: UsageApi;
+}
+
+/** An api of costs: it has days alone, and no counters, for money can fall. */
+export interface CostEndpoint extends CostEntry {
+  readonly api: CostApi;
+}
+
+export type Endpoint = UsageEndpoint | CostEndpoint;
+
 export const endpoints: readonly Endpoint[] = catalogue;
 
 /** The second read of costs. It follows `costs`: no setting names it. */
-export const userCosts: Endpoint = costsByUser;
+export const userCosts: CostEndpoint = costsByUser;
 
 const byApi: ReadonlyMap<string, Endpoint> = new Map(
   [...endpoints, userCosts].map((endpoint) => [endpoint.api, endpoint]),
@@ -298,6 +322,13 @@ export const listApis = [
 ] as const;
 
 export type ListApi = (typeof listApis)[number];
+
+/** Every value of the `api` label. */
+export type ApiLabel = Api | ListApi;
+
+export function isListApi(api: string): api is ListApi {
+  return listApis.some((name) => name === api);
+}
 
 /** Every value that `group_by` of this path accepts. */
 export function dimensionsOfPath(path: string): readonly string[] {

@@ -7,7 +7,7 @@ import { alarm, type Clock } from '../clock.ts';
 import { codeOf } from '../error-code.ts';
 import type { KeySource } from './admin-key.ts';
 import { BodyRefused, headerOf, longestBody, longestErrorBody, readBody, readStart } from './body.ts';
-import { listApis } from './catalogue.ts';
+import { type ApiLabel, isListApi } from './catalogue.ts';
 import {
   ApiError,
   type ApiErrorDetails,
@@ -24,7 +24,7 @@ import { backoff, isRetryable, parseRetryAfter } from './retry.ts';
 import { type BodyShape, createScan } from './scan.ts';
 
 export interface GetRequest {
-  readonly api: string;
+  readonly api: ApiLabel;
   /** Below the base URL, beginning with a slash. */
   readonly path: string;
   readonly query: readonly (readonly [string, string])[];
@@ -71,9 +71,9 @@ export interface Client {
 
 export interface ClientObserver {
   /** One attempt has ended: with this status, or `none`; it took so many seconds. */
-  attempt(api: string, code: string, seconds: number): void;
+  attempt(api: ApiLabel, code: string, seconds: number): void;
   /** Another attempt is going to be made. */
-  retry(api: string): void;
+  retry(api: ApiLabel): void;
   /** OpenAI had not answered for a while, and does again. */
   answersAgain?(): void;
 }
@@ -392,7 +392,7 @@ export function createClient(options: ClientOptions): Client {
   }
 
   /** Tells the budget how an attempt ended, for that says whether OpenAI answers at all. */
-  function tell(api: string, error: ApiError | undefined): void {
+  function tell(api: ApiLabel, error: ApiError | undefined): void {
     if (error !== undefined && isCommon(error.reason)) {
       lastFailure = error;
       // Whoever says when to come again is heard, and is not asked before.
@@ -466,8 +466,8 @@ export function createClient(options: ClientOptions): Client {
 }
 
 /** A list's `Retry-After` holds lists, that of an api of usage or costs holds this api. */
-function kindOf(api: string): string {
-  return listApis.some((name) => name === api) ? 'lists' : api;
+function kindOf(api: ApiLabel): string {
+  return isListApi(api) ? 'lists' : api;
 }
 
 /** Waiting does not help: somebody has to pay. */

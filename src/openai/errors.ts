@@ -2,8 +2,10 @@
  * The one error that asking the API can end with: its reason is the value of the `reason` label, its message says what
  * was asked and what came back, and apart from it stands what to do. Nothing that it says or holds can contain the key.
  */
+
 import { codeOf } from '../error-code.ts';
 import { adviceOn } from './advice.ts';
+import type { ApiLabel } from './catalogue.ts';
 import { isObject, own } from './json.ts';
 import { createScan, errorShape } from './scan.ts';
 
@@ -33,7 +35,7 @@ export function reasonOfStatus(status: number): Reason {
 
 export interface ApiErrorDetails {
   readonly reason: Reason;
-  readonly api: string;
+  readonly api: ApiLabel;
   /** Below the base URL, without the query. */
   readonly path: string;
   /** The error in a few words: the API's own, where it has some. */
@@ -61,7 +63,7 @@ export interface ApiErrorDetails {
 export class ApiError extends Error {
   override readonly name = 'ApiError';
   readonly reason: Reason;
-  readonly api: string;
+  readonly api: ApiLabel;
   readonly method = 'GET';
   readonly path: string;
   readonly detail: string;

@@ -4,7 +4,7 @@
  */
 
 import { isTooLong, type Loss, longestLabel, type RawBucket, type RawLabel } from './bucket-page.ts';
-import { allDimensions, type Endpoint, type Field, isCosts } from './catalogue.ts';
+import { allDimensions, type Endpoint, type Field } from './catalogue.ts';
 import { decimalText } from './decimal-text.ts';
 import { isObject, own, type PlainObject } from './json.ts';
 
@@ -51,7 +51,7 @@ export function createRowReader(
       .flatMap((path) => path.map((_, index) => pathKey(path.slice(0, index + 1)))),
   ]);
   const knownNames = new Set<string>([...endpoint.fields.map(({ name }) => name), ...endpoint.dimensions]);
-  const namesOrganization = isCosts(endpoint);
+  const namesOrganization = endpoint.kind === 'costs';
   /** The fate of the unknown fields of this page, by path: the path that had a name first keeps it. */
   const unknownFieldsByPath = new Map<string, Unknown>();
   const taken = new Set<string>();

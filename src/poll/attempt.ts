@@ -2,12 +2,14 @@
  * The one wrapper around whatever asks the API: it measures and names the outcome, so that what runs inside
  * neither times nor counts itself.
  */
+
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import type { ApiLabel } from '../openai/catalogue.ts';
 import { ApiError, type Reason } from '../openai/errors.ts';
 
 export interface AttemptContext {
-  readonly api: string;
+  readonly api: ApiLabel;
   readonly clock: Clock;
   readonly log: Logger;
   readonly signal: AbortSignal;
@@ -37,7 +39,7 @@ export async function attempt(context: AttemptContext, task: () => Promise<void>
 }
 
 /** An answer that the code was not prepared for must not end the other apis; it is said with all that is known. */
-function defect(thrown: unknown, api: string, log: Logger): Outcome['failure'] {
+function defect(thrown: unknown, api: ApiLabel, log: Logger): Outcome['failure'] {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   log.error(`${api}: unexpected error while processing an answer; please report it: ${error.message}`, {
     api,

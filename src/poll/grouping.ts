@@ -2,8 +2,10 @@
  * Keeps an api to the dimensions that OpenAI grants. One that is refused is found and left out, and tried again once a
  * day; one that the user named is not left out: then the error says which value of the flag works.
  */
+
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
+import type { Api } from '../openai/catalogue.ts';
 import type { Client } from '../openai/client.ts';
 import { ApiError } from '../openai/errors.ts';
 import { aboutGrouping, askerOf, findGranted, type Granted, grantedOf, withAdvice } from '../openai/granted.ts';
@@ -188,7 +190,7 @@ function sameNames(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((name) => b.includes(name));
 }
 
-function refusedIn(api: string, news: readonly (readonly [name: string, reason: string])[]): string {
+function refusedIn(api: Api, news: readonly (readonly [name: string, reason: string])[]): string {
   const [[, reason] = ['', '']] = news;
   const names = news.map(([name]) => name).join(', ');
   return `${api}: OpenAI does not grant grouping by ${names}, so the numbers come without ${news.length === 1 ? 'that label' : 'those labels'}; it is tried again each day and at the next start. OpenAI said: ${reason}`;

@@ -2,8 +2,10 @@
  * Keeps account of what answers said and could not be taken: counted, said in the log once a day, and told on the status page. One
  * place for all of it, so that nothing is left out in silence.
  */
+
 import type { Logger } from '../log.ts';
 import type { Loss } from '../openai/bucket-page.ts';
+import type { ApiLabel } from '../openai/catalogue.ts';
 import { presentable } from '../openai/errors.ts';
 import { bucketAt } from '../usage/windows.ts';
 
@@ -21,18 +23,18 @@ export interface LeftOutOptions {
   readonly log: Pick<Logger, 'warn'>;
   readonly clock: { now(): number };
   /** So many rows or items more. */
-  readonly count: (api: string, rows: number) => void;
+  readonly count: (api: ApiLabel, rows: number) => void;
 }
 
 export interface LeftOut {
   /** Rows of a bucket that starts then, in seconds, that were refused or lack something. */
-  rows(api: string, start: number, rows: number, losses: readonly Loss[]): void;
+  rows(api: ApiLabel, start: number, rows: number, losses: readonly Loss[]): void;
   /** Whatever else was left out, in a sentence. */
-  other(api: string, rows: number, sentence: string): void;
+  other(api: ApiLabel, rows: number, sentence: string): void;
   /** Rows that were folded, which have a counter of their own. */
-  folded(api: string, rows: number, sentence: string): void;
+  folded(api: ApiLabel, rows: number, sentence: string): void;
   /** Undefined where nothing was left out. */
-  of(api: string): LeftOutStatus | undefined;
+  of(api: ApiLabel): LeftOutStatus | undefined;
 }
 
 /** Lines that are written in a day about one api. */
@@ -52,7 +54,7 @@ export function createLeftOut({ log, clock, count }: LeftOutOptions): LeftOut {
   /** The day, in seconds, and what was said on it, by api. */
   const said = new Map<string, { readonly day: number; readonly keys: Set<string> }>();
 
-  function say(api: string, { key, text }: Sentence): void {
+  function say(api: ApiLabel, { key, text }: Sentence): void {
     const day = bucketAt(clock.now(), '1d');
     const before = said.get(api);
     const { keys } = before?.day === day ? before : { keys: new Set<string>() };
@@ -63,7 +65,7 @@ export function createLeftOut({ log, clock, count }: LeftOutOptions): LeftOut {
     log.warn(`${api}: ${keys.size > mostLines ? rest : text}`, { api });
   }
 
-  function note(api: string, rows: number, sentences: readonly Sentence[]): void {
+  function note(api: ApiLabel, rows: number, sentences: readonly Sentence[]): void {
     if (rows === 0) return;
     const before = found.get(api);
     const messages = [...new Set([...sentences.map(({ text }) => text), ...(before?.messages ?? [])])];

@@ -1,4 +1,5 @@
 /** The state of an api's polls, as data: for the exporter's own metrics, the status page and `/-/ready`. */
+import type { Api } from '../openai/catalogue.ts';
 import type { Reason } from '../openai/errors.ts';
 
 export interface PollFailure {
@@ -11,7 +12,7 @@ export interface PollFailure {
 }
 
 export interface PollStatus {
-  readonly api: string;
+  readonly api: Api;
   /** True if the last poll succeeded; undefined until one was tried. */
   up: boolean | undefined;
   polls: number;
@@ -27,7 +28,7 @@ export interface PollStatus {
   duration: number | undefined;
 }
 
-export function newPollStatus(api: string): PollStatus {
+export function newPollStatus(api: Api): PollStatus {
   return {
     api,
     up: undefined,

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import { type Endpoint, isCosts } from '../openai/catalogue.ts';
+import type { Endpoint } from '../openai/catalogue.ts';
 import { ApiError, isBeyondLookback, whatToDoAbout } from '../openai/errors.ts';
 import type { Account } from '../usage/account.ts';
 import type { Ledger } from '../usage/ledger.ts';
@@ -63,7 +63,7 @@ interface HistoryOutcome extends Outcome {
 export function createPoller(options: PollerOptions): Poller {
   const { account, grouping, status, context, cadence, clock, report, log, failureLog, recovery } = options;
   const { api } = account.endpoint;
-  const costs = isCosts(account.endpoint);
+  const costs = account.endpoint.kind === 'costs';
   const pollDue = createDue(clock, clock.now());
   const historyDue = createDue(clock, clock.now());
   /** Reads of history that have failed in a row. */

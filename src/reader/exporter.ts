@@ -12,7 +12,7 @@ import type { PageUpdate } from '../metrics/page.ts';
 import { createPublisher } from '../metrics/publisher.ts';
 import { apiSection } from '../metrics/render.ts';
 import { createSelfMetrics, type SelfMetrics, type SelfSourceApi } from '../metrics/self.ts';
-import { type Endpoint, endpoints, isCosts, userCosts, type Width } from '../openai/catalogue.ts';
+import { type Api, type ApiLabel, type Endpoint, endpoints, userCosts, type Width } from '../openai/catalogue.ts';
 import type { Client, ClientObserver } from '../openai/client.ts';
 import { createPageSizes } from '../openai/read-buckets.ts';
 import { createOverview, type Overview } from '../overview/overview.ts';
@@ -74,9 +74,9 @@ export interface Exporter {
   readonly apis: readonly ExporterApi[];
   /** Lists of names and limits; empty where these are turned off. */
   readonly lists: readonly NamesList[];
-  series(api?: string): number;
+  series(api?: Api): number;
   /** The part of the answers of an api or list that could not be taken; undefined where that is nothing. */
-  leftOut(api: string): LeftOutStatus | undefined;
+  leftOut(api: ApiLabel): LeftOutStatus | undefined;
   /** Returns what is used and spent, and who is near a limit. */
   overview(): Overview;
   /** Why polls cannot keep their interval, with the numbers; undefined while they can. */
@@ -279,7 +279,7 @@ export function createExporter(options: ExporterOptions): Exporter {
     log.warn(differenceOf(amount, currency), { api: userCosts.api });
   }
 
-  function itemsRefused(api: string, items: number): void {
+  function itemsRefused(api: ApiLabel, items: number): void {
     leftOut.other(
       api,
       items,
@@ -326,7 +326,7 @@ function differenceOf(amount: Big, currency: string): string {
 
 /** Reports whether an api is polled at the idle interval. */
 function isSlow(account: Account, now: number): boolean {
-  return isCosts(account.endpoint) || account.isIdle(now);
+  return account.endpoint.kind === 'costs' || account.isIdle(now);
 }
 
 /** Returns the tables of groups that an account's series are made of. */
@@ -343,7 +343,7 @@ function bucketRefusedAt(start: number): string {
   return `The bucket at ${new Date(start * 1_000).toISOString()} was refused: it does not begin or end where its width says. It is asked for again.`;
 }
 
-function incompleteIn(api: string): string {
+function incompleteIn(api: Api): string {
   return `${api}: rows have been refused for half an hour, for they contain impossible values; their buckets count without them now. What is missing is added when OpenAI answers otherwise. openai_exporter_malformed_rows_total counts such rows.`;
 }
 

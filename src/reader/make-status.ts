@@ -1,4 +1,5 @@
 /** Returns what the exporter knows as data, for the status page and `/api/status`. */
+import type { ApiLabel } from '../openai/catalogue.ts';
 import { whatToDoAbout } from '../openai/errors.ts';
 import type { ApiStatus, CountersStatus, Health, LeftOut, ListStatus, Status } from '../status.ts';
 import type { Account } from '../usage/account.ts';
@@ -73,7 +74,7 @@ function listStatus({ api, up, lastSuccess, failure }: NamesList): Omit<ListStat
   };
 }
 
-function leftOutOf(exporter: Exporter, api: string): LeftOut {
+function leftOutOf(exporter: Exporter, api: ApiLabel): LeftOut {
   const found = exporter.leftOut(api);
   return { leftOut: found === undefined ? null : { ...found, at: iso(found.at) } };
 }

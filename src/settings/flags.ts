@@ -3,7 +3,7 @@
  * they cannot disagree; a new setting is one new entry, and one use of its value in settings.ts.
  */
 import { type LogLevel, logLevels } from '../log.ts';
-import { allDimensions, endpoints, type Width } from '../openai/catalogue.ts';
+import { type Api, allDimensions, endpoints, type Width } from '../openai/catalogue.ts';
 import { type Anchor, anchor } from './anchor.ts';
 import { baseUrl } from './base-url.ts';
 import { type ListenAddress, listenAddress } from './listen-address.ts';
@@ -157,7 +157,7 @@ export const flags = {
       'How long after its end a bucket of usage is taken to be complete, from `1s` to `1d`. OpenAI reports usage 5 to 15 minutes late; a shorter delay shows numbers sooner and has more of them restated. With half an hour and more the [alert on old data](alerts.md#openaiusagedatastale) needs another threshold.',
     commands: numbers,
   }),
-  apis: flag<readonly string[]>(namesOf(apis, 'api', { none: false }), 'all', {
+  apis: flag<readonly Api[]>(namesOf(apis, 'api', { none: false }), 'all', {
     name: 'poll.apis',
     kind: 'list',
     placeholder: 'a,b',

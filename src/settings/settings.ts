@@ -1,7 +1,7 @@
 /** From the command line and the environment to one frozen object, or to all that is wrong with them at once. */
 import type { Environment } from '../environment.ts';
 import type { LogLevel } from '../log.ts';
-import { allDimensions, endpoints, type FilterName, widthSeconds } from '../openai/catalogue.ts';
+import { type Api, allDimensions, endpoints, type FilterName, widthSeconds } from '../openai/catalogue.ts';
 import { proxyFor } from '../openai/proxy.ts';
 import { type Filters, unsupportedFilters } from '../openai/query.ts';
 import type { Anchor } from './anchor.ts';
@@ -31,7 +31,7 @@ export interface Settings {
     readonly idleInterval: number;
     readonly settleDelay: number;
     /** Some of the catalogue's, in its order. An api that lacks a filter in use is not to be polled: `polledApis`. */
-    readonly apis: readonly string[];
+    readonly apis: readonly Api[];
     /** Some of the catalogue's dimensions, in its order; not every api has each. Empty: no groups. */
     readonly groupBy: readonly string[];
     /** True if `groupBy` is every dimension that is granted; otherwise the user named them, and none is left out. */
@@ -118,7 +118,7 @@ export function parseSettings(
 }
 
 /** The apis of `--poll.apis` that have every filter in use; any other would answer for everybody. */
-export function polledApis({ apis, filters }: Settings['poll']): readonly string[] {
+export function polledApis({ apis, filters }: Settings['poll']): readonly Api[] {
   return endpoints
     .filter((endpoint) => apis.includes(endpoint.api) && unsupportedFilters(endpoint, filters).length === 0)
     .map((endpoint) => endpoint.api);

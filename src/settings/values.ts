@@ -114,18 +114,18 @@ export const list: FromText<readonly string[]> = z.string().transform((text, con
 });
 
 /** A list of known names; `all` stands for every one, and `none`, where it is allowed, for no one. */
-export function namesOf(
-  known: readonly string[],
+export function namesOf<Name extends string>(
+  known: readonly Name[],
   what: string,
   options: { readonly none: boolean },
-): FromText<readonly string[]> {
+): FromText<readonly Name[]> {
   return list.transform((items, context) => {
     for (const word of options.none ? ['all', 'none'] : ['all']) {
       if (!items.includes(word)) continue;
       if (items.length > 1) return refuse(context, `\`${word}\` stands alone: leave the other names out, or it`);
       return word === 'all' ? known : [];
     }
-    const unknown = items.filter((item) => !known.includes(item));
+    const unknown = items.filter((item) => !known.some((name) => name === item));
     if (unknown.length > 0) {
       return refuse(context, `unknown ${what} ${unknown.map(shown).join(', ')}; known are ${known.join(', ')}`);
     }

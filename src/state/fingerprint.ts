@@ -40,7 +40,7 @@ export function formerFingerprint(
   simulated: boolean,
 ): { readonly fingerprint: string; adopt(state: State): State } {
   const added = poll.groupBy.filter((name) => !formerDimensions.includes(name));
-  const changed = new Set(
+  const changed = new Set<string>(
     endpoints.filter(({ dimensions }) => dimensions.some((name) => added.includes(name))).map(({ api }) => api),
   );
   return {

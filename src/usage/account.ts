@@ -3,7 +3,7 @@
  * filling. Start, rollover and a change of dimensions are one mechanism: a new ledger is read from its anchor to now,
  * and takes over when nothing is missing. Until then the old one stays on show.
  */
-import { type Endpoint, isCosts, widthSeconds } from '../openai/catalogue.ts';
+import { type Endpoint, widthSeconds } from '../openai/catalogue.ts';
 import type { Bucket } from './bucket.ts';
 import { CounterBook, type Opening } from './counters.ts';
 import { Handover } from './handover.ts';
@@ -93,7 +93,7 @@ export class Account {
     this.#dimensions = dimensions;
     this.#hasCounters = options.endpoint.fields.some((field) => field.kind === 'flow');
     const now = options.clock.now();
-    this.#ledger = this.#newLedger(isCosts(endpoint) ? anchorAt(now, monthly) : this.#firstAnchor(now, now));
+    this.#ledger = this.#newLedger(endpoint.kind === 'costs' ? anchorAt(now, monthly) : this.#firstAnchor(now, now));
     if (this.#hasCounters) this.#aim(now, now);
   }
 
@@ -297,7 +297,7 @@ export class Account {
   }
 
   get #isCosts(): boolean {
-    return isCosts(this.endpoint);
+    return this.endpoint.kind === 'costs';
   }
 
   /** Costs begin anew with each month, whatever the counters do: their longest sums are those of two months. */

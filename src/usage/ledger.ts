@@ -2,7 +2,7 @@
  * The ledger holds what is known of one api: its groups, its fields, its buckets. Reading puts buckets in; gauges, counters and
  * money are read off it. A rollover starts a new ledger, so nothing in one ever has to be taken out again.
  */
-import { type Endpoint, isCosts, type Width, widthSeconds } from '../openai/catalogue.ts';
+import { type Endpoint, type Width, widthSeconds } from '../openai/catalogue.ts';
 import { type Bucket, isNonZeroDecimal } from './bucket.ts';
 import { BucketCache } from './buckets.ts';
 import { cover, coveredThrough } from './cover.ts';
@@ -152,7 +152,7 @@ export class Ledger {
   /** Returns what stood for the bucket's time before it: itself, or all of its parts if every one has settled. */
   #settledParts(bucket: Bucket, before: Bucket | undefined): readonly Bucket[] | undefined {
     if (before?.settled === true) return [before];
-    if (bucket.width === '1m' || isCosts(this.endpoint)) return undefined;
+    if (bucket.width === '1m' || this.endpoint.kind === 'costs') return undefined;
     const end = bucketEnd(bucket.start, bucket.width);
     const settled = (width: Width, start: number) => (width === bucket.width ? undefined : this.settled(width, start));
     if (coveredThrough(settled, bucket.start, end) < end) return undefined;

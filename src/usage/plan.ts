@@ -2,7 +2,7 @@
  * Decides what to read next, from what is known and the time. Pure: after an outage of any length, after a clock step or
  * at the first start, the same rule finds what is missing, in the widest buckets that serve.
  */
-import { type Endpoint, isCosts, type Width, widthSeconds } from '../openai/catalogue.ts';
+import { type Endpoint, type Width, widthSeconds } from '../openai/catalogue.ts';
 import type { Bucket } from './bucket.ts';
 import {
   anchorAt,
@@ -99,7 +99,7 @@ export function historySpans(
   until = Number.POSITIVE_INFINITY,
 ): readonly Span[] {
   const { endpoint } = options;
-  const costs = isCosts(endpoint);
+  const costs = endpoint.kind === 'costs';
   const settleDelay = settleDelayOf(endpoint, options.settleDelay);
   const phase = options.settleDelay + options.offset;
   const hourlyDue = lastDue(now, hour, phase);
@@ -185,7 +185,7 @@ export function isNeeded(
   if (isHourOfLastDay(bucket.width, bucket.start, now)) return true;
   if (summed === undefined || bucket.start < summed.from || bucket.start >= summed.to) return false;
   // A day of costs counts as it was last known, be it final or not.
-  if (isCosts(options.endpoint)) return true;
+  if (options.endpoint.kind === 'costs') return true;
   // For how long rows have been refused must not be forgotten, or it would never be final.
   return (bucket.settled || bucket.refusedSince !== undefined) && !isStoodIn(bucket);
 }

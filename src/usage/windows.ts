@@ -2,7 +2,7 @@
  * Arithmetic of buckets and of the times at which reads are due. Pure. Bucket starts and ends are in seconds of
  * UTC, as in the API; instants are in milliseconds, as in the clock.
  */
-import { type Endpoint, isCosts, type Width, widthSeconds } from '../openai/catalogue.ts';
+import { type Endpoint, type Width, widthSeconds } from '../openai/catalogue.ts';
 
 /** Milliseconds, as instants are; lengths in seconds are in the catalogue. */
 export const minute = 60_000;
@@ -24,12 +24,12 @@ const costsSettleDelay = day;
 
 /** How long after its end a bucket settles, in milliseconds. */
 export function settleDelayOf(endpoint: Endpoint, usageSettleDelay: number): number {
-  return isCosts(endpoint) ? costsSettleDelay : usageSettleDelay;
+  return endpoint.kind === 'costs' ? costsSettleDelay : usageSettleDelay;
 }
 
 /** Widths whose recent buckets are shown, and read at each poll. */
 export function polledWidths(endpoint: Endpoint): readonly Width[] {
-  return isCosts(endpoint) ? ['1d'] : ['1m', '1h'];
+  return endpoint.kind === 'costs' ? ['1d'] : ['1m', '1h'];
 }
 
 /** Buckets before the shown one in which a group must have been for it to read 0 now. */

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { boundsOf, stepsOf } from '../../src/backfill/backfill-plan.ts';
 import { createProgress } from '../../src/backfill/progress.ts';
 import type { LogFields } from '../../src/log.ts';
+import type { Api } from '../../src/openai/catalogue.ts';
 import { createPageSizes } from '../../src/openai/read-buckets.ts';
 import { recordingLog } from '../helpers/recording-log.ts';
 import { endpointNamed, seconds } from '../helpers/rows.ts';
@@ -29,7 +30,7 @@ test('says how far it is, every five seconds at most, and what remains at the si
     requests: () => requests,
     maxPerMinute: 20,
   });
-  const reached = (api: string, step: number, hours: number) => {
+  const reached = (api: Api, step: number, hours: number) => {
     requests++;
     progress.reached(api, step, from + hours * 3_600);
   };

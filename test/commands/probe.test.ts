@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
 import { probeApi } from '../../src/commands/probe.ts';
-import { allDimensions } from '../../src/openai/catalogue.ts';
+import { type Api, allDimensions } from '../../src/openai/catalogue.ts';
 import { refuseDimension } from '../../src/simulation/faults.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { simulatedClient } from '../helpers/simulated-client.ts';
 import { SimulatedDispatcher } from '../helpers/simulated-dispatcher.ts';
 import { createVirtualClock } from '../helpers/virtual-clock.ts';
 
-async function probe(api: string, groupByGranted: boolean) {
+async function probe(api: Api, groupByGranted: boolean) {
   const clock = createVirtualClock({ start: Date.parse('2026-11-20T09:27:03Z') });
   const dispatcher = new SimulatedDispatcher({
     organization: createOrganization({ seed: 7, createdAt: Date.parse('2026-11-18T00:00Z') / 1_000 }),

@@ -7,6 +7,7 @@ import { type Dispatcher, Pool } from 'undici';
 import { afterEach, describe, expect, it, test } from 'vitest';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import { fixedKey, type KeySource, keyFile } from '../../src/openai/admin-key.ts';
+import type { ApiLabel } from '../../src/openai/catalogue.ts';
 import { createClient, type GetRequest } from '../../src/openai/client.ts';
 import { ApiError } from '../../src/openai/errors.ts';
 import { type Budget, createBudget } from '../../src/openai/request-budget.ts';
@@ -242,7 +243,7 @@ describe('Retry-After', () => {
     expect([(await first).value, (await second).value]).toEqual(['ok', 'ok']);
   });
 
-  test.each([
+  test.each<[string, ApiLabel, string | null, ApiLabel[], ApiLabel[]]>([
     ['of a list holds lists, and nothing else', 'users', 'rate_limit_exceeded', ['projects'], ['completions', 'costs']],
     ['of an api holds this api, and nothing else', 'costs', null, ['costs'], ['completions', 'users']],
     [
@@ -577,7 +578,7 @@ describe('what decoding throws', () => {
 
   it('stays what it is if it has a reason', async () => {
     const { failure } = await setUp((_, response) => reply(response, 200, 'x'));
-    const given = new ApiError({ reason: 'too_large', api: 'a', path: '/a', detail: 'much' });
+    const given = new ApiError({ reason: 'too_large', api: 'images', path: '/a', detail: 'much' });
     expect(await failure({}, () => Promise.reject(given))).toBe(given);
   });
 });

@@ -62,7 +62,7 @@ describe('the message', () => {
 
 describe('what to do', () => {
   const adviceOn = (details: Partial<ApiErrorDetails> & Pick<ApiErrorDetails, 'reason'>) =>
-    new ApiError({ api: 'x', path: usagePath, detail: 'it broke', ...details }).whatToDo;
+    new ApiError({ api: 'images', path: usagePath, detail: 'it broke', ...details }).whatToDo;
 
   test.each([
     [usagePath, 'api.usage.read'],
@@ -77,7 +77,7 @@ describe('what to do', () => {
 
   it('is a whole sentence for every reason, and the message one without it', () => {
     for (const reason of reasons) {
-      const error = new ApiError({ reason, api: 'x', path: '/x', detail: 'it broke' });
+      const error = new ApiError({ reason, api: 'images', path: '/x', detail: 'it broke' });
       expect(error.message).toBe('GET /x: it broke.');
       expect(error.whatToDo).toMatch(/^[A-Z].*\.$/);
     }

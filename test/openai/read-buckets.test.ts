@@ -520,7 +520,7 @@ describe('the limit', () => {
   });
 
   it('goes down and tries again when a page is too large to take', async () => {
-    const tooLarge = new ApiError({ reason: 'too_large', api: 'a', path: '/a', detail: 'long' });
+    const tooLarge = new ApiError({ reason: 'too_large', api: 'images', path: '/a', detail: 'long' });
     const { client, asked } = fakeClient((one) => {
       if (one.limit > 1) throw tooLarge;
       return pages(3_600)(one);
