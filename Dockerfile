@@ -8,7 +8,7 @@ COPY package.json package-lock.json .npmrc ./
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json LICENSE ./
 COPY src ./src
-COPY generate/write-revision.mjs ./generate/
+COPY docs/generate/write-revision.mjs ./docs/generate/
 # The commit, for `--version` and the metric build_info; there is no git in here.
 ARG REVISION=""
 RUN REVISION="$REVISION" npm run build

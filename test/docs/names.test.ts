@@ -1,7 +1,7 @@
 /** Flags, variables, metrics, scripts and files that the documents name are there. */
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { generatedParts } from '../../generate/documents.ts';
+import { generatedParts } from '../../docs/generate/documents.ts';
 import { allFlags, variableOf } from '../../src/settings/flags.ts';
 import { codeIn, type Document, documents } from '../helpers/documents.ts';
 

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import * as z from 'zod';
-import { productionSbom } from '../../generate/sbom.ts';
+import { productionSbom } from '../../docs/generate/sbom.ts';
 import { documentAt } from '../helpers/documents.ts';
 
 const top = new URL('../../', import.meta.url);

@@ -1,5 +1,5 @@
 /** The table of failures in docs/deploy.md, with the words that the program itself says. */
-import { adviceOn, advices } from '../src/openai/advice.ts';
+import { adviceOn, advices } from '../../src/openai/advice.ts';
 import { markdownTable } from './markers.ts';
 
 export function adviceTable(): string {

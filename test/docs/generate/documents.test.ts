@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { generatedParts } from '../../generate/documents.ts';
-import { fillPart } from '../../generate/markers.ts';
+import { generatedParts } from '../../../docs/generate/documents.ts';
+import { fillPart } from '../../../docs/generate/markers.ts';
 
 test.each(generatedParts)('$file has the current $part; if not: npm run docs', async ({ file, part, text }) => {
-  const document = readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
+  const document = readFileSync(new URL(`../../../${file}`, import.meta.url), 'utf8');
   expect(document).toBe(fillPart(document, part, await text()));
 });
 

@@ -4,6 +4,6 @@ import { generatedParts } from './documents.ts';
 import { fillPart } from './markers.ts';
 
 for (const { file, part, text } of generatedParts) {
-  const url = new URL(`../../${file}`, import.meta.url);
+  const url = new URL(`../../../${file}`, import.meta.url);
   writeFileSync(url, fillPart(readFileSync(url, 'utf8'), part, await text()));
 }

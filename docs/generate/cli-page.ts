@@ -1,7 +1,7 @@
 /** The generated parts of docs/cli.md: commands and their flags from the table of flags, exit codes from the program's. */
-import { exitMeanings } from '../src/commands/exit-codes.ts';
-import { type Command, commands, type Flag, flagsOf, variableOf } from '../src/settings/flags.ts';
-import { examples, summaries } from '../src/settings/help.ts';
+import { exitMeanings } from '../../src/commands/exit-codes.ts';
+import { type Command, commands, type Flag, flagsOf, variableOf } from '../../src/settings/flags.ts';
+import { examples, summaries } from '../../src/settings/help.ts';
 import { markdownTable } from './markers.ts';
 
 export function synopsis(): string {

@@ -1,5 +1,5 @@
 /** The tables of names and limits in docs/metrics.md, from the families that are served. */
-import type { Family } from '../src/metrics/families.ts';
+import type { Family } from '../../src/metrics/families.ts';
 import {
   adminKeyExpires,
   apiKeyExpires,
@@ -9,9 +9,9 @@ import {
   projectSpendAlert,
   projectSpendLimit,
   rateLimitFamily,
-} from '../src/metrics/limits-section.ts';
-import { apiKeyInfo, infoLabels, organizationInfo, projectInfo, userInfo } from '../src/metrics/names-section.ts';
-import { rateLimitFields } from '../src/openai/lists.ts';
+} from '../../src/metrics/limits-section.ts';
+import { apiKeyInfo, infoLabels, organizationInfo, projectInfo, userInfo } from '../../src/metrics/names-section.ts';
+import { rateLimitFields } from '../../src/openai/lists.ts';
 import { markdownTable } from './markers.ts';
 
 const head = ['Metric', 'Type', 'Labels', 'Value'] as const;

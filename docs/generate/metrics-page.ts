@@ -7,9 +7,9 @@ import {
   recentFamily,
   totalFamily,
   userCostsDifferenceFamily,
-} from '../src/metrics/families.ts';
-import { createSelfMetrics, createServingMetrics } from '../src/metrics/self.ts';
-import { type Endpoint, endpoints, type Field, userCosts, widthSeconds } from '../src/openai/catalogue.ts';
+} from '../../src/metrics/families.ts';
+import { createSelfMetrics, createServingMetrics } from '../../src/metrics/self.ts';
+import { type Endpoint, endpoints, type Field, userCosts, widthSeconds } from '../../src/openai/catalogue.ts';
 import { markdownTable } from './markers.ts';
 
 /** A section for each api: its metrics, their labels, what their values count. */

@@ -2,9 +2,9 @@
 import { execFileSync } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { revisionFile } from '../dist/build-info.js';
+import { revisionFile } from '../../dist/build-info.js';
 
-const directory = fileURLToPath(new URL('../', import.meta.url));
+const directory = fileURLToPath(new URL('../../', import.meta.url));
 const revision = (process.env['REVISION'] ?? '').trim() || fromGit();
 
 if (/^[\w.+-]{1,100}$/.test(revision)) writeFileSync(revisionFile, `${revision}\n`);

@@ -1,5 +1,5 @@
 /** The table of settings in docs/settings.md, from the table of flags. */
-import { allFlags, commands, type Flag, variableOf } from '../src/settings/flags.ts';
+import { allFlags, commands, type Flag, variableOf } from '../../src/settings/flags.ts';
 import { markdownTable } from './markers.ts';
 
 export function settingsTable(): string {
