@@ -1,12 +1,11 @@
-/** One request in, one delivery out, and a log of what was asked: what both transports of the simulation share. */
+/** The simulated API, and a log of what it was asked: what every transport of the simulation shares. */
+
 import type { Clock } from '../clock.ts';
-import { type ApiOptions, apiOfPath, barePath, createApi } from './api.ts';
-import { createFaults, type Delivery, type FaultRule } from './faults.ts';
+import { type ApiOptions, apiOfPath, barePath, createApi, type Respond } from './api.ts';
 import type { ApiRequest } from './reply.ts';
 
 export interface ExchangeOptions extends ApiOptions {
   readonly clock: Clock;
-  readonly faults?: readonly FaultRule[];
 }
 
 /** A request as it is logged; its Authorization header is not kept. */
@@ -27,7 +26,10 @@ export interface Exchange {
   readonly requests: readonly LoggedRequest[];
   /** Requests ever received, by api; those to unknown paths under `''`. */
   readonly counts: ReadonlyMap<string, number>;
-  exchange(request: ApiRequest): Delivery;
+  /** Logs a request. Returns the api that it is for, and the time, in UTC milliseconds. */
+  received(request: ApiRequest): { readonly api: string | undefined; readonly now: number };
+  /** Returns the right answer. */
+  readonly respond: Respond;
   /** Forgets what was logged and counted. */
   forget(): void;
 }
@@ -37,13 +39,13 @@ const mostLogged = 10_000;
 export function createExchange(options: ExchangeOptions): Exchange {
   const { clock } = options;
   const respond = createApi(options);
-  const faults = createFaults(options.faults ?? []);
   const requests: LoggedRequest[] = [];
   const counts = new Map<string, number>();
   return {
     requests,
     counts,
-    exchange(request) {
+    respond,
+    received(request) {
       const now = clock.now();
       const api = apiOfPath(request.path);
       const { authorization: _, ...headers } = request.headers;
@@ -52,7 +54,7 @@ export function createExchange(options: ExchangeOptions): Exchange {
       // Half at once, for shifting one by one would cost more than the rest of a request.
       if (requests.length > mostLogged) requests.splice(0, mostLogged / 2);
       counts.set(api ?? '', (counts.get(api ?? '') ?? 0) + 1);
-      return faults.plan(api, request, now, (asked) => respond(asked, now));
+      return { api, now };
     },
     forget() {
       requests.length = 0;

@@ -2,11 +2,23 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
-import type { Clock } from '../clock.ts';
-import { createExchange, type ExchangeOptions, type LoggedRequest } from './exchange.ts';
-import type { Delivery } from './faults.ts';
+import { createExchange, type Exchange, type ExchangeOptions, type LoggedRequest } from './exchange.ts';
+import type { ApiRequest, ApiResponse } from './reply.ts';
+
+/**
+ * Answers a request.
+ * @param signal aborted when the client has gone or the server stops
+ */
+export type Answer = (
+  asked: ApiRequest,
+  request: IncomingMessage,
+  response: ServerResponse,
+  signal: AbortSignal,
+) => Promise<void>;
 
 export interface ServerOptions extends ExchangeOptions {
+  /** Returns what answers in place of the API itself: a test lets it fail. */
+  readonly answering?: (exchange: Exchange) => Answer;
   /** Default 0: any free one. */
   readonly port?: number;
 }
@@ -26,8 +38,10 @@ const compress = promisify(gzip);
 
 /** Starts listening. @throws if the port is in use. */
 export async function startServer(options: ServerOptions): Promise<SimulatedServer> {
-  const { clock, port = 0 } = options;
-  const { exchange, requests, counts, forget } = createExchange(options);
+  const { answering = honest, port = 0 } = options;
+  const exchange = createExchange(options);
+  const { requests, counts, forget } = exchange;
+  const answer = answering(exchange);
   const stopping = new AbortController();
 
   const server = createServer((request, response) => {
@@ -35,16 +49,14 @@ export async function startServer(options: ServerOptions): Promise<SimulatedServ
     const headers: Record<string, string | undefined> = {};
     for (const [name, value] of Object.entries(request.headers))
       headers[name] = Array.isArray(value) ? value.join(', ') : value;
-    const delivery = exchange({ method: request.method ?? 'GET', path: pathname, query: searchParams, headers });
+    const asked = { method: request.method ?? 'GET', path: pathname, query: searchParams, headers };
     const gone = new AbortController();
     response.once('close', () => gone.abort());
-    carryOut(delivery, request, response, clock, AbortSignal.any([gone.signal, stopping.signal])).catch(
-      (error: unknown) => {
-        // The client went away or the server stops: there is nobody left to tell.
-        if (!gone.signal.aborted && !stopping.signal.aborted)
-          response.destroy(error instanceof Error ? error : undefined);
-      },
-    );
+    answer(asked, request, response, AbortSignal.any([gone.signal, stopping.signal])).catch((error: unknown) => {
+      // The client went away or the server stops: there is nobody left to tell.
+      if (!gone.signal.aborted && !stopping.signal.aborted)
+        response.destroy(error instanceof Error ? error : undefined);
+    });
   });
 
   await new Promise<void>((resolve, reject) => {
@@ -71,20 +83,20 @@ export async function startServer(options: ServerOptions): Promise<SimulatedServ
   };
 }
 
-async function carryOut(
-  delivery: Delivery,
+/** Gives every request the right answer. */
+function honest(exchange: Exchange): Answer {
+  return async (asked, request, response) => {
+    const { now } = exchange.received(asked);
+    response.end(await writeHead(exchange.respond(asked, now), request, response));
+  };
+}
+
+/** Writes the head of the answer. Returns its body, compressed where the client takes that. */
+export async function writeHead(
+  { status, headers, body }: ApiResponse,
   request: IncomingMessage,
   response: ServerResponse,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<void> {
-  if (delivery.kind === 'hang') return;
-  if (delivery.kind === 'reset') {
-    request.socket.resetAndDestroy();
-    return;
-  }
-  if (delivery.kind === 'whole' && delivery.afterMs > 0) await clock.sleep(delivery.afterMs, signal);
-  const { status, headers, body } = delivery.response;
+): Promise<Buffer> {
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
   let bytes: Buffer = Buffer.from(body);
   if (/\bgzip\b/.test(String(request.headers['accept-encoding'] ?? '')) && bytes.length > 1_024) {
@@ -93,18 +105,5 @@ async function carryOut(
   }
   response.setHeader('content-length', bytes.length);
   response.writeHead(status);
-  switch (delivery.kind) {
-    case 'whole':
-      response.end(bytes);
-      return;
-    case 'cut':
-      response.write(bytes.subarray(0, Math.floor(bytes.length * delivery.share)), () => request.socket.destroy());
-      return;
-    case 'drip':
-      for (let from = 0; from < bytes.length; from += delivery.bytes) {
-        response.write(bytes.subarray(from, from + delivery.bytes));
-        await clock.sleep(delivery.everyMs, signal);
-      }
-      response.end();
-  }
+  return bytes;
 }

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { endpoints } from '../../src/openai/catalogue.ts';
-import { refuseDimension } from '../../src/simulation/faults.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { labelText } from '../../src/usage/labels.ts';
+import { refuseDimension } from '../helpers/faults.ts';
 import { readWritten, type WritingOptions, type Written, writeHistory } from '../helpers/writing.ts';
 
 const now = Date.parse('2026-06-03T09:20:00Z');

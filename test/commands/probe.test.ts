@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { probeApi } from '../../src/commands/probe.ts';
 import { type Api, allDimensions } from '../../src/openai/catalogue.ts';
-import { refuseDimension } from '../../src/simulation/faults.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
+import { refuseDimension } from '../helpers/faults.ts';
 import { simulatedClient } from '../helpers/simulated-client.ts';
 import { SimulatedDispatcher } from '../helpers/simulated-dispatcher.ts';
 import { createVirtualClock } from '../helpers/virtual-clock.ts';

@@ -4,10 +4,17 @@
  * Bodies are never compressed.
  */
 import { Dispatcher, errors } from 'undici';
-import { createExchange, type ExchangeOptions, type LoggedRequest } from '../../src/simulation/exchange.ts';
-import type { Delivery } from '../../src/simulation/faults.ts';
+import {
+  createExchange,
+  type Exchange,
+  type ExchangeOptions,
+  type LoggedRequest,
+} from '../../src/simulation/exchange.ts';
+import type { ApiRequest } from '../../src/simulation/reply.ts';
+import { type Delivery, deliveries, type FaultRule } from './faults.ts';
 
 export interface DispatcherOptions extends ExchangeOptions {
+  readonly faults?: readonly FaultRule[];
   /** How long an answer takes, milliseconds, on the clock. Default: none. */
   readonly latency?: number | ((request: LoggedRequest) => number);
 }
@@ -136,7 +143,8 @@ export class SimulatedDispatcher extends Dispatcher {
   readonly requests: readonly LoggedRequest[];
   readonly counts: ReadonlyMap<string, number>;
   readonly #options: DispatcherOptions;
-  readonly #exchange: ReturnType<typeof createExchange>;
+  readonly #exchange: Exchange;
+  readonly #deliver: (request: ApiRequest) => Delivery;
   readonly #calls = new Set<Call>();
   #closed = false;
 
@@ -144,6 +152,7 @@ export class SimulatedDispatcher extends Dispatcher {
     super();
     this.#options = options;
     this.#exchange = createExchange(options);
+    this.#deliver = deliveries(this.#exchange, options.faults ?? []);
     this.requests = this.#exchange.requests;
     this.counts = this.#exchange.counts;
   }
@@ -167,7 +176,7 @@ export class SimulatedDispatcher extends Dispatcher {
     this.#calls.add(call);
     call.start();
     if (call.ended) return true;
-    const delivery = this.#exchange.exchange({
+    const delivery = this.#deliver({
       method: options.method,
       headers: headersOf(options.headers),
       ...addressOf(options),

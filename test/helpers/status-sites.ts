@@ -1,8 +1,8 @@
 /** Exporters of four organizations, by virtual clocks, whose status pages a browser can visit. */
 import { ownText } from '../../src/metrics/own-text.ts';
 import { statusOf } from '../../src/reader/make-status.ts';
-import type { FaultRule } from '../../src/simulation/faults.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
+import type { FaultRule } from './faults.ts';
 import { type Asked, rowsClient } from './rows-client.ts';
 import { type RunningExporter, runExporter, runSimulated } from './running-exporter.ts';
 import { startWebServer } from './web-server.ts';

@@ -2,11 +2,12 @@
  * Describes what happens in the proof, as data that follows from a seed: who uses what, how late and wrong the API is, when it
  * fails, when the processes stop and start, when their clocks are wrong.
  */
-import type { Fault } from '../../src/simulation/faults.ts';
+
 import type { Organization } from '../../src/simulation/organization.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { customProfile, type Profile } from '../../src/simulation/profile.ts';
 import { day, hour, minute } from '../../src/usage/windows.ts';
+import type { Fault } from '../helpers/faults.ts';
 import { createRandom, type Random } from './random.ts';
 
 /** Instants are UTC milliseconds. */

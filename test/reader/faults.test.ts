@@ -1,8 +1,8 @@
 /** Every way in which the API is known to misbehave, one at a time: no counter falls, none is wrong in the end. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import type { Fault } from '../../src/simulation/faults.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { valuesOf } from '../helpers/exposition.ts';
+import type { Fault } from '../helpers/faults.ts';
 import { seconds } from '../helpers/rows.ts';
 import { rowsClient } from '../helpers/rows-client.ts';
 import { type RunningExporter, runExporter, runSimulated } from '../helpers/running-exporter.ts';

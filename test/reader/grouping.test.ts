@@ -1,9 +1,9 @@
 /** Tests that what the API does not grant is left out and said; what is counted adds up all the same, whatever changes when. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { endpointOf } from '../../src/openai/catalogue.ts';
-import { type FaultRule, refuseDimension } from '../../src/simulation/faults.ts';
 import { createOrganization, type Organization } from '../../src/simulation/organization.ts';
 import { decodeState, encodeState, type State } from '../../src/state/codec.ts';
+import { type FaultRule, refuseDimension } from '../helpers/faults.ts';
 import { type RunningExporter, runExporter, runSimulated } from '../helpers/running-exporter.ts';
 import { createScraper } from '../helpers/scraper.ts';
 import { simulatedClient } from '../helpers/simulated-client.ts';

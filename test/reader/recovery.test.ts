@@ -1,8 +1,8 @@
 /** An outage of any length and kind, at default settings: how little is asked while it lasts, and how soon all is well. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import type { Fault } from '../../src/simulation/faults.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
+import type { Fault } from '../helpers/faults.ts';
 import { seconds } from '../helpers/rows.ts';
 import { type RunningExporter, runSimulated } from '../helpers/running-exporter.ts';
 

@@ -2,9 +2,9 @@
 import { afterEach, expect, test } from 'vitest';
 import { statusOf } from '../../src/reader/make-status.ts';
 import { managementScope, simulatedKey, usageScope } from '../../src/simulation/api.ts';
-import type { FaultRule } from '../../src/simulation/faults.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import type { Status } from '../../src/status.ts';
+import type { FaultRule } from '../helpers/faults.ts';
 import { type RunningExporter, runSimulated, type SimulationOptions } from '../helpers/running-exporter.ts';
 
 let running: RunningExporter | undefined;

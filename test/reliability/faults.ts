@@ -3,7 +3,7 @@
  * for each; matrix.test.ts lives each.
  */
 import type { Reason } from '../../src/openai/errors.ts';
-import type { FaultRule, When } from '../../src/simulation/faults.ts';
+import type { FaultRule, When } from '../helpers/faults.ts';
 
 /** Describes where requests go while the fault lasts, if not to the simulated organization. */
 export type Elsewhere = 'a closed port' | 'a host without an address' | 'a server with an unknown certificate';

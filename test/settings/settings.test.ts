@@ -36,6 +36,7 @@ test('without anything but a key, every default holds', () => {
         settleDelay: 900_000,
         apis: endpoints.map((endpoint) => endpoint.api),
         groupBy: allDimensions,
+        groupByGranted: true,
         filters: {},
       },
       counters: { anchor: { kind: 'month' }, zeroHold: 120_000 },

@@ -2,9 +2,10 @@ import { Agent, type Dispatcher, request } from 'undici';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Clock, scaledClock, systemClock } from '../../src/clock.ts';
 import { simulatedKey } from '../../src/simulation/api.ts';
-import type { Fault, FaultRule } from '../../src/simulation/faults.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { startServer } from '../../src/simulation/simulated-server.ts';
+import type { Fault, FaultRule } from '../helpers/faults.ts';
+import { startFaultyServer } from '../helpers/faulty-server.ts';
 import { SimulatedDispatcher } from '../helpers/simulated-dispatcher.ts';
 import { createVirtualClock } from '../helpers/virtual-clock.ts';
 import { createdAt, day, now, today } from './ask.ts';
@@ -42,7 +43,7 @@ const transports: readonly (readonly [string, (faults: readonly FaultRule[]) => 
     'server',
     async (faults) => {
       const clock: Clock = scaledClock(systemClock, 1_000, now);
-      const server = await startServer({ organization, clock, faults });
+      const server = await startFaultyServer({ organization, clock, faults });
       const agent = new Agent();
       closers.push(
         () => server.close(),
@@ -208,7 +209,7 @@ describe('the server', () => {
 
   test('says so when its port is taken, and closes with requests hanging', async () => {
     const clock = scaledClock(systemClock, 1, now);
-    const server = await startServer({ organization, clock, faults: [{ fault: { kind: 'hang' } }] });
+    const server = await startFaultyServer({ organization, clock, faults: [{ fault: { kind: 'hang' } }] });
     await expect(startServer({ organization, clock, port: server.port })).rejects.toMatchObject({ code: 'EADDRINUSE' });
     const hanging = request(`${server.url}/organization/projects`).catch((error: unknown) => error);
     await expect.poll(() => server.requests.length).toBe(1);

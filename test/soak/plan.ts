@@ -1,6 +1,7 @@
 /** Tests what goes wrong in the days of a soak, and to whom. */
-import type { Fault, FaultRule } from '../../src/simulation/faults.ts';
+
 import type { OrganizationOptions } from '../../src/simulation/organization.ts';
+import type { Fault, FaultRule } from '../helpers/faults.ts';
 
 export interface Plan {
   readonly days: number;

@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Clock } from '../../src/clock.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
-import { startServer } from '../../src/simulation/simulated-server.ts';
+import { startFaultyServer } from '../helpers/faulty-server.ts';
 import { faultsOf, organizationOf, type Plan } from './plan.ts';
 import { sharedTime } from './shared-time.ts';
 
@@ -24,5 +24,5 @@ const clock: Clock = {
   },
 };
 const organization = createOrganization(organizationOf(plan));
-const { url } = await startServer({ organization, clock, faults: faultsOf(plan) });
+const { url } = await startFaultyServer({ organization, clock, faults: faultsOf(plan) });
 parentPort?.postMessage(url);

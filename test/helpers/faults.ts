@@ -2,8 +2,9 @@
  * The faults between a client and the API, as data: which requests, and what happens to them. A fault is
  * turned into a `Delivery`, which the real server and the in-process dispatcher carry out alike.
  */
-import { mix, unit } from './random.ts';
-import type { ApiRequest, ApiResponse } from './reply.ts';
+import type { Exchange } from '../../src/simulation/exchange.ts';
+import { mix, unit } from '../../src/simulation/random.ts';
+import type { ApiRequest, ApiResponse } from '../../src/simulation/reply.ts';
 
 export type Fault =
   /** Another answer altogether. Without a body: the API's own error for that status. */
@@ -276,29 +277,22 @@ export function refuseDimension(
   return { when: { ...when, api, groupBy: dimension }, fault: { kind: 'refuse-dimension', dimension, says } };
 }
 
-export interface Faults {
-  /** How to answer a request: as the first rule that applies says, or properly. `now` in milliseconds. */
-  plan(
-    api: string | undefined,
-    request: ApiRequest,
-    now: number,
-    respond: (request: ApiRequest) => ApiResponse,
-  ): Delivery;
-}
-
-/** The array is asked at each request: a test may add and remove rules while a program runs. */
-export function createFaults(rules: readonly FaultRule[]): Faults {
+/**
+ * Returns the function that decides about each request to the exchange: as the first rule that applies says, or the
+ * right answer. The array is asked at each request: a test may add and remove rules while a program runs.
+ */
+export function deliveries(exchange: Exchange, rules: readonly FaultRule[]): (request: ApiRequest) => Delivery {
   const counts = new Map<FaultRule, number>();
-  return {
-    plan(api, request, now, respond) {
-      for (const [place, rule] of rules.entries()) {
-        const when = rule.when ?? {};
-        if (!matches(when, api, request, now)) continue;
-        const count = (counts.get(rule) ?? 0) + 1;
-        counts.set(rule, count);
-        if (chosen(when, count, place)) return deliver(rule.fault, count, request, respond);
-      }
-      return { kind: 'whole', response: respond(request), afterMs: 0 };
-    },
+  return (request) => {
+    const { api, now } = exchange.received(request);
+    const respond = (asked: ApiRequest) => exchange.respond(asked, now);
+    for (const [place, rule] of rules.entries()) {
+      const when = rule.when ?? {};
+      if (!matches(when, api, request, now)) continue;
+      const count = (counts.get(rule) ?? 0) + 1;
+      counts.set(rule, count);
+      if (chosen(when, count, place)) return deliver(rule.fault, count, request, respond);
+    }
+    return { kind: 'whole', response: respond(request), afterMs: 0 };
   };
 }
