@@ -5,9 +5,15 @@ import { createServer } from 'node:net';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** The first of these programs that is installed. @throws if none is, naming Debian's package */
-export function findProgram(names: readonly string[], debianPackage: string): string {
-  const directories = (process.env['PATH'] ?? '').split(delimiter);
+/**
+ * The first of these programs that is installed. @throws if none is, naming Debian's package
+ * @param directories default: those of PATH
+ */
+export function findProgram(
+  names: readonly string[],
+  debianPackage: string,
+  directories: readonly string[] = (process.env['PATH'] ?? '').split(delimiter),
+): string {
   for (const name of names) {
     for (const directory of directories) {
       const path = join(directory, name);

@@ -3,17 +3,48 @@
  * missing, its tests are skipped and say so; with REQUIRE_TOOLS=1 they fail instead.
  */
 import { spawnSync } from 'node:child_process';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
 import { findProgram } from '../../deploy/stack/programs.ts';
 
 /** Returns where the program is; undefined if it is missing. @param comesWith the Debian package that has it */
 export function findTool(name: string, comesWith: string): string | undefined {
+  return found(() => findProgram([name], comesWith));
+}
+
+function found(find: () => string): string | undefined {
   try {
-    return findProgram([name], comesWith);
+    return find();
   } catch (missing) {
     if (process.env['REQUIRE_TOOLS'] === '1') throw missing;
     process.stderr.write(`${String(missing)}; its tests are skipped\n`);
     return undefined;
   }
+}
+
+/** A Prometheus that rules and boards are held against. */
+export interface PrometheusTools {
+  /** For the titles of tests. */
+  readonly version: string;
+  readonly prometheus: string | undefined;
+  readonly promtool: string | undefined;
+}
+
+/**
+ * The Prometheus that is installed, which is 2.42 on Debian 12, and beside it 3.x, which .ci/run unpacks:
+ * `PROMETHEUS_3` names the folder with its programs.
+ */
+export function prometheusTools(): readonly PrometheusTools[] {
+  const folder = process.env['PROMETHEUS_3'] ?? join(homedir(), '.cache/prometheus-3/usr/bin');
+  const beside = (name: string) => found(() => findProgram([name], 'prometheus (of forky, see .ci/run)', [folder]));
+  return [
+    {
+      version: 'as installed',
+      prometheus: findTool('prometheus', 'prometheus'),
+      promtool: findTool('promtool', 'prometheus'),
+    },
+    { version: '3.x', prometheus: beside('prometheus'), promtool: beside('promtool') },
+  ];
 }
 
 /** Returns what `promtool check metrics` says about a page: its exit code and, sorted, each line of it. */
