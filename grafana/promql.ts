@@ -117,6 +117,12 @@ or on ()
 -1 * (max(${of('openai_exporter_build_info')}) unless on () max(${thing}))`;
 }
 
+/** The labels of an amount of money. */
+export const costLabels = [
+  'currency',
+  ...endpoints.filter(({ api }) => api === 'costs').flatMap(({ dimensions }) => dimensions),
+];
+
 const usage = endpoints.filter((endpoint) => endpoint.kind === 'usage');
 const having = (field: string) =>
   usage.filter(({ fields }) => fields.some(({ name }) => name === field)).map(({ api }) => api);

@@ -5,7 +5,7 @@
 import { type Endpoint, endpoints } from '../../src/openai/catalogue.ts';
 import { identity, within } from './identity.ts';
 
-interface Rule {
+export interface Rule {
   readonly record: string;
   readonly expr: string;
   readonly labels?: Readonly<Record<string, string>>;
@@ -13,7 +13,7 @@ interface Rule {
   readonly why?: string;
 }
 
-interface Group {
+export interface Group {
   readonly name: string;
   readonly interval?: string;
   readonly why?: string;
@@ -289,7 +289,7 @@ const usageGroup: Group = {
   ],
 };
 
-const line = ['currency', 'project_id', 'api_key_id', 'line_item'];
+const costs = endpoints.find(({ api }) => api === 'costs')?.dimensions ?? [];
 /** What is recorded of costs, and the series that says it. */
 const amounts = {
   today: 'openai_usage_costs_amount_value{bucket_width="1d", state="open"}',
@@ -301,7 +301,7 @@ const amounts = {
 /** Forecast, budget and limit of the organization or of its projects. */
 function pace(level: 'job' | 'job_project'): readonly Rule[] {
   const project = level === 'job_project' ? ['project_id'] : [];
-  const costs = (name: string) => `${level}:openai_costs_${name}_amount:sum`;
+  const spend = (name: string) => `${level}:openai_costs_${name}_amount:sum`;
   const scope = level === 'job' ? 'organization' : 'project';
   const budget = `${level}:openai_budget_amount:max`;
   const daily = `${level}:openai_costs_daily_amount:avg7d`;
@@ -314,17 +314,17 @@ job_project:openai_project_name:info`;
   return [
     {
       record: daily,
-      expr: `avg_over_time(${costs('settled_day')}[7d])`,
+      expr: `avg_over_time(${spend('settled_day')}[7d])`,
       why: 'The pace: settled days of the last week. Then what the month will have cost at it, and until when the budget lasts.',
     },
     {
-      record: costs('month_forecast'),
-      expr: `${costs('month_to_date')}
+      record: spend('month_forecast'),
+      expr: `${spend('month_to_date')}
 +
 (
   ${daily}
   or
-  0 * ${costs('month_to_date')}
+  0 * ${spend('month_to_date')}
 )
 *
 (
@@ -335,21 +335,21 @@ job_project:openai_project_name:info`;
       record: budget,
       expr: `max by (${within('currency', ...project)}) (openai_${scope}_budget_amount)`,
     },
-    { record: `${level}:openai_budget_used:ratio`, expr: named(`${costs('month_to_date')} / (${budget} > 0)`) },
-    { record: `${level}:openai_budget_forecast:ratio`, expr: named(`${costs('month_forecast')} / (${budget} > 0)`) },
+    { record: `${level}:openai_budget_used:ratio`, expr: named(`${spend('month_to_date')} / (${budget} > 0)`) },
+    { record: `${level}:openai_budget_forecast:ratio`, expr: named(`${spend('month_forecast')} / (${budget} > 0)`) },
     {
       record: `${level}:openai_budget_ends:timestamp_seconds`,
       expr: `time()
 +
 86400
 *
-(${budget} - ${costs('month_to_date')} > 0)
+(${budget} - ${spend('month_to_date')} > 0)
 /
 (${daily} > 0)`,
     },
     {
       record: `${level}:openai_spend_limit_used:ratio`,
-      expr: named(`${costs('month_to_date')}
+      expr: named(`${spend('month_to_date')}
 / on (${within('currency', ...project)}) group_right ()
 (max by (${within('currency', ...project, 'enforcement')}) (openai_${scope}_spend_limit_amount) > 0)`),
     },
@@ -363,7 +363,7 @@ const money: Group = {
   rules: [
     ...Object.entries(amounts).map(([name, source]) => ({
       record: `job_project_key_line_item:openai_costs_${name}_amount:max`,
-      expr: `max by (${within(...line)}) (${source})`,
+      expr: `max by (${within('currency', ...costs)}) (${source})`,
     })),
     ...Object.keys(amounts).flatMap((name) => [
       {
@@ -381,7 +381,7 @@ const money: Group = {
 / on (${within('line_item')}) group_right (currency)
 (
   sum by (${within('line_item', 'quantity_unit')}) (
-    max by (${within('project_id', 'api_key_id', 'line_item', 'quantity_unit')}) (openai_usage_costs_quantity{bucket_width="1d", state="settled"})
+    max by (${within(...costs, 'quantity_unit')}) (openai_usage_costs_quantity{bucket_width="1d", state="settled"})
   ) > 0
 )`,
       why: 'What one unit of a line item cost on the newest settled day.',
@@ -507,7 +507,8 @@ max by (${within('api')}) (
   ],
 };
 
-const groups: readonly Group[] = [namesGroup, counters, usageGroup, money, rateLimits, health];
+/** All groups, in the order in which they build on each other. */
+export const recordingGroups: readonly Group[] = [namesGroup, counters, usageGroup, money, rateLimits, health];
 
 function comment(text: string | undefined, indent: string): string {
   if (text === undefined) return '';
@@ -536,5 +537,5 @@ function groupText({ name, interval, why, rules }: Group): string {
 /** The file of recording rules. */
 export function recordingRules(): string {
   const lines = header.split('\n').map((each) => (each === '' ? '#\n' : `# ${each}\n`));
-  return `${lines.join('')}groups:\n${groups.map(groupText).join('')}`;
+  return `${lines.join('')}groups:\n${recordingGroups.map(groupText).join('')}`;
 }

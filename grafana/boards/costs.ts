@@ -1,11 +1,10 @@
 /** Money: by project, line item and day, against last month, budgets and limits. */
 import { type Board, organizations, variables } from '../board.ts';
 import { columns, everyFourMinutes, lines, money, number, ranking } from '../panels.ts';
-import { currency, namedNow, nameOf, of, once, orWithout, summed } from '../promql.ts';
+import { costLabels, currency, namedNow, nameOf, of, once, orWithout, summed } from '../promql.ts';
 import { lasts, lastsWords, noBudget } from './overview.ts';
 import { rulesLoaded } from './rules-loaded.ts';
 
-const line = ['currency', 'project_id', 'api_key_id', 'line_item', 'api_source'];
 const narrowed = ['project', 'key'] as const;
 
 /** What a recorded series says of a project; for curves and the forecast. */
@@ -19,7 +18,7 @@ const amount = (metric: string, state?: string) =>
       ...(state === undefined ? {} : { bucket_width: '="1d"', state: `="${state}"` }),
       ...currency,
     }),
-    line,
+    costLabels,
   );
 const day = (state: string) => amount('openai_usage_costs_amount_value', state);
 const month = amount('openai_costs_month_to_date_amount_value');
@@ -35,7 +34,7 @@ ${namedNow(`sum by (cluster, namespace, job, organization, ${id}) (${expr})`, id
 
 const budget = once(of('openai_organization_budget_amount', [], currency), ['currency']);
 const limit = once(of('openai_organization_spend_limit_amount', [], currency), ['currency']);
-const spent = `sum by (currency) (${once(of('openai_costs_month_to_date_amount_value', [], currency), line)})`;
+const spent = `sum by (currency) (${once(of('openai_costs_month_to_date_amount_value', [], currency), costLabels)})`;
 const noLimit = { from: -1, text: 'no limit set' } as const;
 
 export function costs(): Board {

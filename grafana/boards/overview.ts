@@ -1,13 +1,27 @@
 /** The first board: what is spent and used now, whether that is usual, who it is, and whether the numbers can be believed. */
 import { type Board, organizations, variables } from '../board.ts';
 import { columns, everyFourMinutes, everyMinute, lines, money, number, ranking } from '../panels.ts';
-import { currency, inRange, namedNow, of, once, orWithout, perMinute, raw, risen, summed } from '../promql.ts';
+import {
+  costLabels,
+  currency,
+  inRange,
+  namedNow,
+  of,
+  once,
+  orWithout,
+  perMinute,
+  raw,
+  risen,
+  summed,
+} from '../promql.ts';
 import { rulesLoaded } from './rules-loaded.ts';
 
-const line = ['currency', 'project_id', 'api_key_id', 'line_item', 'api_source'];
 const day = (state: string) =>
-  once(of('openai_usage_costs_amount_value', [], { bucket_width: '="1d"', state: `="${state}"`, ...currency }), line);
-const month = once(of('openai_costs_month_to_date_amount_value', [], currency), line);
+  once(
+    of('openai_usage_costs_amount_value', [], { bucket_width: '="1d"', state: `="${state}"`, ...currency }),
+    costLabels,
+  );
+const month = once(of('openai_costs_month_to_date_amount_value', [], currency), costLabels);
 const budget = once(of('openai_organization_budget_amount', [], currency), ['currency']);
 const recorded = (name: string) => of(`job:openai_costs_${name}:sum`, [], currency);
 

@@ -161,8 +161,8 @@ describe('messages', () => {
 
 test('Prometheus and Alertmanager are the versions that the tests run, each with its own configuration', () => {
   const { prometheus, alertmanager } = compose.services;
-  expect(prometheus?.image).toBe('prom/prometheus:v2.42.0');
-  expect(alertmanager?.image).toBe('prom/alertmanager:v0.25.0');
+  expect(prometheus?.image).toBe('prom/prometheus:v3.5.3');
+  expect(alertmanager?.image).toBe('prom/alertmanager:v0.33.1');
   for (const each of [prometheus, alertmanager]) {
     const [, file = ''] = /--config\.file=(\S+)/.exec(each?.command?.join(' ') ?? '') ?? [];
     const mount = each?.volumes?.find((volume) => volume.split(':')[1] === dirname(file));

@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { recordingRules } from '../../deploy/prometheus/recording.ts';
+import { managedRules } from '../../deploy/grafana/managed-rules.ts';
+import { recordingGroups, recordingRules } from '../../deploy/prometheus/recording.ts';
 import { listApis } from '../../src/openai/catalogue.ts';
 import { knownMetrics } from '../helpers/known-metrics.ts';
 import { metricsIn } from '../helpers/promql.ts';
@@ -16,6 +17,23 @@ const dashboards = new Set(readdirSync(`${root}grafana/dashboards`).map((name) =
 
 test('the recording rules are the generated ones; if not: npm run dashboards', () => {
   expect(readFileSync(`${root}deploy/prometheus/rules/openai-recording.yml`, 'utf8')).toBe(recordingRules());
+  expect(readFileSync(`${root}deploy/grafana/openai-recording.yaml`, 'utf8')).toBe(managedRules(recordingGroups));
+});
+
+test('Grafana has the same recording rules, each by a name of its own', () => {
+  const managed: {
+    groups: {
+      rules: { uid: string; title: string; record: { metric: string }; data: { model: { expr: string } }[] }[];
+    }[];
+  } = parse(managedRules(recordingGroups));
+  const inGrafana = managed.groups.flatMap(({ rules: all }) => all);
+  expect(inGrafana.map(({ record, data }) => [record.metric, data[0]?.model.expr.trim()])).toEqual(
+    recordingGroups.flatMap(({ rules: all }) => all.map(({ record, expr }) => [record, expr])),
+  );
+  for (const name of ['uid', 'title'] as const) {
+    expect(new Set(inGrafana.map((each) => each[name])).size).toBe(inGrafana.length);
+  }
+  for (const { uid } of inGrafana) expect(uid).toMatch(/^[a-z0-9-]{1,40}$/);
 });
 
 test('recorded series are named level:metric:operations', () => {

@@ -31,6 +31,8 @@ const variable = z.object({
   type: z.string(),
   label: z.string().optional(),
   query: z.union([z.string(), z.object({ query: z.string() })]),
+  /** Takes a text and a value from what the query returns. */
+  regex: z.string().optional(),
   datasource: dataSource.optional(),
   refresh: z.number().optional(),
   multi: z.boolean(),

@@ -15,6 +15,7 @@ const spans: Readonly<Record<string, string>> = {
   '1h': '8s',
   '30m': '20s',
   '15m': '5s',
+  '10m': '5s',
   '5m': '4s',
 };
 /** How long something must have been so, or is kept: a few evaluations. */
