@@ -15,7 +15,8 @@ const projects = 50;
 const models = 14;
 const keys = 200;
 const days = 30;
-const step = 240;
+/** Seconds between samples, of what is recorded every minute, every 2 minutes and every 4. */
+const [often, curves, money] = [60, 120, 240] as const;
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -29,12 +30,6 @@ const identity = (i: number): Labels => ({
   model: modelOf(i),
   batch: i % 9 === 0 ? 'true' : 'false',
   service_tier: i % 5 === 0 ? 'flex' : 'default',
-});
-const named = (i: number): Labels => ({
-  ...identity(i),
-  project_name: `Project ${i % projects}`,
-  api_key_name: `Key ${i % keys}`,
-  user_name: `User ${i % 100}`,
 });
 const line = (i: number): Labels => ({
   currency: 'usd',
@@ -123,61 +118,60 @@ function page(now: number): string {
   return `${lines.join('\n')}\n`;
 }
 
+interface PastSeries {
+  readonly labels: Labels;
+  readonly step: number;
+  /** Whether it rises, or goes up and down. */
+  readonly counter: boolean;
+}
+
 /** The recorded series that boards read over long spans, without their samples. */
-function past(): readonly Labels[] {
-  const level = 'job_project_key_user_model:openai_';
-  const pairs = range(projects * models).map((i) => ({
-    project_id: projectOf(i),
-    project_name: `Project ${i % projects}`,
-    model: modelOf(Math.floor(i / projects)),
-  }));
-  const all: Labels[] = [];
+function past(): readonly PastSeries[] {
+  const every = 'job_project_key_user_model:openai_';
+  const all: PastSeries[] = [];
+  const counter = (name: string, step: number, labels: Labels) =>
+    all.push({ labels: { __name__: name, api: 'completions', ...labels }, step, counter: true });
+  const gauge = (name: string, step: number, labels: Labels) =>
+    all.push({ labels: { __name__: name, ...labels }, step, counter: false });
   for (const i of range(groups)) {
     for (const direction of ['input', 'output']) {
-      all.push({ __name__: `${level}tokens:rate5m`, api: 'completions', direction, ...named(i) });
+      counter(`${every}tokens_total:max2m`, curves, { direction, ...identity(i) });
     }
-    all.push({ __name__: `${level}completions_tokens:rate5m`, api: 'completions', ...named(i) });
-    all.push({ __name__: `${level}requests:rate5m`, api: 'completions', ...named(i) });
-    all.push({ __name__: `${level}cached_tokens:rate5m`, api: 'completions', ...named(i) });
-    const { project_id = '', project_name = '', api_key_id = '', api_key_name = '' } = named(i);
-    all.push({ __name__: 'job_project_key:openai_tokens:rate5m', project_id, project_name, api_key_id, api_key_name });
-  }
-  for (const pair of pairs) {
-    for (const name of ['tokens', 'requests']) {
-      all.push({ __name__: `job_project_model:openai_${name}:rate5m`, api: 'completions', ...pair });
+    for (const kind of ['completions_tokens', 'requests', 'cached_tokens']) {
+      counter(`${every}${kind}_total:max2m`, curves, identity(i));
     }
-    all.push({ __name__: 'job_project_model:openai_completions_input_tokens:rate5m', ...pair });
-    const { model, ...project } = pair;
-    all.push({
-      __name__: 'job_project_limit:openai_rate_limit_used:max5m',
-      limit: 'tokens',
-      limit_model: model,
-      ...project,
-    });
+    const { project_id = '', api_key_id = '' } = identity(i);
+    counter('job_project_key:openai_tokens_total:sum', often, { project_id, api_key_id });
   }
+  for (const i of range(100)) counter('job_user:openai_tokens_total:sum', often, { user_id: `user_${i}` });
+  for (const i of range(models)) counter('job_model:openai_tokens_total:sum', often, { model: modelOf(i) });
   for (const i of range(projects)) {
-    const project = { project_id: projectOf(i), project_name: `Project ${i}` };
-    all.push({ __name__: 'job_project:openai_tokens:rate5m', ...project });
-    all.push({ __name__: 'job_project:openai_requests:rate5m', ...project });
+    const project_id = projectOf(i);
+    counter('job_project:openai_tokens_total:sum', often, { project_id });
+    counter('job_project:openai_requests_total:sum', often, { project_id });
     for (const name of ['today', 'settled_day', 'month_to_date']) {
-      all.push({ __name__: `job_project:openai_costs_${name}_amount:sum`, currency: 'usd', ...project });
+      gauge(`job_project:openai_costs_${name}_amount:sum`, money, { currency: 'usd', project_id });
+    }
+    for (const m of range(models)) {
+      const of = { project_id, project_name: `Project ${i}`, limit: 'tokens', limit_model: modelOf(m) };
+      gauge('job_project_limit:openai_rate_limit_used:max5m', curves, of);
     }
   }
-  const unique = new Map(all.map((labels) => [JSON.stringify(labels), labels]));
-  return [...unique.values()];
+  return [...new Map(all.map((each) => [JSON.stringify(each.labels), each])).values()];
 }
 
 async function writePast(url: string, until: number): Promise<number> {
-  const series = past().map((labels) => ({ job: 'openai', ...labels }));
+  const all = past();
   const chunk = 6 * 3_600;
   let samples = 0;
   for (let from = until - days * 86_400; from < until; from += chunk) {
-    const written: Series[] = series.map((labels, index) => {
+    const written: Series[] = all.map(({ labels, step, counter }, index) => {
       const values: [number, number][] = [];
-      for (let at = from; at < Math.min(from + chunk, until); at += step)
-        values.push([at * 1_000, (index % 97) + Math.sin(at / 9_000)]);
+      for (let at = from; at < Math.min(from + chunk, until); at += step) {
+        values.push([at * 1_000, counter ? (index + 1) * (at - until + 9e6) : (index % 97) + Math.sin(at / 9_000)]);
+      }
       samples += values.length;
-      return { labels, samples: values };
+      return { labels: { job: 'openai', ...labels }, samples: values };
     });
     const answer = await fetch(`${url}/api/v1/write`, {
       method: 'POST',
@@ -231,6 +225,7 @@ export async function measureRules(root = process.cwd()): Promise<string> {
       ...[
         `--config.file=${file}`,
         `--storage.tsdb.path=${join(directory, 'data')}`,
+        '--storage.tsdb.retention.time=60d',
         `--web.listen-address=127.0.0.1:${port}`,
       ],
       ...['--web.enable-remote-write-receiver', '--web.enable-lifecycle', '--log.level=warn'],
@@ -242,7 +237,7 @@ export async function measureRules(root = process.cwd()): Promise<string> {
     const report: string[] = [];
     const lines = page(0).split('\n').length - 1;
     const started = performance.now();
-    const samples = await writePast(url, Math.floor(Date.now() / 1_000 / step) * step - step);
+    const samples = await writePast(url, Math.floor(Date.now() / 1_000 / money) * money - money);
     report.push(
       `${lines} series scraped, ${(samples / 1e6).toFixed(1)} million samples of ${past().length} recorded series in ${days} days (written in ${Math.round((performance.now() - started) / 1_000)} s)`,
     );
@@ -307,7 +302,7 @@ async function time(
   const values: Readonly<Record<string, string>> = {
     ...{
       __interval: `${width}s`,
-      __rate_interval: `${width + 30}s`,
+      __rate_interval: `${width + 120}s`,
       __range: `${days}d`,
       __range_s: String(days * 86_400),
     },

@@ -76,7 +76,7 @@ async function main(told: Promise<string>): Promise<void> {
     mkdirSync(rules);
     for (const name of readdirSync(join(deploy, 'prometheus/rules'))) {
       const text = readFileSync(join(deploy, 'prometheus/rules', name), 'utf8');
-      write(`rules/${name}`, text.replaceAll('interval: 4m', 'interval: 15s'));
+      write(`rules/${name}`, text.replaceAll(/interval: \dm/g, 'interval: 15s'));
     }
     const toPrometheus = prometheusConfiguration(readFileSync(join(deploy, 'prometheus/prometheus.yml'), 'utf8'), {
       exporter: `127.0.0.1:${exporter}`,

@@ -5,10 +5,7 @@ import { backfill, type PastSeries } from '../helpers/backfill.ts';
 import { documentedQueries, queriesIn } from '../helpers/markdown.ts';
 import { type Prometheus, startPrometheus } from '../helpers/prometheus.ts';
 import { seconds } from '../helpers/rows.ts';
-import { findTool } from '../helpers/tools.ts';
-
-const prometheusPath = findTool('prometheus', 'prometheus');
-const promtool = findTool('promtool', 'prometheus');
+import { type PrometheusTools, prometheusTools } from '../helpers/tools.ts';
 
 const read = (file: string) => readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8');
 const documented = documentedQueries(read('docs/joins.md'));
@@ -19,7 +16,6 @@ const june = seconds('2026-06-01T00:00Z');
 /** An instant in the first week of a month. */
 const firstWeek = seconds('2026-06-03T12:00Z');
 const minute = 60;
-const hour = 3_600;
 const day = 86_400;
 
 type Labels = Readonly<Record<string, string>>;
@@ -153,28 +149,23 @@ function organization(): readonly PastSeries[] {
 }
 
 /** Apart from each other, for the time between would take blocks, too. */
-const periods = [
-  [noon - 7 * day],
-  [...range(noon - day, noon - 2 * hour, hour), ...range(noon - 2 * hour, noon + minute, minute)],
-  [firstWeek - 7 * day],
-  [firstWeek],
-];
+const periods = [[noon - 7 * day], range(noon - day, noon + minute, minute), [firstWeek - 7 * day], [firstWeek]];
 
 function range(from: number, to: number, step: number): number[] {
   return Array.from({ length: Math.ceil((to - from) / step) }, (_, index) => from + index * step);
 }
 
 /** The page of several exporters that show the same, or of one. */
-async function prometheusWith(instances: readonly string[]): Promise<Prometheus> {
+async function prometheusWith(tools: PrometheusTools, instances: readonly string[]): Promise<Prometheus> {
   const series = instances.flatMap((instance) =>
     organization().map((each) => ({ ...each, labels: { ...each.labels, job: 'openai', instance } })),
   );
   return await startPrometheus({
-    path: prometheusPath ?? '',
+    path: tools.prometheus ?? '',
     scrapeInterval: '1m',
     jobs: {},
     past: (data) => {
-      for (const instants of periods) backfill(promtool ?? '', data, series, instants);
+      for (const instants of periods) backfill(tools.promtool ?? '', data, series, instants);
     },
   });
 }
@@ -203,9 +194,11 @@ async function answer(prometheus: Prometheus, query: string, at: number): Promis
 
 test('docs/joins.md has its queries', () => expect(documented.length).toBeGreaterThanOrEqual(14));
 
-describe.skipIf(prometheusPath === undefined || promtool === undefined)('in Prometheus', () => {
-  test('every query of docs/joins.md returns what its table says', async ({ onTestFinished }) => {
-    const prometheus = await prometheusWith(['exporter:9185']);
+describe.each(prometheusTools())('in Prometheus $version', (tools) => {
+  const missing = tools.prometheus === undefined || tools.promtool === undefined;
+
+  test.skipIf(missing)('every query of docs/joins.md returns what its table says', async ({ onTestFinished }) => {
+    const prometheus = await prometheusWith(tools, ['exporter:9185']);
     onTestFinished(prometheus.stop);
     for (const { title, query, rows } of documented) {
       expect(await answer(prometheus, query, noon), title).toEqual(expected(rows));
@@ -224,8 +217,8 @@ describe.skipIf(prometheusPath === undefined || promtool === undefined)('in Prom
     );
   });
 
-  test('two exporters beside each other disturb no join', async ({ onTestFinished }) => {
-    const prometheus = await prometheusWith(['one:9185', 'two:9185']);
+  test.skipIf(missing)('two exporters beside each other disturb no join', async ({ onTestFinished }) => {
+    const prometheus = await prometheusWith(tools, ['one:9185', 'two:9185']);
     onTestFinished(prometheus.stop);
     for (const { title, query, rows } of documented) {
       const vector = await prometheus.vector(query, noon);

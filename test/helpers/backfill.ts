@@ -33,7 +33,9 @@ export function backfill(
         });
       });
     writeFileSync(file, `${lines.join('')}# EOF\n`);
-    execFileSync(promtool, ['tsdb', 'create-blocks-from', 'openmetrics', file, data], { stdio: 'pipe' });
+    // Long blocks, because the file is read again for each of them.
+    const args = ['tsdb', 'create-blocks-from', '--max-block-duration=768h', 'openmetrics', file, data];
+    execFileSync(promtool, args, { stdio: 'pipe' });
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
