@@ -50,3 +50,6 @@ export const usageApis: readonly DocumentedApi[] = [
 ];
 
 export const apiNames: readonly string[] = [...usageApis.map(({ api }) => api), 'costs'];
+
+/** Everything that is polled by default: costs are read a second time, by user. */
+export const polledNames: readonly string[] = [...apiNames, 'user_costs'];

@@ -9,7 +9,7 @@ import { reply } from '../helpers/http-server.ts';
 import type { Exporter } from '../helpers/process.ts';
 import { type Fault, refuse, testKey } from '../helpers/scripted-api.ts';
 import { shiftedClock, type TestClock } from '../helpers/test-clock.ts';
-import { apiNames, usageApis } from './apis.ts';
+import { apiNames, polledNames, usageApis } from './apis.ts';
 import { exporterOf, scriptedApi } from './exporter.ts';
 
 /** Half past the hour, at the start of a minute: nothing on show changes by time alone for most of a minute. */
@@ -102,7 +102,7 @@ describe('a key that is', () => {
     expect(exporter.err()).not.toContain(testKey);
     expect((await exporter.get('/-/healthy')).status).toBe(200);
     expect(await (await exporter.get('/api/status')).json()).toMatchObject({
-      apis: apiNames.map((api) => ({ api, up: false, reason, whatToDo: expect.stringContaining('admin-keys') })),
+      apis: polledNames.map((api) => ({ api, up: false, reason, whatToDo: expect.stringContaining('admin-keys') })),
     });
 
     api.faults.clear();

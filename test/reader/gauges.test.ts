@@ -285,13 +285,14 @@ describe('a key that is refused', () => {
     '%i: one line for all apis, what is known stays, and it goes on when the key works',
     async (status, reason, says) => {
       const refused: FaultRule = {
-        when: { from: Date.parse('2026-11-20T09:40:00Z'), to: Date.parse('2026-11-20T09:50:00Z') },
+        when: { from: Date.parse('2026-11-20T09:40:00Z'), to: Date.parse('2026-11-20T09:52:00Z') },
         fault: { kind: 'status', status },
       };
       const { until, text, log, self, exporter } = live('2026-11-20T09:27:00Z', [refused]);
       await until('2026-11-20T09:39:59Z');
       const families = [...parseExposition(text()).families.keys()];
-      await until('2026-11-20T09:49:00Z');
+      // An api that nobody uses is asked once in ten minutes.
+      await until('2026-11-20T09:51:30Z');
       const said = log.of('warn', 'error');
       expect(said).toHaveLength(1);
       expect(said[0]).toMatch(says);
@@ -302,7 +303,7 @@ describe('a key that is refused', () => {
         const line = `openai_exporter_poll_failures_total{api="${endpoint.api}",reason="${reason}"}`;
         expect(await self(line)).toBeGreaterThan(0);
       }
-      await until('2026-11-20T10:01:00Z');
+      await until('2026-11-20T10:03:00Z');
       for (const { endpoint } of exporter.apis) expect(await self(`openai_up{api="${endpoint.api}"}`)).toBe(1);
     },
   );
