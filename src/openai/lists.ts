@@ -16,8 +16,25 @@ const id = z.string().regex(/^(?!\.{1,2}$)[\x21-\x7e]{1,256}$/);
 const name = z.string().nullish();
 const orNull = <T>(value: T | null | undefined): T | null => value ?? null;
 
+const residency = z.string().nullish();
+const expiry = z.number().positive().nullish();
+/** An owner whose id is missing is an owner that nobody knows; the key is good all the same. */
+const keyOwner = z.object({ id: id.nullish() }).nullish();
+
+/**
+ * The parts of an item that it can do without. One that cannot be read is left out, and the item is counted with those
+ * that were refused, but keeps its name, so that no amount loses it.
+ */
+const spared = {
+  project: z.object({ residency }),
+  apiKey: z.object({
+    expires_at: expiry,
+    owner: z.object({ user: keyOwner, service_account: keyOwner }).nullish(),
+  }),
+};
+
 const project = z
-  .object({ id, name, status: z.string().nullish(), residency: z.string().nullish().catch(null) })
+  .object({ id, name, status: z.string().nullish(), residency: residency.catch(null) })
   .transform((item) => ({
     id: item.id,
     name: orNull(item.name),
@@ -26,15 +43,15 @@ const project = z
   }));
 export type ProjectItem = z.output<typeof project>;
 
-/** An owner whose id is missing is an owner that nobody knows; the key is good all the same. */
-const keyOwner = z.object({ id: id.nullish().catch(null) }).nullish();
 const apiKey = z
   .object({
     id,
     name,
-    // A key whose expiry cannot be read keeps its name, so that no amount loses it.
-    expires_at: z.number().positive().nullish().catch(null),
-    owner: z.object({ type: z.string().nullish(), user: keyOwner, service_account: keyOwner }).nullish(),
+    expires_at: expiry.catch(null),
+    owner: z
+      .object({ type: z.string().nullish(), user: keyOwner.catch(null), service_account: keyOwner.catch(null) })
+      .nullish()
+      .catch(null),
   })
   .transform(({ id: key, name: keyName, owner, expires_at }) => ({
     id: key,
@@ -124,7 +141,7 @@ const spendAlert = z
 export type SpendAlertItem = z.output<typeof spendAlert>;
 
 const adminKey = z
-  .object({ id, name, expires_at: z.number().positive().nullish() })
+  .object({ id, name, expires_at: expiry })
   .transform((item) => ({ id: item.id, name: orNull(item.name), expiresAt: orNull(item.expires_at) }));
 export type AdminKeyItem = z.output<typeof adminKey>;
 
@@ -134,6 +151,8 @@ export interface List<T> {
   path(projectId: string | null): string;
   readonly query: readonly (readonly [string, string])[];
   readonly item: z.ZodType<T>;
+  /** Of an item that is taken: the parts that it can lack. An item that fails it lacks one because that cannot be read. */
+  readonly spared?: z.ZodType;
   /** The answer is one object, and 404 says that there is none. */
   readonly single: boolean;
 }
@@ -145,8 +164,11 @@ function list<T>(api: ListApi, last: string, item: z.ZodType<T>, more: Partial<L
 }
 
 export const lists = {
-  projects: list<ProjectItem>('projects', 'projects', project, { query: [['include_archived', 'true']] }),
-  apiKeys: list<ApiKeyItem>('api_keys', 'api_keys', apiKey),
+  projects: list<ProjectItem>('projects', 'projects', project, {
+    query: [['include_archived', 'true']],
+    spared: spared.project,
+  }),
+  apiKeys: list<ApiKeyItem>('api_keys', 'api_keys', apiKey, { spared: spared.apiKey }),
   serviceAccounts: list<ServiceAccountItem>('service_accounts', 'service_accounts', serviceAccount),
   users: list<UserItem>('users', 'users', user),
   rateLimits: list<RateLimitItem>('rate_limits', 'rate_limits', rateLimit),
@@ -158,7 +180,7 @@ export const lists = {
 /** The items that a page of a list has brought. */
 export interface ListPage<T> {
   readonly items: readonly T[];
-  /** Items that were refused. */
+  /** Items that were refused, or lack something that could not be read. */
   readonly malformed: number;
   /** Nothing comes after it. */
   readonly last: boolean;
@@ -206,10 +228,11 @@ interface DecodedPage<T> {
 export function createListRead<T>(
   client: Client,
   clock: { monotonic(): number },
-  { api, path, query, item, single }: List<T>,
+  list: List<T>,
   projectId: string | null,
 ): ListRead<T> {
-  const target = { api, path: path(projectId) };
+  const { api, query, single } = list;
+  const target = { api, path: list.path(projectId) };
   let seen = new Set<string>();
   let cursor: string | undefined;
 
@@ -246,7 +269,7 @@ export function createListRead<T>(
       } as const;
       let value: DecodedPage<T>;
       try {
-        ({ value } = await client.get(request, (body) => decode(body, item, single)));
+        ({ value } = await client.get(request, (body) => decode(body, list)));
       } catch (error) {
         if (!(error instanceof ApiError)) throw error;
         if (single && error.status === 404) return { items: [], malformed: 0, last: true, broken: undefined };
@@ -277,7 +300,7 @@ const pageShape = z.object(
 );
 
 /** @throws if it is no list, or no object where one is meant */
-function decode<T>(body: Buffer, item: z.ZodType<T>, single: boolean): DecodedPage<T> {
+function decode<T>(body: Buffer, { item, spared, single }: List<T>): DecodedPage<T> {
   const parsed: unknown = JSON.parse(body.toString('utf8'));
   if (single && (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))) {
     throw new Error('an object was expected');
@@ -286,16 +309,16 @@ function decode<T>(body: Buffer, item: z.ZodType<T>, single: boolean): DecodedPa
   if (page?.success === false) throw new Error(page.error.issues[0]?.message);
   const { data, has_more, last_id } = page?.data ?? { data: [parsed], has_more: false, last_id: undefined };
   const items: T[] = [];
-  let cut = 0;
+  let lacking = 0;
   for (const one of data) {
     const checked = item.safeParse(one);
     if (!checked.success) continue;
     items.push(checked.data);
-    if (hasLongText(checked.data)) cut++;
+    if (hasLongText(checked.data) || spared?.safeParse(one).success === false) lacking++;
   }
   return {
     items,
-    malformed: data.length - items.length + cut,
+    malformed: data.length - items.length + lacking,
     length: data.length,
     hasMore: has_more === true,
     lastId: typeof last_id === 'string' && last_id !== '' && last_id.length <= longestCursor ? last_id : undefined,
