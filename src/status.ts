@@ -23,6 +23,8 @@ export interface Health {
   readonly counters: CountersStatus;
   /** Why polls cannot keep their interval, with the numbers and what to do; null while they can. */
   readonly tooSlow: string | null;
+  /** What is wrong with the state file, and what follows from it; null where nothing is, or none is wanted. */
+  readonly stateFileTrouble: string | null;
 }
 
 /** Why something failed: the word of the metrics, what happened, and what to do. Null while it does not. */

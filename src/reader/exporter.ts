@@ -52,6 +52,8 @@ export interface ExporterOptions {
     /** Times that it could not be read or written so far. */
     errors?(): number;
   };
+  /** What is wrong with the state file, as a sentence; undefined where nothing is. */
+  readonly stateFileTrouble?: () => string | undefined;
   /** Requests a minute that the client allows; without it, nobody is told when that is too few. */
   readonly maxRequestsPerMinute?: number;
   /** Takes a finished page; the next one is not made before it resolves. */
@@ -81,6 +83,8 @@ export interface Exporter {
   overview(): Overview;
   /** Why polls cannot keep their interval, with the numbers; undefined while they can. */
   tooSlow(): string | undefined;
+  /** What is wrong with the state file, as a sentence; undefined where nothing is. */
+  stateFileTrouble(): string | undefined;
   /** Every api was tried once. */
   ready(): boolean;
   /** Polls and publishes until the signal is aborted; then rejects with its reason. */
@@ -304,6 +308,7 @@ export function createExporter(options: ExporterOptions): Exporter {
       clock,
     }),
     tooSlow: pace.trouble,
+    stateFileTrouble: options.stateFileTrouble ?? (() => undefined),
     ready: () => apis.every(({ status }) => status.up !== undefined),
     async run(signal) {
       try {

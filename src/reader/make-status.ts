@@ -35,6 +35,7 @@ function healthOf({ exporter, version, revision, simulated, startedAt, now }: St
     lists: exporter.lists.map((list) => ({ ...listStatus(list), ...leftOutOf(exporter, list.api) })),
     counters: countersStatus(exporter.apis.map(({ account }) => account)),
     tooSlow: exporter.tooSlow() ?? null,
+    stateFileTrouble: exporter.stateFileTrouble() ?? null,
   };
 }
 

@@ -81,6 +81,7 @@ async function read(task: ReaderTask, port: MessagePort): Promise<void> {
     // The demonstration has a limit of its own.
     ...(simulated ? {} : { maxRequestsPerMinute: settings.openai.maxRequestsPerMinute }),
     ...(memory === undefined ? {} : { memory }),
+    stateFileTrouble: () => (isWithoutPlace(task) ? noPlace : file?.trouble()),
     show(update) {
       const done = new Promise<void>((resolve) => {
         taken = resolve;
@@ -116,16 +117,20 @@ async function organizationOf({ settings, key }: ReaderTask, version: string, lo
 }
 
 /** Undefined where there is to be no state file, or there is no place for one. */
-function stateFileOf({ settings, key }: ReaderTask, log: Logger): StateFile | undefined {
+function stateFileOf(task: ReaderTask, log: Logger): StateFile | undefined {
+  const { settings, key } = task;
   const { file: path, isUsual } = settings.state;
   const simulated = key === undefined;
-  if (path === undefined) {
-    if (isUsual && !simulated) log.warn(noPlace);
-    return undefined;
-  }
+  if (isWithoutPlace(task)) log.warn(noPlace);
+  if (path === undefined) return undefined;
   const fingerprint = seriesFingerprint(settings, simulated);
   const former = formerFingerprint(settings, simulated);
   return stateFile({ path, makeFolder: isUsual, fingerprint, former, log, clock: systemClock });
+}
+
+/** Reports whether there is to be a state file, and no place is known for it. */
+function isWithoutPlace({ settings, key }: ReaderTask): boolean {
+  return key !== undefined && settings.state.file === undefined && settings.state.isUsual;
 }
 
 const noPlace =

@@ -22,6 +22,8 @@ export interface StateFile {
   keepNames(names: Uint8Array): void;
   /** Times that the file could not be read or written so far. */
   errors(): number;
+  /** What is wrong with the file, and what follows from it, as a sentence; undefined where nothing is. */
+  trouble(): string | undefined;
   /** Reports whether a thread waits for the disk, and with it the end of the process. */
   holdsThread(): boolean;
   /** Saves what is not saved yet, and lets the next process have the file. */
@@ -112,16 +114,19 @@ export function stateFile(options: StateFileOptions): StateFile {
   let errors = 0;
   /** The last words on why the file is not kept. */
   let said: string | undefined;
+  /** A sentence about the damaged file that was found. */
+  let damage: string | undefined;
 
   function failed(error: unknown): void {
     errors++;
     const why = error instanceof Trouble || error instanceof DiskHangs ? error.message : reasonOf(error);
     if (why === said) return;
     said = why;
-    log.warn(
-      `state file ${path} cannot be written: ${why}; going on without it: a restart may look like a counter reset`,
-      { path },
-    );
+    log.warn(notKept(why), { path });
+  }
+
+  function notKept(why: string): string {
+    return `state file ${path} cannot be written: ${why}; going on without it: a restart may look like a counter reset`;
   }
 
   function succeeded(): void {
@@ -187,10 +192,8 @@ export function stateFile(options: StateFileOptions): StateFile {
       await rename(place, aside);
       errors++;
       const why = error instanceof Error ? error.message : 'it cannot be understood';
-      log.warn(
-        `state file ${path} is damaged: ${why}; it was renamed to ${aside}. Counters start from the history of the API.`,
-        { path },
-      );
+      damage = `state file ${path} is damaged: ${why}; it was renamed to ${aside}. Counters start from the history of the API.`;
+      log.warn(damage, { path });
     }
   }
 
@@ -318,6 +321,7 @@ export function stateFile(options: StateFileOptions): StateFile {
       pending = true;
     },
     errors: () => errors,
+    trouble: () => (said === undefined ? damage : notKept(said)),
     holdsThread: () => disk.busy(),
     async close() {
       closing.abort();

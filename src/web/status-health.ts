@@ -18,12 +18,19 @@ export function healthSection(status: Status): Html {
   const failing = apis.filter(isDown);
   return html`${verdict(apis)}
 ${failing.length === 0 ? html`` : html`<ul class="failures">${failing.map((api) => failure(api, now))}</ul>`}
-${status.tooSlow === null ? html`` : html`<ul class="failures"><li class="note"><strong>Numbers come late.</strong> ${status.tooSlow}</li></ul>`}
+${note('Numbers come late.', status.tooSlow)}${note('The state file needs a look.', status.stateFileTrouble)}
 ${leftOutList([...apis, ...lists], now)}${refusedDimensions(apis)}<dl class="tiles">${tiles(status)}</dl>
 <ul class="apis" aria-label="Apis and their last success">${apis.map((api) => chip(api, now))}</ul>
 <details id="apis"${failing.length > 0 || lists.some(isDown) ? html` open` : html``}><summary>Every api and list in full, and the counters</summary>
 ${apisTable(apis, now)}
 <p class="soft">${counterWords(counters)}</p>${listsTable(lists, now)}</details>`;
+}
+
+/** Trouble that is no api's. */
+function note(title: string, trouble: string | null): Html {
+  if (trouble === null) return html``;
+  return html`<ul class="failures"><li class="note"><strong>${title}</strong> ${trouble}</li></ul>
+`;
 }
 
 function isDown({ up }: ApiStatus | ListStatus): boolean {

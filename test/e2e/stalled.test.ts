@@ -60,6 +60,7 @@ test('with little memory, bodies of 60 MiB and ten thousands of groups do not en
             .map((row) => ({ ...row, num_model_requests: 1, project_id: `${start} ${row.project_id}` }))
         : rows(name),
   });
+  const padding = ' '.repeat(65 * 1_024 * 1_024);
   /** The honest answer, with so many rows of 120 KiB in its first bucket: as long as a row may be. */
   const withWideRows = (name: string, honest: object, wide: number) => {
     const row = `{${' '.repeat(120 * 1_024)}${JSON.stringify(rows(name)[0]).slice(1)},`;
@@ -73,7 +74,7 @@ test('with little memory, bodies of 60 MiB and ten thousands of groups do not en
     api.faults.set(name, (response, _request, honest) => reply(response, 200, withWideRows(name, honest, 510)));
   }
   for (const name of ['vector_stores', 'completions']) {
-    api.faults.set(name, (response, _request, honest) => reply(response, 200, withWideRows(name, honest, 560)));
+    api.faults.set(name, (response, _request, honest) => reply(response, 200, `${padding}${JSON.stringify(honest)}`));
   }
   await until(
     exporter,

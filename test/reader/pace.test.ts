@@ -108,3 +108,20 @@ test('a small organization asks for less than 30 requests in any minute, once it
   const busiest = Math.max(...sent.map((at) => sent.filter((one) => one >= at && one < at + minute).length));
   expect(busiest).toBeLessThanOrEqual(30);
 });
+
+test('the organization of the demonstration, which uses every api, asks for less than 30 requests a minute', async () => {
+  const demo = runSimulated({
+    organization: createOrganization({ seed: 1, createdAt: seconds('2026-09-19T00:00Z'), profile: 'demo' }),
+    start: '2026-11-20T09:07:03Z',
+    flags: ['--names.refresh=10m'],
+  });
+  running = demo;
+  await demo.minutes(20);
+  demo.dispatcher.forget();
+  await demo.minutes(60);
+  const { counts } = demo.dispatcher;
+  // Costs are read twice each ten minutes, the second time by user.
+  expect(counts.get('costs')).toBeGreaterThanOrEqual(12);
+  const perMinute = [...counts.values()].reduce((sum, count) => sum + count, 0) / 60;
+  expect(perMinute).toBeLessThanOrEqual(30);
+});

@@ -1,6 +1,7 @@
 /** Costs by user: a second read of the same money, which harms the first in nothing and adds up to the same. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { amountToDecimal } from '../../src/simulation/costs.ts';
+import { refuseDimension } from '../../src/simulation/faults.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { type CostRow, type CostsExporter, runOnCosts } from '../helpers/costs-api.ts';
 import { valuesOf } from '../helpers/exposition.ts';
@@ -161,6 +162,32 @@ describe('costs by user', () => {
     expect(shown(difference)).toEqual({ usd: 0 });
     expect(api.asked.length).toBeGreaterThan(2);
   });
+});
+
+test('that OpenAI does not grant by user are absent, and that is said and no failure', async () => {
+  const organization = createOrganization({
+    seed: 7,
+    createdAt: seconds('2026-03-01T00:00Z'),
+    profile: { groups: { costs: 60 }, apis: ['costs'] },
+  });
+  const faults = [refuseDimension('costs', 'user_id', { to: Date.parse('2026-05-15T23:00Z') })];
+  const simulated = runSimulated({ organization, start, flags: ['--poll.apis=costs'], faults });
+  running = simulated;
+  const { until, self, log, exporter } = simulated;
+  await until('2026-05-15T12:30:00Z');
+  expect([shown(monthToDate), shown(previousMonth), shown(difference)]).toEqual([{}, {}, {}]);
+  expect(exporter.overview().spend.currencies.map(({ users }) => users)).toEqual([null]);
+  expect(await self('openai_exporter_dimension_refused{api="user_costs",dimension="user_id"}')).toBe(1);
+  expect(log.of('warn', 'error')).toEqual([expect.stringMatching(/user_costs.* does not grant grouping by user_id/)]);
+  expect(await self('openai_up{api="user_costs"}')).toBe(1);
+  expect(await self('openai_exporter_poll_failures_total{api="user_costs",reason="rejected"}')).toBe(0);
+  // The first read does not ask for it.
+  expect(Object.keys(shown(byProject)).length).toBeGreaterThan(4);
+  expect(await self('openai_exporter_dimension_refused{api="costs",dimension="user_id"}')).toBe(undefined);
+  // It is tried again each day, and then they are there.
+  await until('2026-05-16T01:00:00Z');
+  expect(Object.keys(shown(monthToDate)).length).toBeGreaterThan(4);
+  expect(shown(difference)).toEqual({ usd: 0 });
 });
 
 test('on the simulated organization the sum by user is the sum by project, and that of the truth', async () => {

@@ -181,7 +181,9 @@ describe('a state file that cannot be used', () => {
     expect(log.of('warn')).toHaveLength(1);
     expect(log.of('warn')[0]).toContain(path);
     expect(file.errors()).toBe(1);
+    // The status page goes on saying it, until somebody has looked and starts again.
     await file.save(state);
+    expect(file.trouble()).toBe(log.of('warn')[0]);
     await file.close();
     expect((await readdir(folder)).sort()).toEqual(['state', 'state.damaged']);
     expect(await readFile(`${path}.damaged`)).toEqual(bytes);
@@ -213,6 +215,7 @@ describe('a state file that cannot be used', () => {
     expect(log.of('warn')).toHaveLength(1);
     expect(log.of('warn')[0]).toContain(join(folder, 'missing'));
     expect(file.errors()).toBe(2);
+    expect(file.trouble()).toBe(log.of('warn')[0]);
   });
 
   test.each(['folder', 'pipe', 'device'])('because it is a %s is no more than a warning', async (kind) => {
@@ -241,11 +244,13 @@ describe('a state file that cannot be used', () => {
     await file.save(stateOf('mine', 44));
     expect(log.of('warn')).toHaveLength(1);
     expect(file.errors()).toBe(2);
+    expect(file.trouble()).toBe(log.of('warn')[0]);
     expect(await readFile(path)).toEqual(before);
     await rm(`${path}.next-${token}`, { recursive: true });
     // What was not saved is saved by itself.
     clock.pass(2_000);
     await vi.waitFor(() => expect(log.of('info').at(-1)).toMatch(/again/));
+    expect(file.trouble()).toBeUndefined();
     await file.close();
     expect(shown(await found('mine'))).toBe(44);
   });

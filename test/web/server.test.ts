@@ -48,6 +48,7 @@ const status: Status = {
   lists: [],
   counters: { anchor: '2026-01-01T00:00:00.000Z', state: 'replaying', message: null },
   tooSlow: null,
+  stateFileTrouble: null,
   usage: { apis: [], hours: [], models: null, projects: null },
   spend: { month: '2026-01', polled: false, filtered: false, missing: [], currencies: [] },
   limits: { nearest: [], compared: 0, unknown: [] },

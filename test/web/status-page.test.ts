@@ -39,6 +39,7 @@ const empty: Status = {
   lists: [],
   counters: { anchor: '2026-01-01T00:00:00.000Z', state: 'shown', message: null },
   tooSlow: null,
+  stateFileTrouble: null,
   usage: { apis: ['completions'], hours: [], models: null, projects: null },
   spend: { month: '2026-01', polled: true, filtered: false, missing: [], currencies: [] },
   limits: { nearest: [], compared: 0, unknown: [] },
@@ -112,6 +113,15 @@ test('that numbers come late is said with the figures, and does not change the v
   );
   expect(page).toContain('Healthy: the api answers.');
   expect(text({})).not.toContain('Numbers come late');
+});
+
+test('trouble with the state file is said, and does not change the verdict', () => {
+  const page = text({ stateFileTrouble: 'state file /state cannot be written: ENOSPC; going on without it' });
+  expect(page).toContain(
+    '<strong>The state file needs a look.</strong> state file /state cannot be written: ENOSPC; going on without it',
+  );
+  expect(page).toContain('Healthy: the api answers.');
+  expect(text({})).not.toContain('The state file');
 });
 
 test('what is not known is not 0', () => {
