@@ -1,10 +1,10 @@
 /** Costs by user: a second read of the same money, which harms the first in nothing and adds up to the same. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { amountToDecimal } from '../../src/simulation/costs.ts';
-import { refuseDimension } from '../../src/simulation/faults.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { type CostRow, type CostsExporter, runOnCosts } from '../helpers/costs-api.ts';
 import { valuesOf } from '../helpers/exposition.ts';
+import { refuseDimension } from '../helpers/faults.ts';
 import { seconds } from '../helpers/rows.ts';
 import { type RunningExporter, runSimulated } from '../helpers/running-exporter.ts';
 
