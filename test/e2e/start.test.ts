@@ -243,7 +243,9 @@ describe('the key', () => {
       vi.waitFor(
         async () => {
           const page = await exporter.metrics();
-          expect(polledNames.map((name) => page.value('openai_up', { api: name }))).toEqual(polledNames.map(() => value));
+          expect(polledNames.map((name) => page.value('openai_up', { api: name }))).toEqual(
+            polledNames.map(() => value),
+          );
         },
         { timeout: 30_000, interval: 100 },
       );
