@@ -4,12 +4,12 @@ import { setMaxListeners } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { buildInfo } from './build-info.ts';
 import { systemClock } from './clock.ts';
-import { runBackfill } from './commands/backfill.ts';
 import { runCheck } from './commands/check.ts';
 import { exitCodes } from './commands/exit-codes.ts';
 import { runHealth } from './commands/health.ts';
 import { probeApi, probeManagement, probeStateFile } from './commands/probe.ts';
 import { placesText, serve } from './commands/serve.ts';
+import { type BackfillTask, startBackfill } from './commands/start-backfill.ts';
 import { codeOf, reasonOf } from './error-code.ts';
 import { leaveHanging } from './leave.ts';
 import { createLogger, type Logger } from './log.ts';
@@ -106,16 +106,18 @@ async function backfill(settings: Settings, history: BackfillSettings, key: KeyS
   // Who reads it may go away.
   process.stdout.once('error', (error) => stop.abort(error));
   tellNotPolled(settings, log);
-  const client = await createLiveClient({
-    settings,
-    key,
-    environment: process.env,
-    clock: systemClock,
-    version,
-    sparing: false,
+  const task: BackfillTask = { settings, history, key, coloured: paintFor(process.stderr, process.env) === colours };
+  return await startBackfill({
+    spawn: () => new Worker(new URL('./commands/backfill-thread.js', import.meta.url), { workerData: task }),
+    log,
+    writeLine: (line) => logOutput?.write(line),
+    out: process.stdout,
+    err: process.stderr,
+    signal: stop.signal,
+    stuck() {
+      isStuck = () => true;
+    },
   });
-  const { stdout, stderr: err } = process;
-  return await runBackfill({ settings, history, client, clock: systemClock, log, signal: stop.signal, stdout, err });
 }
 
 /** Aborted when the process is told to end. */

@@ -19,8 +19,12 @@ interface Block {
   readonly rows: number;
 }
 
-/** Takes the samples of a series: instants in milliseconds, and values, NaN where it has none. */
-export type Series = (row: number, instants: readonly number[], values: Float64Array) => Promise<void>;
+/** The samples of a series: instants in milliseconds, and values, NaN where it has none. They are overwritten by those of a later series. */
+export interface Series {
+  readonly row: number;
+  readonly instants: readonly number[];
+  readonly values: Float64Array;
+}
 
 export class ColumnFile {
   readonly #file: number;
@@ -54,7 +58,7 @@ export class ColumnFile {
   }
 
   /** The series of a field that have samples in [from, to), milliseconds, one after another. */
-  async series(field: number, from: number, to: number, take: Series): Promise<void> {
+  *series(field: number, from: number, to: number): Generator<Series> {
     this.#writeBlock();
     const blocks = this.#blocks.filter(({ instants }) => instants.some((at) => at >= from && at < to));
     const instants = blocks.flatMap((block) => block.instants.filter((at) => at >= from && at < to));
@@ -78,7 +82,7 @@ export class ColumnFile {
       }
       for (let row = 0; row < count; row++) {
         const own = values.subarray(row * instants.length, (row + 1) * instants.length);
-        if (own.some((value) => !Number.isNaN(value))) await take(first + row, instants, own);
+        if (own.some((value) => !Number.isNaN(value))) yield { row: first + row, instants, values: own };
       }
     }
   }

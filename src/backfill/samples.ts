@@ -54,17 +54,17 @@ export interface SamplesOptions extends Pick<TimelineOptions, 'settleDelay' | 'z
   readonly journal: string;
   /** The file for the samples. */
   readonly path: string;
-  /** Gives others a turn now and then, and ends it all when the program is stopped. */
-  readonly breathe: () => Promise<void>;
+  /** @throws once the program was told to stop */
+  readonly throwIfStopped: () => void;
 }
 
 /** Makes the samples of an api. */
-export async function makeSamples(options: SamplesOptions): Promise<ApiSamples> {
-  return options.endpoint.kind === 'costs' ? await costSamples(options) : await counterSamples(options);
+export function makeSamples(options: SamplesOptions): ApiSamples {
+  return options.endpoint.kind === 'costs' ? costSamples(options) : counterSamples(options);
 }
 
-async function counterSamples(options: SamplesOptions): Promise<ApiSamples> {
-  const { endpoint, steps, journal, path, breathe } = options;
+function counterSamples(options: SamplesOptions): ApiSamples {
+  const { endpoint, steps, journal, path, throwIfStopped } = options;
   const fields = endpoint.fields.flatMap((field, index) => (field.kind === 'flow' ? [index] : []));
   const columns = new ColumnFile(path, fields.length);
   const rows = new Rows();
@@ -82,15 +82,15 @@ async function counterSamples(options: SamplesOptions): Promise<ApiSamples> {
       end: bucketEnd(line.start, step.width),
       cells: cellsOf(line, fields, rows),
     });
-    await breathe();
+    throwIfStopped();
   }
   timeline.end();
   return { endpoint, fields, texts: rows.texts, columns };
 }
 
 /** One sample a day; a group reads 0 on the day after one in which it was, as on the page. */
-async function costSamples(options: SamplesOptions): Promise<ApiSamples> {
-  const { endpoint, steps, journal, path, settleDelay, breathe } = options;
+function costSamples(options: SamplesOptions): ApiSamples {
+  const { endpoint, steps, journal, path, settleDelay, throwIfStopped } = options;
   const fields = endpoint.fields.map((_, index) => index);
   const columns = new ColumnFile(path, fields.length);
   const rows = new Rows();
@@ -122,7 +122,7 @@ async function costSamples(options: SamplesOptions): Promise<ApiSamples> {
     }
     before = having;
     columns.append(servedAt(endpoint, bucketEnd(line.start, step.width), settleDelay), day);
-    await breathe();
+    throwIfStopped();
   }
   return { endpoint, fields, texts: rows.texts, columns };
 }

@@ -17,7 +17,8 @@ export interface WriteOptions {
   readonly work: string;
   readonly stdout: Writable;
   readonly signal: AbortSignal;
-  readonly breathe: () => Promise<void>;
+  /** @throws once the program was told to stop */
+  readonly throwIfStopped: () => void;
 }
 
 /** Characters gathered before they are written. */
@@ -50,7 +51,7 @@ async function writeAll(from: number, to: number, options: WriteOptions, sink: S
   const flush = async () => {
     await sink.write(text);
     text = '';
-    await options.breathe();
+    options.throwIfStopped();
   };
   for (const { endpoint, fields, texts, columns } of options.samples) {
     const costs = endpoint.kind === 'costs';
@@ -60,7 +61,7 @@ async function writeAll(from: number, to: number, options: WriteOptions, sink: S
       if (field === undefined) continue;
       const family = (costs ? recentFamily : totalFamily)(endpoint, field, options.settleDelayMinutes);
       let header = openMetricsHeader(family);
-      await columns.series(index, from, to, async (row, instants, values) => {
+      for (const { row, instants, values } of columns.series(index, from, to)) {
         const labels = joinLabels(fixed, texts[row] ?? '', options.labels);
         text += header;
         header = '';
@@ -70,7 +71,7 @@ async function writeAll(from: number, to: number, options: WriteOptions, sink: S
           if (!Number.isNaN(value)) text += timedLine(family.name, labels, value, instant);
           if (text.length > stretch) await flush();
         }
-      });
+      }
     }
   }
   text += endOfFile;

@@ -22,7 +22,6 @@ import { type Output, prepareOutput, removeWorkFolder } from '../backfill/output
 import { createProgress, type Progress } from '../backfill/progress.ts';
 import { type ApiSamples, makeSamples } from '../backfill/samples.ts';
 import { writeOutputFile } from '../backfill/write.ts';
-import { createBreather } from '../breather.ts';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { earliestDayIn } from '../openai/advice.ts';
@@ -43,7 +42,10 @@ export interface BackfillOptions {
   readonly client: ExporterOptions['client'];
   readonly clock: Clock;
   readonly log: Logger;
+  /** Aborted when the program is told to stop. */
   readonly signal: AbortSignal;
+  /** Asked by what gives the event loop no turn. @throws once the program was told to stop */
+  readonly throwIfStopped: () => void;
   readonly stdout: Writable;
   /** stderr, for what is wrong with the command line. */
   readonly err: { write(text: string): unknown };
@@ -211,26 +213,21 @@ async function readApi(options: BackfillOptions, plan: ApiPlan, { client, sizes,
 
 /** Makes samples of what was read, and writes them. */
 async function writeOutput(options: BackfillOptions, output: Output, plans: readonly ApiPlan[]): Promise<void> {
-  const { settings, history, clock, log, signal, stdout } = options;
+  const { settings, history, log, signal, throwIfStopped, stdout } = options;
   const { work } = output;
   const { from, to } = output.bounds;
   const { settleDelay } = settings.poll;
-  const breather = createBreather(clock);
-  const breathe = async () => {
-    await breather.breathe();
-    signal.throwIfAborted();
-  };
   const samples: ApiSamples[] = [];
   try {
     for (const { endpoint, steps, journal } of plans) {
       const path = join(work, `${endpoint.api}.columns`);
-      const how = { endpoint, steps, journal, path, settleDelay, ...settings.counters, from, to, breathe };
-      samples.push(await makeSamples(how));
+      const how = { endpoint, steps, journal, path, settleDelay, ...settings.counters, from, to, throwIfStopped };
+      samples.push(makeSamples(how));
     }
     const labels = labelsText(history.labels);
     const settleDelayMinutes = settleDelay / 60_000;
     for (const file of output.files) {
-      const how = { samples, labels, settleDelayMinutes, work, stdout, signal, breathe };
+      const how = { samples, labels, settleDelayMinutes, work, stdout, signal, throwIfStopped };
       const series = await writeOutputFile(file, how);
       if (series > 0) log.info(`written: ${file.path ?? 'stdout'}`, { series });
     }

@@ -35,15 +35,15 @@ function written(fields: number, instants: number, rowsAt: RowsAt): ColumnFile {
   return file;
 }
 
-async function seriesOf(file: ColumnFile, field: number, from: number, to: number) {
+function seriesOf(file: ColumnFile, field: number, from: number, to: number) {
   const found = new Map<number, (readonly [number, number])[]>();
-  await file.series(field, from, to, async (row, instants, values) => {
+  for (const { row, instants, values } of file.series(field, from, to)) {
     const samples = instants.map((at, index) => [at, values[index] ?? Number.NaN] as const);
     found.set(
       row,
       samples.filter(([, value]) => !Number.isNaN(value)),
     );
-  });
+  }
   return found;
 }
 
@@ -57,10 +57,10 @@ test.each<[number, number, RowsAt, number, number]>([
   [1, 3_000, () => 9, 1_000, 2_990_000],
 ])(
   '%i fields and %i instants',
-  async (fields, instants, rowsAt, from, to) => {
+  (fields, instants, rowsAt, from, to) => {
     const file = written(fields, instants, rowsAt);
     for (let field = 0; field < fields; field++) {
-      const found = await seriesOf(file, field, from, to);
+      const found = seriesOf(file, field, from, to);
       expect([...found.keys()]).toEqual(Array.from({ length: rowsAt(instants - 1) }, (_, row) => row));
       let wrong = 0;
       let count = 0;
@@ -79,16 +79,16 @@ test.each<[number, number, RowsAt, number, number]>([
   60_000,
 );
 
-test('reads a year of minutes in large pieces', async () => {
+test('reads a year of minutes in large pieces', () => {
   const minutes = 527_040;
   const columns = [Float64Array.of(1, 2, 3, 4, 5)];
   const file = new ColumnFile(join(folder, 'year'), 1);
   for (let minute = 0; minute < minutes; minute++) file.append(minute * 60_000, columns);
   vi.mocked(readSync).mockClear();
   const series: unknown[] = [];
-  await file.series(0, 0, Number.POSITIVE_INFINITY, async (row, instants, values) => {
+  for (const { row, instants, values } of file.series(0, 0, Number.POSITIVE_INFINITY)) {
     series.push([row, instants.length, values[0], values.at(-1)]);
-  });
+  }
   expect(series).toEqual([1, 2, 3, 4, 5].map((value) => [value - 1, minutes, value, value]));
   expect(vi.mocked(readSync).mock.calls.length).toBeLessThan(20);
   file.close();

@@ -54,6 +54,7 @@ export async function writeHistory(options: WritingOptions) {
     clock,
     log,
     signal: stop.signal,
+    throwIfStopped: () => stop.signal.throwIfAborted(),
     stdout,
     err: {
       write(text: string) {
