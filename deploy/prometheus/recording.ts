@@ -4,21 +4,10 @@
  */
 import { type Endpoint, endpoints } from '../../src/openai/catalogue.ts';
 import { identity, within } from './identity.ts';
+import { type Rule, type Group as RuleGroup, ruleFile } from './rule-file.ts';
 
-export interface Rule {
-  readonly record: string;
-  readonly expr: string;
-  readonly labels?: Readonly<Record<string, string>>;
-  /** Why the rule is there, for those who read the file. */
-  readonly why?: string;
-}
-
-export interface Group {
-  readonly name: string;
-  readonly interval?: string;
-  readonly why?: string;
-  readonly rules: readonly Rule[];
-}
+export type Group = RuleGroup<Rule>;
+export type { Rule };
 
 const header = `Generated from deploy/prometheus/recording.ts: change that and run \`npm run dashboards\`.
 
@@ -305,6 +294,7 @@ function pace(level: 'job' | 'job_project'): readonly Rule[] {
   const scope = level === 'job' ? 'organization' : 'project';
   const budget = `${level}:openai_budget_amount:max`;
   const daily = `${level}:openai_costs_daily_amount:avg7d`;
+  const settled = spend('settled_day');
   const named = (ratio: string) =>
     level === 'job'
       ? ratio
@@ -314,8 +304,24 @@ job_project:openai_project_name:info`;
   return [
     {
       record: daily,
-      expr: `avg_over_time(${spend('settled_day')}[7d])`,
-      why: 'The pace: settled days of the last week. Then what the month will have cost at it, and until when the budget lasts.',
+      expr: `(
+  sum_over_time(${settled}[7d])
+  / on (${within('currency')}) group_left ()
+  count_over_time(job:openai_costs_settled_day_amount:sum[7d])
+  -
+  (max_over_time(${settled}[7d]) - quantile_over_time(0.8, ${settled}[7d])) / 7
+)
+and on (${within('currency')})
+last_over_time(job:openai_costs_settled_day_amount:sum[2d] offset 6d)
+or
+(${spend('month_to_date')} - (${spend('today')} or 0 * ${spend('month_to_date')}))
+/ on () group_left ()
+(day_of_month() - 1 > 2)
+or
+${spend('previous_month')}
+/ on () group_left ()
+days_in_month(vector(time()) - day_of_month() * 86400)`,
+      why: 'The pace: settled days of the last week, of which the dearest counts as the second dearest, so that one day does not carry the forecast. Where the rules do not know a week: the days of this month before today, and in its first three days those of the month before.',
     },
     {
       record: spend('month_forecast'),
@@ -501,7 +507,7 @@ max by (${within('api')}) (
     },
     {
       ...firstSeen('job_model', 'model'),
-      why: "When a model or key was first on show. The rule carries its own result on: through scrapes that failed, restarts, the counters' new month, and 2 days without Prometheus. After longer all begin anew, and alerts wait for a day.",
+      why: "When a model or key was first on show. The rule carries its own result on: through scrapes that failed, restarts, the counters' new month, and 2 days without Prometheus. After longer all begin anew, and alerts wait for a month.",
     },
     firstSeen('job_key', 'api_key_id'),
   ],
@@ -510,32 +516,7 @@ max by (${within('api')}) (
 /** All groups, in the order in which they build on each other. */
 export const recordingGroups: readonly Group[] = [namesGroup, counters, usageGroup, money, rateLimits, health];
 
-function comment(text: string | undefined, indent: string): string {
-  if (text === undefined) return '';
-  const lines: string[] = [];
-  for (const word of text.split(' ')) {
-    const last = lines.at(-1);
-    if (last !== undefined && indent.length + 2 + last.length + 1 + word.length <= 120)
-      lines[lines.length - 1] = `${last} ${word}`;
-    else lines.push(word);
-  }
-  return lines.map((each) => `${indent}# ${each}\n`).join('');
-}
-
-function ruleText({ record, expr, labels, why }: Rule): string {
-  const text = expr.split('\n').map((each) => `          ${each}\n`);
-  const own = Object.entries(labels ?? {}).map(([label, value]) => `          ${label}: ${value}\n`);
-  const labelsText = own.length === 0 ? '' : `        labels:\n${own.join('')}`;
-  return `${comment(why, '      ')}      - record: ${record}\n        expr: |\n${text.join('')}${labelsText}`;
-}
-
-function groupText({ name, interval, why, rules }: Group): string {
-  const spacing = interval === undefined ? '' : `    interval: ${interval}\n`;
-  return `${comment(why, '  ')}  - name: ${name}\n${spacing}    rules:\n${rules.map(ruleText).join('')}`;
-}
-
 /** The file of recording rules. */
 export function recordingRules(): string {
-  const lines = header.split('\n').map((each) => (each === '' ? '#\n' : `# ${each}\n`));
-  return `${lines.join('')}groups:\n${recordingGroups.map(groupText).join('')}`;
+  return ruleFile(header, recordingGroups);
 }

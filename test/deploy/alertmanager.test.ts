@@ -4,12 +4,17 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { identity } from '../../deploy/prometheus/identity.ts';
 import { rules } from '../helpers/rules.ts';
 
 const directory = fileURLToPath(new URL('../../deploy/alertmanager/', import.meta.url));
 const config = z
   .object({
-    route: z.object({ group_by: z.array(z.string()) }),
+    route: z.object({
+      group_by: z.array(z.string()),
+      repeat_interval: z.string(),
+      routes: z.array(z.object({ matchers: z.array(z.string()), repeat_interval: z.string().optional() })),
+    }),
     inhibit_rules: z.array(
       z.object({
         source_matchers: z.array(z.string()),
@@ -42,8 +47,40 @@ function silences(source: Labels, target: Labels): boolean {
   );
 }
 
-test('one message for each project', () => {
-  expect(config.route.group_by).toEqual(['job', 'project_id']);
+test('one message for each project of an organization', () => {
+  expect(config.route.group_by).toEqual([...identity, 'project_id']);
+});
+
+test('what silences concerns the same organization, in the same namespace', () => {
+  for (const { equal } of config.inhibit_rules) expect(equal).toEqual(expect.arrayContaining([...identity]));
+});
+
+test('the configuration that sends nothing silences the same', () => {
+  const quiet = parse(readFileSync(`${directory}quiet.yml`, 'utf8'));
+  expect(quiet.inhibit_rules).toEqual(config.inhibit_rules);
+  expect(quiet.route.group_by).toEqual(config.route.group_by);
+});
+
+/** After how many hours an alert that still fires is said again. */
+function repeatedAfter(alertname: string, severity: string): number {
+  const route = config.route.routes.find(({ matchers }) => matches(matchers, { alertname, severity }));
+  const [, count = '', unit = ''] = /^(\d+)([hd])$/.exec(route?.repeat_interval ?? config.route.repeat_interval) ?? [];
+  return Number(count) * (unit === 'd' ? 24 : 1);
+}
+
+test('what lasts until the month ends or a key is exchanged is not said again each day', () => {
+  for (const alert of ['BudgetExceeded', 'SpendLimitNear'])
+    expect(repeatedAfter(`OpenAI${alert}`, 'critical')).toBe(96);
+  for (const alert of ['BudgetNearlyUsed', 'ForecastAboveBudget', 'SoftSpendLimitNear', 'ApiKeyExpiring'])
+    expect(repeatedAfter(`OpenAI${alert}`, 'warning')).toBe(96);
+  expect(repeatedAfter('OpenAIExporterDown', 'critical')).toBe(4);
+  expect(repeatedAfter('OpenAIEndpointFailing', 'warning')).toBe(24);
+});
+
+test('Alertmanager, which remembers for 120 hours, knows what it has sent when it is to send it again', () => {
+  for (const { alert = '', labels } of rules) {
+    if (alert !== '') expect(repeatedAfter(alert, labels?.['severity'] ?? '')).toBeLessThan(120);
+  }
 });
 
 test('an exporter that is down silences all the rest of its job, and nothing else', () => {
@@ -79,7 +116,12 @@ test('a refused key silences what follows from it', () => {
 });
 
 test('every alert that is named exists', () => {
-  const named = JSON.stringify(config.inhibit_rules).match(/OpenAI[A-Z]\w+/g) ?? [];
+  const named: string[] = [...(JSON.stringify(config.inhibit_rules).match(/OpenAI[A-Z]\w+/g) ?? [])];
+  for (const { matchers } of config.route.routes) {
+    const [, group = ''] = /OpenAI\(([\w|]+)\)/.exec(matchers.join()) ?? [];
+    named.push(...(group === '' ? [] : group.split('|').map((name) => `OpenAI${name}`)));
+  }
+  expect(named.length).toBeGreaterThan(15);
   for (const alert of named) expect(alerts).toContain(alert);
 });
 

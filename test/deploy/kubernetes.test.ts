@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { inhibitions, messages } from '../../deploy/kubernetes/alertmanager-config.ts';
 import { dashboardConfigMaps } from '../../deploy/kubernetes/dashboards.ts';
 import { prometheusRule } from '../../deploy/kubernetes/prometheus-rule.ts';
 import { flags, variableOf } from '../../src/settings/flags.ts';
@@ -74,10 +75,32 @@ test('the boards are those of grafana/boards, and small enough to be applied; if
   }
 });
 
+test('what silences what, and who hears of it, is that of deploy/alertmanager; if not: npm run dashboards', () => {
+  const source = new URL('../../deploy/alertmanager/', import.meta.url);
+  const alertmanager = readFileSync(new URL('alertmanager.yml', source), 'utf8');
+  const templates = readFileSync(new URL('templates/openai.tmpl', source), 'utf8');
+  expect(readFileSync(`${directory}alertmanagerconfig.yaml`, 'utf8')).toBe(inhibitions(alertmanager));
+  expect(readFileSync(`${directory}messages/alertmanagerconfig.yaml`, 'utf8')).toBe(messages(alertmanager, templates));
+});
+
+test('messages are a component that adds to the manifest of the same name, and only for our alerts', () => {
+  const component = read('messages/kustomization.yaml');
+  expect(component).toMatchObject({ kind: 'Component', patches: [{ path: 'alertmanagerconfig.yaml' }] });
+  const patch = read('messages/alertmanagerconfig.yaml');
+  const { apiVersion, kind, metadata } = manifest.parse(manifests.get('AlertmanagerConfig'));
+  expect(patch).toMatchObject({
+    apiVersion,
+    kind,
+    metadata: { name: metadata.name },
+    spec: { route: { matchers: [{ name: 'alertname', matchType: '=~', value: 'OpenAI.+' }] } },
+  });
+});
+
 test('kustomize has every manifest, and each its kind', () => {
   const files = readdirSync(directory).filter((name) => name.endsWith('.yaml') && name !== 'kustomization.yaml');
   expect([...kustomization.resources].sort()).toEqual(files.sort());
   expect([...manifests.keys()].sort()).toEqual([
+    'AlertmanagerConfig',
     'ConfigMap',
     'NetworkPolicy',
     'PrometheusRule',

@@ -4,6 +4,9 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { managedRules } from '../../deploy/grafana/managed-rules.ts';
+import { alertingRules } from '../../deploy/prometheus/alerts.ts';
+import { identity } from '../../deploy/prometheus/identity.ts';
+import { defaultLinks, linksFrom } from '../../deploy/prometheus/links.ts';
 import { recordingGroups, recordingRules } from '../../deploy/prometheus/recording.ts';
 import { listApis } from '../../src/openai/catalogue.ts';
 import { knownMetrics } from '../helpers/known-metrics.ts';
@@ -36,6 +39,36 @@ test('Grafana has the same recording rules, each by a name of its own', () => {
   for (const { uid } of inGrafana) expect(uid).toMatch(/^[a-z0-9-]{1,40}$/);
 });
 
+test('the alerts are the generated ones, with the links of the compose file', () => {
+  expect(readFileSync(`${root}deploy/prometheus/rules/openai-alerts.yml`, 'utf8')).toBe(alertingRules(defaultLinks));
+});
+
+test('links lead where the environment says, or to the compose file', () => {
+  expect(linksFrom({ GRAFANA_URL: '', OTHER: 'x' })).toEqual(defaultLinks);
+  const own = linksFrom({ GRAFANA_URL: 'https://g.example.org/', RUNBOOKS_URL: 'https://r.example.org/alerts' });
+  expect(own).toEqual({ grafana: 'https://g.example.org', runbooks: 'https://r.example.org/alerts' });
+  const text = alertingRules(own);
+  expect(text).toContain('https://g.example.org/d/openai-costs?var-job=');
+  expect(text).toContain('https://r.example.org/alerts#openaibudgetexceeded');
+  expect(() => linksFrom({ GRAFANA_URL: 'g.example.org' })).toThrow(/GRAFANA_URL is "g\.example\.org": .*http/);
+});
+
+test('one name has one severity', () => {
+  const severities = new Map<string, Set<string | undefined>>();
+  for (const { alert = '', labels } of alerts)
+    severities.set(alert, (severities.get(alert) ?? new Set()).add(labels?.['severity']));
+  for (const [alert, all] of severities) expect([alert, all.size]).toEqual([alert, 1]);
+});
+
+test('what identifies an organization is kept wherever labels are chosen', () => {
+  for (const { alert, record, expr } of rules) {
+    for (const [, by = ''] of expr.matchAll(/\b(?:by|on) \(([^)]*)\)/g)) {
+      if (by === '') continue;
+      expect([alert ?? record, by]).toEqual([alert ?? record, expect.stringContaining(identity.join(', '))]);
+    }
+  }
+});
+
 test('recorded series are named level:metric:operations', () => {
   for (const record of recorded) expect(record).toMatch(/^job(?:_[a-z]+)*:openai_[a-z_]+:[a-z_\d]+$/);
 });
@@ -55,28 +88,29 @@ test('where apis are told from lists, every list is named', () => {
   for (const names of selected) expect(names.split('|').sort()).toEqual([...listApis].sort());
 });
 
-test('what spend does to an alert lasts through a scrape that failed while it was recorded', () => {
-  for (const { alert, expr, keep_firing_for } of alerts) {
-    expect([alert, keep_firing_for]).toEqual([
-      alert,
-      /openai_(?:budget|spend_limit|costs)_/.test(expr) ? '15m' : undefined,
-    ]);
-  }
-});
-
 describe.each(alerts.map((rule) => [rule.alert ?? '', rule] as const))('%s', (name, { labels, annotations }) => {
   test('says how bad it is, what it means, where to look and what to do', () => {
-    expect(labels?.['severity']).toMatch(/^(?:critical|warning|info)$/);
+    expect(labels?.['severity']).toMatch(/^(?:critical|warning|notice)$/);
     expect(annotations?.['summary']).toMatch(/\S/);
     expect(annotations?.['description']).toMatch(/\S/);
-    expect(annotations?.['runbook_url']).toBe(`docs/alerts.md#${name.toLowerCase()}`);
-    expect(dashboards).toContain(/^\/d\/([a-z-]+)\?var-job=/.exec(annotations?.['dashboard'] ?? '')?.[1]);
+    expect(annotations?.['runbook_url']).toBe(`${defaultLinks.runbooks}#${name.toLowerCase()}`);
+    const [address, board] = (annotations?.['dashboard'] ?? '').split('/d/');
+    expect(address).toBe(defaultLinks.grafana);
+    expect(dashboards).toContain(/^([a-z-]+)\?var-job=/.exec(board ?? '')?.[1]);
   });
 
   test('has a runbook with meaning, things to look at and things to do', () => {
     const [, section = ''] = runbooks.split(`\n## ${name}\n`);
     const own = section.split('\n## ')[0];
     expect(own).toMatch(/\*\*What it means\.\*\*[\s\S]*\*\*What to look at\.\*\*[\s\S]*\*\*What to do\.\*\*/);
+  });
+
+  test('is in the table', () => {
+    const severity = labels?.['severity'] ?? '';
+    const sent = { critical: 'page', warning: 'notify', notice: 'record' }[severity];
+    expect(runbooks).toMatch(
+      new RegExp(`\\n\\| \\[${name.replace('OpenAI', '')}\\]\\(#${name.toLowerCase()}\\) \\| ${sent} `),
+    );
   });
 
   test('has a case in which it fires and one in which it must not', () => {

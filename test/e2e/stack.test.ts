@@ -426,7 +426,7 @@ describe.skipIf(!installed)('what goes wrong', () => {
         /^\[critical\] Search & "Find" has spent 150% of the month's budget$/,
         /150\.00\s+of 100\.00 usd/,
         /Dashboard: http:\/\/localhost:3000\/d\/openai-costs\?var-job=overspending&var-project=Search/,
-        /Runbook: docs\/alerts\.md#openaibudgetexceeded/,
+        /Runbook: http:\/\/localhost:9090\/user\/alerts\.md#openaibudgetexceeded/,
       );
       expect(link).toBe('http://localhost:3000/d/openai-costs?var-job=overspending&var-project=Search+%26+%22Find%22');
       expectMessage(
@@ -439,7 +439,7 @@ describe.skipIf(!installed)('what goes wrong', () => {
         /^\[warning\] (?:silent: \d+ firing|Polls of)/,
         /\*Polls of completions fail\*\nNo poll of completions .*timeout \d+/,
         /Dashboard: http:\/\/localhost:3000\/d\/openai-exporter\?var-job=silent/,
-        /Runbook: docs\/alerts\.md#openaiendpointfailing/,
+        /Runbook: http:\/\/localhost:9090\/user\/alerts\.md#openaiendpointfailing/,
       );
     }, 110);
   });
