@@ -5,6 +5,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { defaultLinks } from '../prometheus/links.ts';
 import { alertmanagerConfiguration, prometheusConfiguration, receiverFiles, replaceAll } from './configuration.ts';
 import { startAlertmanager, startPrometheus } from './monitoring.ts';
 import { findProgram, freePort, type Running, startProgram } from './programs.ts';
@@ -76,7 +77,11 @@ async function main(told: Promise<string>): Promise<void> {
     mkdirSync(rules);
     for (const name of readdirSync(join(deploy, 'prometheus/rules'))) {
       const text = readFileSync(join(deploy, 'prometheus/rules', name), 'utf8');
-      write(`rules/${name}`, text.replaceAll(/interval: \dm/g, 'interval: 15s'));
+      const runbooks = defaultLinks.runbooks.replace('localhost:9090', `127.0.0.1:${prometheus}`);
+      write(
+        `rules/${name}`,
+        text.replaceAll(/interval: \dm/g, 'interval: 15s').replaceAll(defaultLinks.runbooks, runbooks),
+      );
     }
     const toPrometheus = prometheusConfiguration(readFileSync(join(deploy, 'prometheus/prometheus.yml'), 'utf8'), {
       exporter: `127.0.0.1:${exporter}`,
@@ -85,11 +90,14 @@ async function main(told: Promise<string>): Promise<void> {
       rules,
     });
     running.push(
-      await startPrometheus({
-        directory,
-        configuration: write('prometheus.yml', replaceAll(toPrometheus, hurry)),
-        port: prometheus,
-      }),
+      await startPrometheus(
+        {
+          directory,
+          configuration: write('prometheus.yml', replaceAll(toPrometheus, hurry)),
+          port: prometheus,
+        },
+        join(root, 'docs'),
+      ),
     );
 
     print(`exporter      http://127.0.0.1:${exporter}/  (a demonstration: every number is simulated)`);

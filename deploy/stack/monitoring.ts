@@ -9,7 +9,11 @@ export interface MonitoringOptions {
   readonly port: number;
 }
 
-export async function startPrometheus({ directory, configuration, port }: MonitoringOptions): Promise<Running> {
+/** @param runbooks folder that is served at `/user`, for links in alerts */
+export async function startPrometheus(
+  { directory, configuration, port }: MonitoringOptions,
+  runbooks?: string,
+): Promise<Running> {
   return await startProgram({
     name: 'Prometheus',
     path: findProgram(['prometheus'], 'prometheus'),
@@ -17,6 +21,7 @@ export async function startPrometheus({ directory, configuration, port }: Monito
       `--config.file=${configuration}`,
       `--storage.tsdb.path=${join(directory, 'prometheus')}`,
       `--web.listen-address=127.0.0.1:${port}`,
+      ...(runbooks === undefined ? [] : [`--web.user-assets=${runbooks}`]),
       '--log.level=warn',
     ],
     log: join(directory, 'prometheus.log'),

@@ -11,6 +11,7 @@ import { recordingGroups, recordingRules } from '../../deploy/prometheus/recordi
 import { listApis } from '../../src/openai/catalogue.ts';
 import { knownMetrics } from '../helpers/known-metrics.ts';
 import { metricsIn } from '../helpers/promql.ts';
+import { alertCases } from '../helpers/rule-cases.ts';
 import { recorded, rules } from '../helpers/rules.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -114,19 +115,10 @@ describe.each(alerts.map((rule) => [rule.alert ?? '', rule] as const))('%s', (na
   });
 
   test('has a case in which it fires and one in which it must not', () => {
-    const fires = cases.filter(({ alertname }) => alertname === name).map(({ exp_alerts }) => exp_alerts !== undefined);
+    const fires = alertCases
+      .filter(({ alertname }) => alertname === name)
+      .map(({ exp_alerts }) => exp_alerts !== undefined);
     expect(fires).toContain(true);
     expect(fires).toContain(false);
   });
-});
-
-interface Case {
-  readonly alertname: string;
-  readonly exp_alerts?: unknown;
-}
-
-const directory = `${root}test/deploy/rules/`;
-const cases: readonly Case[] = readdirSync(directory).flatMap((name) => {
-  const file: { tests: { alert_rule_test?: Case[] }[] } = parse(readFileSync(`${directory}${name}`, 'utf8'));
-  return file.tests.flatMap(({ alert_rule_test: all = [] }) => all);
 });

@@ -10,7 +10,6 @@ const spans: Readonly<Record<string, string>> = {
   '7d': '20s',
   '6d': '16s',
   '3h': '60s',
-  '10m': '8s',
   '2d': '60s',
   '2h': '60s',
   '1d': '20s',
