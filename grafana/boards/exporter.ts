@@ -224,12 +224,18 @@ label_replace(0 * max(${own('openai_exporter_build_info')}), "api", "nothing", "
           ),
           lines(
             {
-              title: 'Scrapes rejected per minute',
-              about: 'Answered with 503 because too many were in flight.',
+              title: 'Trouble of the process per hour',
+              about:
+                'Scrapes answered with 503 because too many were in flight, failures of the state file, lines of the log that were dropped, restarts of the thread that reads OpenAI.',
               unit: 'short',
               width: 8,
             },
-            [{ expr: `60 * ${rate('openai_exporter_scrapes_rejected_total')}`, legend: '{{instance}}' }],
+            [
+              { expr: `3600 * ${rate('openai_exporter_scrapes_rejected_total')}`, legend: '{{instance}} scrapes' },
+              { expr: `3600 * ${rate('openai_exporter_state_file_errors_total')}`, legend: '{{instance}} state file' },
+              { expr: `3600 * ${rate('openai_exporter_log_lines_dropped_total')}`, legend: '{{instance}} log lines' },
+              { expr: `3600 * ${rate('openai_exporter_reader_restarts_total')}`, legend: '{{instance}} restarts' },
+            ],
           ),
           number(
             {

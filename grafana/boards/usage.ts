@@ -1,4 +1,5 @@
 /** Every endpoint, narrowed down by project, key, user, model, service tier and batch. */
+import { endpoints } from '../../src/openai/catalogue.ts';
 import { type Board, organizations, variables } from '../board.ts';
 import { everyTwoMinutes, lines, number, type Panel } from '../panels.ts';
 import { type Narrowing, of, orNone, perMinute, summed } from '../promql.ts';
@@ -9,6 +10,10 @@ const all: readonly Narrowing[] = ['project', 'key', 'user', 'model', 'tier', 'b
 const identity: readonly Narrowing[] = ['project', 'key', 'user'];
 
 const tokens = (more: Readonly<Record<string, string>>) => of(`${level}:openai_tokens_total:max2m`, all, more);
+/** The apis that tell which input came from the cache. */
+const cached = endpoints
+  .filter(({ fields }) => fields.some(({ name }) => name === 'input_cached_tokens'))
+  .map(({ api }) => api);
 /** Input and output. */
 const completions = of(`${level}:openai_completions_tokens_total:max2m`, all);
 
@@ -117,14 +122,14 @@ export function usage(): Board {
             {
               title: 'Cached share of input, by model',
               about:
-                'Which share of the input tokens came from the cache. Models whose usage does not say are left out.',
+                'The share of the input tokens of completions and decisions that came from the cache. Models whose usage does not say are left out.',
               unit: 'percentunit',
             },
             [
               {
                 expr: `${perMinute(of(`${level}:openai_cached_tokens_total:max2m`, all), ['model'])}
 /
-(${perMinute(tokens({ api: '="completions"', direction: '="input"' }), ['model'])} > 0)`,
+(${perMinute(tokens({ api: `=~"${cached.join('|')}"`, direction: '="input"' }), ['model'])} > 0)`,
                 legend: '{{model}}',
               },
             ],

@@ -129,7 +129,10 @@ describe('a key file', () => {
     const exporter = await exporterOf(api, ['--poll.apis=completions', '--poll.interval=1s'], {
       env: { OPENAI_ADMIN_KEY_FILE: file },
     });
-    await vi.waitFor(async () => expect((await exporter.metrics()).value('openai_up', { api: 'completions' })).toBe(1));
+    await vi.waitFor(
+      async () => expect((await exporter.metrics()).value('openai_up', { api: 'completions' })).toBe(1),
+      { timeout: 30_000 },
+    );
     await writeFile(file, `OPENAI_ADMIN_KEY="${testKey}-2"\n`);
     api.keys = new Set([`${testKey}-2`]);
     await exporter.logged(/there is a name with an equals sign before it, as in NAME=…; remove both/);

@@ -95,7 +95,7 @@ test('two processes with one file: the second says so, and takes over when the f
   const second = await exporterOf(scripted, args);
   await second.logged(new RegExp(`process ${first.pid} on .* uses it`));
   await untilShown(second, 1_000);
-  await vi.waitFor(async () => expect((await second.metrics()).value(errors)).toBeGreaterThan(0));
+  await vi.waitFor(async () => expect((await second.metrics()).value(errors)).toBeGreaterThan(0), { timeout: 20_000 });
   expect((await first.metrics()).value(errors)).toBe(0);
   expect((await first.stop()).code).toBe(0);
   await second.logged(/can be written again/);
@@ -170,5 +170,8 @@ test('a folder that cannot be made is a warning', async () => {
   const exporter = await exporterOf(scripted, [...quick, grouped], { env: { OPENAI_ADMIN_KEY: testKey, HOME: home } });
   await exporter.logged(/"level":"warn".*state file .* cannot be written: .*ENOTDIR/);
   await untilShown(exporter, 1_000);
+  const trouble = expect.stringMatching(/cannot be written: .*ENOTDIR/);
+  expect(await (await exporter.get('/api/status')).json()).toMatchObject({ stateFileTrouble: trouble });
+  expect(await (await exporter.get('/')).text()).toContain('The state file needs a look.');
   expect((await exporter.stop()).code).toBe(0);
 });
