@@ -50,3 +50,8 @@ export function readCounters(text: string): readonly Samples[] {
   }
   return [...found.values()];
 }
+
+/** The label names in the text of a sample's labels. */
+export function labelNamesIn(labels: string): readonly string[] {
+  return [...labels.matchAll(/([a-z_]+)="(?:[^"\\]|\\.)*"/g)].map(([, name = '']) => name);
+}

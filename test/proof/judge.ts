@@ -6,7 +6,7 @@ import { endpointOf } from '../../src/openai/catalogue.ts';
 import type { Organization } from '../../src/simulation/organization.ts';
 import { labelText, labelValue } from '../../src/usage/labels.ts';
 import { hour, minute } from '../../src/usage/windows.ts';
-import { counterNames } from './exposition.ts';
+import { counterNames, labelNamesIn } from './exposition.ts';
 import type { Opening } from './prometheus.ts';
 import type { Life, Watched } from './replica.ts';
 import { monthOf, type Scenario } from './scenario.ts';
@@ -55,8 +55,8 @@ function groupsOf(
   from: number,
   to: number,
   at: number,
+  dimensions: readonly string[],
 ): ReadonlyMap<string, ByLabels> {
-  const dimensions = endpointOf(api)?.dimensions ?? [];
   const found = new Map<string, Map<string, number>>();
   const span = { from: from / 1_000, to: to / 1_000 };
   for (const { labels, fields } of organization.truth.usage(api, span, { groupBy: dimensions, at })) {
@@ -67,6 +67,12 @@ function groupsOf(
     }
   }
   return found;
+}
+
+/** The dimensions of series on show: not all that the api has need be granted. */
+function dimensionsOf(api: string, shown: ReadonlyMap<string, ByLabels>): readonly string[] {
+  for (const own of shown.values()) for (const labels of own.keys()) return labelNamesIn(labels);
+  return endpointOf(api)?.dimensions ?? [];
 }
 
 function sumOf(values: ByLabels | undefined): number {
@@ -164,9 +170,10 @@ function checkBaseline(
   fault: (text: string) => void,
 ): void {
   const { api, at, values } = opening;
+  const dimensions = dimensionsOf(api, values);
   const latest = Math.floor(at / minute) * minute;
   for (let to = latest; to > latest - 45 * minute; to -= minute) {
-    const groups = groupsOf(organization, api, Math.max(monthOf(at), scenario.createdAt), to, at);
+    const groups = groupsOf(organization, api, Math.max(monthOf(at), scenario.createdAt), to, at, dimensions);
     const differs = [...values].some(([field, own]) =>
       [...own].some(([labels, value]) => value !== (groups.get(field)?.get(labels) ?? 0)),
     );
@@ -196,12 +203,13 @@ function checkOpening(
   const to = Math.min(monthOf(period + 32 * 24 * hour), at);
   // The clock may be wrong by an hour, and an idle api is read each ten minutes.
   const surely = Math.min(to, since - 90 * minute);
-  const least = [since, at].map((seen) => groupsOf(organization, api, from, surely, seen));
-  const most = [since, at].map((seen) => groupsOf(organization, api, from, to, seen));
+  const dimensions = dimensionsOf(api, values);
+  const least = [since, at].map((seen) => groupsOf(organization, api, from, surely, seen, dimensions));
+  const most = [since, at].map((seen) => groupsOf(organization, api, from, to, seen, dimensions));
   const of = (all: readonly ReadonlyMap<string, ByLabels>[], field: string, labels: string) =>
     all.map((groups) => groups.get(field)?.get(labels) ?? 0);
   for (const [field, own] of values) {
-    if (folded) {
+    if (folded || opening.regrouped) {
       // Which groups are folded is not known here, so only their sum can be compared.
       const shown = sumOf(own);
       if (shown > 0 && shown < Math.min(...least.map((groups) => sumOf(groups.get(field))))) {
@@ -237,6 +245,7 @@ function checkGroups(
     Math.max(period, scenario.createdAt),
     scenario.end,
     Number.POSITIVE_INFINITY,
+    dimensionsOf(api, watcher.shown(api)),
   );
   const shown = watcher.shown(api);
   for (const { field } of counterNames.filter((counter) => counter.api === api)) {

@@ -6,7 +6,7 @@
  * Beside that it tells apart, from the samples and from when processes began, what the contract excepts.
  */
 import { hour } from '../../src/usage/windows.ts';
-import { readCounters, type Samples } from './exposition.ts';
+import { labelNamesIn, readCounters, type Samples } from './exposition.ts';
 
 /** Describes what is known of a scrape besides the page. */
 export interface ScrapeContext {
@@ -58,6 +58,8 @@ export interface Opening {
   readonly since: number;
   readonly process: number;
   readonly period: number;
+  /** Whether its series have other labels than those of the process before. */
+  readonly regrouped: boolean;
   readonly values: ReadonlyMap<string, ReadonlyMap<string, number>>;
 }
 
@@ -68,6 +70,8 @@ interface Series {
 }
 
 interface Api {
+  /** The label names of its series. */
+  names: string;
   process: number;
   period: number;
   readonly fields: Map<string, Map<string, Series>>;
@@ -105,6 +109,18 @@ function samplesIn(piece: Uint8Array): readonly Samples[] {
   return known;
 }
 
+/** The label names of the series of an api; undefined where there are none. */
+function namesOf(samples: readonly Samples[]): string | undefined {
+  for (const { values } of samples) for (const labels of values.keys()) return labelNamesIn(labels).join();
+  return undefined;
+}
+
+function sumOf(values: Iterable<number>): number {
+  let sum = 0;
+  for (const value of values) sum += value;
+  return sum;
+}
+
 /** @param monthOf start of the period that holds an instant; both in milliseconds */
 export function createWatcher(monthOf: (instant: number) => number): Watcher {
   const apis = new Map<string, Api>();
@@ -136,6 +152,19 @@ export function createWatcher(monthOf: (instant: number) => number): Watcher {
     return values;
   }
 
+  /** Takes out series that end because others, with other labels, take their place. Returns their sums by field. */
+  function replace(api: Api, wanted: (series: Series) => boolean): Map<string, number> {
+    const sums = new Map<string, number>();
+    for (const [field, series] of api.fields) {
+      for (const [labels, one] of series) {
+        if (!wanted(one)) continue;
+        if (one.period === api.period) sums.set(field, (sums.get(field) ?? 0) + one.last);
+        series.delete(labels);
+      }
+    }
+    return sums;
+  }
+
   /** An api that nobody uses shows nothing for long: then it is in the running month. */
   function openingPeriod({ at, since, firstPeriod }: ScrapeContext): number {
     return at - since > 2 * hour ? monthOf(at - hour / 2) : firstPeriod;
@@ -158,10 +187,19 @@ export function createWatcher(monthOf: (instant: number) => number): Watcher {
     let api = apis.get(name);
     const isFirst = api === undefined;
     if (api === undefined) {
-      api = { process: context.process, period: openingPeriod(context), fields: new Map() };
+      api = {
+        names: namesOf(changed) ?? '',
+        process: context.process,
+        period: openingPeriod(context),
+        fields: new Map(),
+      };
       apis.set(name, api);
     }
     const isOpening = isFirst || api.process !== context.process;
+    const names = namesOf(changed);
+    const regrouped = names !== undefined && names !== api.names;
+    const replaced = regrouped ? replace(api, isOpening ? () => true : isHere(api)) : new Map<string, number>();
+    api.names = names ?? api.names;
     const rollsOver = !isOpening && hasRolledOver(api, changed);
     let { period } = api;
     if (isOpening) period = openingPeriod(context);
@@ -187,12 +225,19 @@ export function createWatcher(monthOf: (instant: number) => number): Watcher {
         api.fields.set(field, series);
       }
       const sum = counted(name, field);
+      if (regrouped) {
+        // Series of other labels go on from those that they take the place of.
+        const [begin, end] = [sumOf(values.values()), replaced.get(field) ?? 0];
+        if (!isOpening || context.remembers) {
+          if (begin !== end) fault(context, `${name} ${field}: new series begin at ${begin} in all, not at ${end}`);
+        } else sum.born += begin - end;
+      }
       for (const [labels, value] of values) {
         const before = series.get(labels);
         if (rollsOver && value !== 0) fault(context, `${name} ${field}{${labels}}: begins its period at ${value}`);
         if (before === undefined) {
           if (isFirst && context.process === 0) sum.baseline += value;
-          else if (value > 0) {
+          else if (value > 0 && !regrouped) {
             sum.born += value;
             if (!isOpening || context.remembers) fault(context, `${name} ${field}{${labels}}: begins at ${value}`);
           }
@@ -220,7 +265,15 @@ export function createWatcher(monthOf: (instant: number) => number): Watcher {
     }
     if (isOpening) {
       const values = valuesOf(api, (series) => series.process === context.process);
-      openings.push({ api: name, at: context.at, since: context.since, process: context.process, period, values });
+      openings.push({
+        api: name,
+        at: context.at,
+        since: context.since,
+        process: context.process,
+        period,
+        regrouped,
+        values,
+      });
     }
   }
 

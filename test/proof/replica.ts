@@ -69,7 +69,9 @@ export async function live(scenario: Scenario, plan: ReplicaPlan, organization: 
   const clock = createVirtualClock({ start });
   let error = 0;
   const ownClock: Clock = { now: () => clock.now() + error, monotonic: clock.monotonic, sleep: clock.sleep };
-  const rules: FaultRule[] = [];
+  const rules: FaultRule[] = [...scenario.refusals];
+  /** By api: the dimensions on show an hour ago. */
+  const grouped = new Map<string, string>();
   const witness = createWitness(organization, settings.poll.settleDelay);
   const dispatcher = new SimulatedDispatcher({
     organization,
@@ -199,14 +201,26 @@ export async function live(scenario: Scenario, plan: ReplicaPlan, organization: 
   /** The page must be what the API has said, in an hour after one in which nothing failed. */
   function check(): void {
     const now = clock.now();
-    if (running === undefined || rules.length > 0 || error !== 0 || now - disturbed < 75 * minute) return;
+    if (
+      running === undefined ||
+      rules.length > scenario.refusals.length ||
+      error !== 0 ||
+      now - disturbed < 75 * minute
+    )
+      return;
     if (scenario.monthEnds.some((at) => now > at - 2 * hour && now < at + 3 * hour)) return;
     const sums = new Map<string, number>();
     const held = heldBy(running);
     const watcher = watched[0]?.watcher;
     for (const api of settings.poll.apis) {
       const period = watcher?.period(api);
-      const book = running.exporter.apis.find(({ endpoint }) => endpoint.api === api)?.account.book;
+      const account = running.exporter.apis.find(({ endpoint }) => endpoint.api === api)?.account;
+      const book = account?.book;
+      // What was read by other dimensions is not on show yet, or only just.
+      const dimensions = account?.ledger.groups.dimensions.join() ?? '';
+      const isNew = grouped.get(api) !== dimensions;
+      grouped.set(api, dimensions);
+      if (isNew || account?.isRegrouping === true) continue;
       if (watcher === undefined || period === undefined || book === undefined) continue;
       // Nothing of this period was on a page yet.
       if (book.ledger.anchor * 1_000 !== period) continue;
@@ -238,7 +252,7 @@ export async function live(scenario: Scenario, plan: ReplicaPlan, organization: 
       error = to;
     },
     rules: (of) => {
-      rules.splice(0, rules.length, ...of);
+      rules.splice(0, rules.length, ...scenario.refusals, ...of);
     },
     disturbed: () => {
       disturbed = clock.now();

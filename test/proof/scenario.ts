@@ -2,12 +2,11 @@
  * Describes what happens in the proof, as data that follows from a seed: who uses what, how late and wrong the API is, when it
  * fails, when the processes stop and start, when their clocks are wrong.
  */
-
 import type { Organization } from '../../src/simulation/organization.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { customProfile, type Profile } from '../../src/simulation/profile.ts';
 import { day, hour, minute } from '../../src/usage/windows.ts';
-import type { Fault } from '../helpers/faults.ts';
+import { type Fault, type FaultRule, refuseDimension } from '../helpers/faults.ts';
 import { createRandom, type Random } from './random.ts';
 
 /** Instants are UTC milliseconds. */
@@ -45,6 +44,8 @@ export interface Scenario {
   readonly monthEnds: readonly number[];
   readonly outages: readonly Spell[];
   readonly faults: readonly Spell[];
+  /** Dimensions that are not granted, and when. */
+  readonly refusals: readonly FaultRule[];
   readonly replicas: readonly ReplicaPlan[];
 }
 
@@ -139,6 +140,7 @@ export function createScenario(seed: number, days: number, refusedRows: boolean)
     monthEnds,
     outages,
     faults: faultsOf(createRandom(seed, 2), start, closedAt, monthEnds, refusedRows),
+    refusals: refusalsOf(start),
     replicas: replicasOf(seed, start, closedAt, monthEnds),
   };
 }
@@ -175,6 +177,14 @@ function outagesOf(random: Random, start: number, closedAt: number, monthEnds: r
     add(at, at + random.scaled(10 * minute, day));
   }
   return outages;
+}
+
+/** One dimension is refused from the start and granted late; another after its series were shown, for good. */
+function refusalsOf(start: number): FaultRule[] {
+  return [
+    refuseDimension('completions', 'user_id', { says: 'name', to: start + 20 * hour }),
+    refuseDimension('embeddings', 'api_key_id', { says: 'nothing', from: start + 20 * hour }),
+  ];
 }
 
 /** First nothing answers, then only what is in between; then the API says when to come again. */
