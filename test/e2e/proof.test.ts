@@ -14,7 +14,7 @@ beforeAll(async () => {
     ({ stdout }) => stdout,
     (error: { stdout: string; stderr: string }) => error.stdout + error.stderr,
   );
-}, 240_000);
+}, 900_000);
 
 test('nothing is unexplained, and nothing was seen that the contract rules out', () => {
   expect(output.split('\n').filter((line) => line.startsWith('FAULT'))).toEqual([]);
