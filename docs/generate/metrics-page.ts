@@ -101,7 +101,6 @@ export async function selfTable(): Promise<string> {
     version: '0',
     revision: '0',
     source: {
-      series: () => 1,
       stateFileErrors: () => 1,
       lists: [],
       apis: [
@@ -121,7 +120,7 @@ export async function selfTable(): Promise<string> {
   self.polled(api, 'auth');
   self.attempt(api, '200', 1);
   self.retry(api);
-  self.published(1);
+  self.published(1, 1);
   const serving = createServingMetrics({ logLinesDropped: () => 0 });
   const text = `${await self.text()}${await serving.text()}`;
   return markdownTable(['Metric', 'Type', 'Labels', 'Value'], familiesIn(text));

@@ -4,6 +4,7 @@
  */
 import { hash } from 'node:crypto';
 import { type Clock, longestNap } from '../clock.ts';
+import type { Changes } from './changes.ts';
 import { compressPiece, joinPieces, type Piece } from './gzip.ts';
 import type { NewPart, PageUpdate } from './page.ts';
 import type { Expiry, Rendered, Section } from './section.ts';
@@ -11,6 +12,8 @@ import type { Expiry, Rendered, Section } from './section.ts';
 export interface PublisherOptions {
   /** The order is that of the page. */
   readonly sections: readonly Section[];
+  /** Says which of them have changed. A section that was never rendered is rendered without that. */
+  readonly changes: Changes;
   readonly clock: Clock;
   /** Compresses a part; tests that do not look at it leave it out. */
   readonly compress?: (text: Uint8Array) => Piece;
@@ -26,8 +29,6 @@ export interface PublisherOptions {
 export interface Publisher {
   /** Returns the number of series on the page, of one section or of all. */
   series(section?: string): number;
-  /** Notes that something of this section changed; it will be on the page soon. */
-  changed(section: string): void;
   /** Renders what has changed, or what the time alone has changed, and shows it. */
   publish(): Promise<void>;
   /** Publishes whenever there is something to, until the signal is aborted. */
@@ -56,9 +57,8 @@ const encoder = new TextEncoder();
 
 /** Returns a publisher that has shown nothing. What a section throws, `publish` and `run` throw; the page stays as it was. */
 export function createPublisher(options: PublisherOptions): Publisher {
-  const { sections, clock, compress = compressPiece } = options;
+  const { sections, changes, clock, compress = compressPiece } = options;
   const segments = new Map<string, Segment>();
-  const dirty = new Set<string>(sections.map(({ name }) => name));
   /** The parts of marked texts, for as long as somebody keeps the mark. */
   const marked = new WeakMap<object, Part>();
   let added: NewPart[] = [];
@@ -105,7 +105,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
 
   function isDue({ name, stale }: Section): boolean {
     const segment = segments.get(name);
-    if (segment === undefined || dirty.has(name) || stale?.() === true) return true;
+    if (segment === undefined || changes.has(name) || stale?.() === true) return true;
     const now = clock.now();
     if (now < segment.at - largestSlip) return true;
     const { expiry } = segment;
@@ -118,7 +118,7 @@ export function createPublisher(options: PublisherOptions): Publisher {
     for (const section of sections) {
       // Asked one by one, for a section can be about what those before it have just shown.
       if (!isDue(section)) continue;
-      dirty.delete(section.name);
+      changes.take(section.name);
       segments.set(section.name, render(section));
       rendered = true;
     }
@@ -138,14 +138,11 @@ export function createPublisher(options: PublisherOptions): Publisher {
 
   return {
     series,
-    changed(section) {
-      dirty.add(section);
-      wake?.();
-    },
     publish,
     async run(signal) {
-      const stopped = () => wake?.();
-      signal.addEventListener('abort', stopped);
+      const look = () => wake?.();
+      signal.addEventListener('abort', look);
+      changes.listen(look);
       try {
         for (;;) {
           await publish();
@@ -157,7 +154,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
           signal.throwIfAborted();
         }
       } finally {
-        signal.removeEventListener('abort', stopped);
+        signal.removeEventListener('abort', look);
+        changes.listen(undefined);
       }
     },
   };

@@ -13,7 +13,6 @@ export interface SelfSource {
   /** The lists of names and limits. */
   readonly lists: readonly SelfSourcePolls[];
   /** Series on the page, without the exporter's own. */
-  series(): number;
   /** Times that the state file could not be read or written. */
   stateFileErrors(): number;
 }
@@ -51,7 +50,8 @@ export interface SelfMetrics {
   folded(api: ApiLabel, rows: number): void;
   malformed(api: ApiLabel, rows: number): void;
   /** Seconds. */
-  published(duration: number): void;
+  /** @param series on the page that is on show now, without the exporter's own */
+  published(duration: number, series: number): void;
   /** Calls `listener` whenever the text may have changed. */
   onChange(listener: () => void): void;
 }
@@ -83,7 +83,8 @@ export function createSelfMetrics({ version, revision, source }: SelfOptions): S
   // In the order of the page.
   const polls = registerPolls(registry, source, { version, revision });
   const requests = registerRequests(registry, source);
-  const numbers = registerNumbers(registry, source);
+  const shown = { series: 0 };
+  const numbers = registerNumbers(registry, source, shown);
   const publishDuration = registerPublishing(registry);
   registerStateFile(registry, source);
 
@@ -138,8 +139,9 @@ export function createSelfMetrics({ version, revision, source }: SelfOptions): S
       numbers.malformed.inc({ api }, rows);
       changed();
     },
-    published(duration) {
+    published(duration, series) {
       publishDuration.set(duration);
+      shown.series = series;
       changed();
     },
   };
@@ -233,7 +235,7 @@ function registerRequests(registry: Registry, source: SelfSource) {
 }
 
 /** The numbers on the page: how many there are, and what of them was changed, held back, folded or refused. */
-function registerNumbers(registry: Registry, source: SelfSource) {
+function registerNumbers(registry: Registry, source: SelfSource, shown: { readonly series: number }) {
   const restatements = counter(
     registry,
     'restatements_total',
@@ -263,7 +265,7 @@ function registerNumbers(registry: Registry, source: SelfSource) {
     },
   );
   gauge(registry, `${prefix}series`, "Series on this page, without the exporter's own.", [] as const, (it) =>
-    it.set(source.series()),
+    it.set(shown.series),
   );
   const folded = counter(
     registry,

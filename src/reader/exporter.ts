@@ -6,6 +6,7 @@ import type { Big } from 'big.js';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { budgetSection } from '../metrics/budgets-section.ts';
+import { createChanges } from '../metrics/changes.ts';
 import type { Piece } from '../metrics/gzip.ts';
 import { moneySection, moneySectionName, userMoneySection } from '../metrics/money-section.ts';
 import type { PageUpdate } from '../metrics/page.ts';
@@ -143,8 +144,8 @@ export function createExporter(options: ExporterOptions): Exporter {
       earlier,
     );
   const costs = parts.find(({ endpoint }) => endpoint.api === 'costs');
-  /** The day, in seconds, on which a difference was said the last time. */
-  let differenceSaidOn: number | undefined;
+  const daily = createDailyLog(log, clock);
+  const changes = createChanges();
   const names = createNames({
     settings,
     apis: parts.map(({ endpoint }) => endpoint),
@@ -152,13 +153,27 @@ export function createExporter(options: ExporterOptions): Exporter {
     log,
     failureLog,
     memory: options.memory,
-    changed: (section) => publisher.changed(section),
+    changes,
+  });
+  const self = createSelfMetrics({
+    version,
+    revision,
+    source: {
+      apis: parts.map(({ account, status, refusals }) => selfSource(account, status, refusals)),
+      lists: names.lists,
+      stateFileErrors: () => options.memory?.errors?.() ?? 0,
+    },
   });
   const publisher = createPublisher({
+    changes,
     sections: [
       ...parts.map(({ endpoint, account }) => {
         if (endpoint === userCosts && costs !== undefined) {
-          const byUser = userMoneySection({ byUser: account, costs: costs.account, differs: sayDifference });
+          const byUser = userMoneySection({
+            byUser: account,
+            costs: costs.account,
+            differs: (amount, currency) => daily.warn('difference', userCosts.api, differenceOf(amount, currency)),
+          });
           return names.watch(byUser, () => shownGroups(account));
         }
         const slow = () => isSlow(account, clock.now());
@@ -182,21 +197,11 @@ export function createExporter(options: ExporterOptions): Exporter {
     },
     async show(update, seconds) {
       await options.show(update);
-      self.published(seconds);
+      self.published(seconds, update.series);
       log.debug('page published', { seconds, series: update.series });
     },
   });
 
-  const self = createSelfMetrics({
-    version,
-    revision,
-    source: {
-      apis: parts.map(({ account, status, refusals }) => selfSource(account, status, refusals)),
-      lists: names.lists,
-      series: () => publisher.series(),
-      stateFileErrors: () => options.memory?.errors?.() ?? 0,
-    },
-  });
   const recovery = createRecovery(interval);
   const pace = createPace({
     clock,
@@ -218,8 +223,6 @@ export function createExporter(options: ExporterOptions): Exporter {
   });
 
   const leftOut = createLeftOut({ log, clock, count: (api, rows) => self.malformed(api, rows) });
-  /** The day, in seconds, on which it was said the last time, by api. */
-  const incompleteSaidOn = new Map<string, number>();
   const apis = parts.map(({ endpoint, account, wanted, refusals, status, cadence }): ExporterApi => {
     const { api } = endpoint;
     const grouping = createGrouping({
@@ -252,10 +255,7 @@ export function createExporter(options: ExporterOptions): Exporter {
         bucketRefused: (start) => leftOut.other(api, 1, bucketRefusedAt(start)),
         organization: (id, name, start) => names.organizationNamed(id, name, start),
         incomplete(buckets) {
-          const today = bucketAt(clock.now(), '1d');
-          if (buckets === 0 || incompleteSaidOn.get(api) === today) return;
-          incompleteSaidOn.set(api, today);
-          log.warn(incompleteIn(api), { api });
+          if (buckets > 0) daily.warn('incomplete', api, incompleteIn(api));
         },
       },
       log,
@@ -267,21 +267,14 @@ export function createExporter(options: ExporterOptions): Exporter {
       },
       late: self.changed,
       changed() {
-        publisher.changed(api);
+        changes.note(api);
         if (api !== costs?.endpoint.api) return;
-        publisher.changed(moneySectionName);
-        if (polled.has(userCosts.api)) publisher.changed(userCosts.api);
+        changes.note(moneySectionName);
+        if (polled.has(userCosts.api)) changes.note(userCosts.api);
       },
     });
     return { endpoint, account, status, refusals, poller };
   });
-
-  function sayDifference(amount: Big, currency: string): void {
-    const today = bucketAt(clock.now(), '1d');
-    if (differenceSaidOn === today) return;
-    differenceSaidOn = today;
-    log.warn(differenceOf(amount, currency), { api: userCosts.api });
-  }
 
   function itemsRefused(api: ApiLabel, items: number): void {
     leftOut.other(
@@ -320,6 +313,21 @@ export function createExporter(options: ExporterOptions): Exporter {
       } finally {
         names.keep(true);
       }
+    },
+  };
+}
+
+/** Warns of what stays as it is once a UTC day, for each matter and api. */
+function createDailyLog(log: Logger, clock: Clock) {
+  /** The day, in seconds, on which it was said the last time. */
+  const saidOn = new Map<string, number>();
+  return {
+    warn(matter: string, api: Api, text: string): void {
+      const today = bucketAt(clock.now(), '1d');
+      const key = `${matter} ${api}`;
+      if (saidOn.get(key) === today) return;
+      saidOn.set(key, today);
+      log.warn(text, { api });
     },
   };
 }

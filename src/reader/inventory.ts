@@ -5,6 +5,7 @@ import { decodeNames, encodeNames } from '../inventory/kept-names.ts';
 import { Limits } from '../inventory/limits.ts';
 import { createNamesPoller, type ListStatus, type NamesPoller } from '../inventory/list-poller.ts';
 import type { Logger } from '../log.ts';
+import type { Changes } from '../metrics/changes.ts';
 import { type Groups, IdsOnPage } from '../metrics/ids-on-page.ts';
 import { limitsSection, limitsSectionName } from '../metrics/limits-section.ts';
 import { namedDimensions, namesSection, namesSectionName } from '../metrics/names-section.ts';
@@ -25,8 +26,7 @@ export interface NamesOptions {
   readonly failureLog: FailureLog;
   /** The names that an earlier process knew, and the place where this one leaves what it knows. */
   readonly memory?: { readonly earlierNames?: Uint8Array | undefined; keepNames?(names: Uint8Array): void } | undefined;
-  /** Something of this section changed. */
-  changed(section: string): void;
+  readonly changes: Pick<Changes, 'note'>;
 }
 
 /** Milliseconds between two times that names are kept: in a large organization there are many, and lists come one by one. */
@@ -63,7 +63,7 @@ function budgetedProjects({ monthlyByProject }: Settings['budget']): Groups {
 
 /** Puts together what reads names and limits and what shows them. Nothing is asked before `run`. */
 export function createNames(options: NamesOptions): NamesParts {
-  const { settings, apis, clock, log, failureLog, memory, changed } = options;
+  const { settings, apis, clock, log, failureLog, memory, changes } = options;
   const { refresh, userEmail, allRateLimits } = settings.names;
   const onPage = new IdsOnPage(namedDimensions, [budgetedProjects(settings.budget)]);
   // Two tables of groups for each api at the most, a period's and that of the one before: no more ids can be shown.
@@ -80,7 +80,7 @@ export function createNames(options: NamesOptions): NamesParts {
     organizationNamed(id, name, at) {
       const before = directory.version;
       directory.takeOrganization(id, name, at);
-      if (directory.version !== before) changed(namesSectionName);
+      if (directory.version !== before) changes.note(namesSectionName);
     },
     sections: [
       namesSection({ directory, onPage, userEmail }),
@@ -123,8 +123,8 @@ export function createNames(options: NamesOptions): NamesParts {
         isUsed: (projectId) => onPage.values('project_id').has(projectId),
         report: { polled: self.polled, malformed: self.malformed },
         changed() {
-          if (directory.version !== seen.directory) changed(namesSectionName);
-          if (limits.version !== seen.limits) changed(limitsSectionName);
+          if (directory.version !== seen.directory) changes.note(namesSectionName);
+          if (limits.version !== seen.limits) changes.note(limitsSectionName);
           seen = { directory: directory.version, limits: limits.version };
         },
       });

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { createChanges } from '../../src/metrics/changes.ts';
 import { IdsOnPage } from '../../src/metrics/ids-on-page.ts';
 import { createPublisher } from '../../src/metrics/publisher.ts';
 import type { Section } from '../../src/metrics/section.ts';
@@ -70,7 +71,9 @@ test('a section that names what others show is on the same page with it, also wh
     },
   };
   const page = createShownPage();
+  const changes = createChanges();
   const publisher = createPublisher({
+    changes,
     sections: [
       onPage.watch(
         shows('usage', () => table, grow),
@@ -85,7 +88,7 @@ test('a section that names what others show is on the same page with it, also wh
   for (let round = 0; round < 20; round++) {
     grow();
     if (round === 10) table = new GroupTable(dimensions, 100);
-    if (round % 3 !== 2) publisher.changed('usage');
+    if (round % 3 !== 2) changes.note('usage');
     await publisher.publish();
     const text = Buffer.concat([...page.current().plain]).toString();
     const shown = [...text.matchAll(/^usage{project_id="(\w+)"/gm)].map(([, id]) => id);

@@ -1,6 +1,7 @@
 /** Rendering leaves out what it rendered before: the page must be the same as one rendered anew, byte for byte. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { createChanges } from '../../src/metrics/changes.ts';
 import { KeptParts } from '../../src/metrics/kept-parts.ts';
 import { createPublisher } from '../../src/metrics/publisher.ts';
 import { renderApi } from '../../src/metrics/render.ts';
@@ -85,7 +86,9 @@ test('a page made of kept parts is that made anew, byte for byte', async () => {
         },
       };
       const shown = createShownPage();
+      const changes = createChanges();
       const publisher = createPublisher({
+        changes,
         sections: [section],
         clock: { now: () => time.now, monotonic: () => time.elapsed, sleep: async () => {} },
         compress: (text) => ({ bytes: text, length: text.length, crc: 0 }),
@@ -95,7 +98,7 @@ test('a page made of kept parts is that made anew, byte for byte', async () => {
         time.now += passes;
         time.elapsed += passes;
         before.forEach(takeIn);
-        publisher.changed(section.name);
+        changes.note(section.name);
         await publisher.publish();
         const page = shown.current();
         expect(Buffer.concat([...page.plain]).toString() === whole).toBe(true);

@@ -1,6 +1,7 @@
 /** Tests what a scrape sees: whole pages only, and the same ones compressed. */
 import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
+import { createChanges } from '../../src/metrics/changes.ts';
 import { gzipHeader, gzipTrailer } from '../../src/metrics/gzip.ts';
 import type { Page } from '../../src/metrics/page.ts';
 import { createPublisher, type PublisherOptions } from '../../src/metrics/publisher.ts';
@@ -27,9 +28,10 @@ function section(name: string, lines = 3) {
 }
 
 /** A publisher, and the page that is on show by it. */
-function publishing(options: Omit<PublisherOptions, 'show'>) {
+function publishing(options: Omit<PublisherOptions, 'show' | 'changes'>) {
+  const changes = createChanges();
   const shown = createShownPage();
-  return { publisher: createPublisher({ ...options, show: shown.show }), current: shown.current };
+  return { publisher: createPublisher({ ...options, changes, show: shown.show }), changes, current: shown.current };
 }
 
 const textOf = (page: Page) => Buffer.concat([...page.plain]).toString();
@@ -50,13 +52,13 @@ describe('the published page', () => {
 
   test('has the sections in order; gzip says the same as plain, in the lengths that it claims', async () => {
     const [a, b] = [section('a', 2), section('b', 5_000)];
-    const { publisher, current } = publishing({
+    const { publisher, changes, current } = publishing({
       sections: [a.made, b.made],
       clock: createVirtualClock({ start }),
     });
     for (let generation = 1; generation < 4; generation++) {
       a.it.generation = generation;
-      publisher.changed(generation === 2 ? 'b' : 'a');
+      changes.note(generation === 2 ? 'b' : 'a');
       await publisher.publish();
       const page = current();
       const text = textOf(page);
@@ -72,7 +74,7 @@ describe('the published page', () => {
   test('is replaced whole: who scrapes while it is made sees the one before', async () => {
     const [a, b] = [section('a'), section('b')];
     const seen: number[][] = [];
-    const { publisher, current } = publishing({
+    const { publisher, changes, current } = publishing({
       sections: [a.made, b.made],
       clock: createVirtualClock({ start }),
       beforeShown: async () => {
@@ -82,8 +84,8 @@ describe('the published page', () => {
     for (let generation = 0; generation < 5; generation++) {
       a.it.generation = generation;
       b.it.generation = generation;
-      publisher.changed('a');
-      publisher.changed('b');
+      changes.note('a');
+      changes.note('b');
       await publisher.publish();
       expect(new Set(generations(current()))).toEqual(new Set([generation]));
     }
@@ -92,14 +94,14 @@ describe('the published page', () => {
 
   test('that somebody holds does not change', async () => {
     const a = section('a');
-    const { publisher, current } = publishing({
+    const { publisher, changes, current } = publishing({
       sections: [a.made],
       clock: createVirtualClock({ start }),
     });
     await publisher.publish();
     const held = current();
     a.it.generation = 1;
-    publisher.changed('a');
+    changes.note('a');
     await publisher.publish();
     expect(textOf(held)).toContain('a 0 0');
     expect(unpacked(held)).toBe(textOf(held));
@@ -108,13 +110,13 @@ describe('the published page', () => {
 
   test('is made anew only for what has changed', async () => {
     const [a, b] = [section('a'), section('b')];
-    const { publisher } = publishing({
+    const { publisher, changes } = publishing({
       sections: [a.made, b.made],
       clock: createVirtualClock({ start }),
     });
     await publisher.publish();
     await publisher.publish();
-    publisher.changed('b');
+    changes.note('b');
     await publisher.publish();
     expect([a.it.renderings, b.it.renderings]).toEqual([1, 2]);
   });

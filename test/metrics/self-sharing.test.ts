@@ -3,16 +3,16 @@ import { expect, test } from 'vitest';
 import { createSelfMetrics, createServingMetrics } from '../../src/metrics/self.ts';
 
 function selfMetrics() {
-  let series = 1;
+  let errors = 0;
   const self = createSelfMetrics({
     version: '1',
     revision: 'a',
-    source: { apis: [], lists: [], series: () => series, stateFileErrors: () => 0 },
+    source: { apis: [], lists: [], stateFileErrors: () => errors },
   });
   return {
     self,
-    setSeries: (count: number) => {
-      series = count;
+    setErrors: (count: number) => {
+      errors = count;
     },
     async lines(pattern: RegExp) {
       return (await self.text()).split('\n').filter((line) => pattern.test(line));
@@ -21,15 +21,16 @@ function selfMetrics() {
 }
 
 test('what has happened is on the next scrape', async () => {
-  const { self, setSeries, lines } = selfMetrics();
+  const { self, setErrors, lines } = selfMetrics();
   const series = () => lines(/^openai_exporter_series /);
-  expect(await series()).toEqual(['openai_exporter_series 1']);
-  setSeries(2);
-  self.published(0.5);
+  expect(await series()).toEqual(['openai_exporter_series 0']);
+  self.published(0.5, 2);
   expect(await series()).toEqual(['openai_exporter_series 2']);
-  setSeries(3);
+  setErrors(3);
   self.changed();
-  expect(await series()).toEqual(['openai_exporter_series 3']);
+  expect(await lines(/^openai_exporter_state_file_errors_total /)).toEqual([
+    'openai_exporter_state_file_errors_total 3',
+  ]);
 });
 
 test('the process metrics are read again after a second', async () => {

@@ -19,7 +19,7 @@ function metrics(api: Partial<SelfSourceApi> = {}) {
   return createSelfMetrics({
     version: '1.2.3',
     revision: 'abc',
-    source: { apis: [source], lists: [], series: () => 7, stateFileErrors: () => 5 },
+    source: { apis: [source], lists: [], stateFileErrors: () => 5 },
   });
 }
 
@@ -46,7 +46,7 @@ describe('the exporter’s own metrics', () => {
     self.restated('images', 2, 1);
     self.folded('images', 3);
     self.malformed('images', 4);
-    self.published(0.5);
+    self.published(0.5, 7);
     const { families, value } = parseExposition(await self.text());
     const api = 'images';
     const prefix = 'openai_exporter_';

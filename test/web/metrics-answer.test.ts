@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
+import { createChanges } from '../../src/metrics/changes.ts';
 import { ownText } from '../../src/metrics/own-text.ts';
 import type { Page, PageSource } from '../../src/metrics/page.ts';
 import { createPublisher } from '../../src/metrics/publisher.ts';
@@ -47,6 +48,7 @@ function* rendering(parts: readonly Rendered[]): Generator<Rendered, undefined> 
 async function publish(...parts: readonly (readonly Rendered[])[]): Promise<PageSource> {
   const shown = createShownPage();
   const publisher = createPublisher({
+    changes: createChanges(),
     sections: [
       { name: 'all', render: () => rendering(parts.flat()) },
       { name: 'none', render: () => rendering([]) },
