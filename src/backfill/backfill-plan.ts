@@ -4,7 +4,17 @@
  */
 import { costsByKeySince, type Endpoint, type Width, widthSeconds } from '../openai/catalogue.ts';
 import type { Span } from '../usage/plan.ts';
-import { type Anchor, anchorAfter, anchorAt, bucketAt, bucketEnd, day, hour, settleDelayOf } from '../usage/windows.ts';
+import {
+  type Anchor,
+  anchorAfter,
+  anchorAt,
+  bucketAt,
+  bucketEnd,
+  day,
+  hour,
+  settleDelayOf,
+  takeoverDelay,
+} from '../usage/windows.ts';
 
 /** The time that is left to a running Prometheus, which still writes there itself: its head block, in milliseconds before now. */
 const headSpan = 3 * hour;
@@ -44,7 +54,7 @@ export function boundsOf(asked: Asked, now: number): Bounds | { readonly mistake
   if (asked.to !== undefined && asked.to * 1_000 > now) return { mistake: '--to: is in the future' };
   let to = Math.min(asked.to ?? Number.POSITIVE_INFINITY, bucketAt(latest - settleDelay, width));
   // At the end of a period the zeros of the next one belong to it, and come later.
-  if (to === anchorAt(to * 1_000, asked.anchor) && to * 1_000 + 2 * settleDelay > latest) to -= seconds;
+  if (to === anchorAt(to * 1_000, asked.anchor) && to * 1_000 + takeoverDelay(settleDelay) > latest) to -= seconds;
   if (to <= from) {
     return {
       mistake: `--from: no bucket of ${width} from ${isoOf(from)} on has settled more than ${headSpanText} ago; later samples are left to the scraping Prometheus`,

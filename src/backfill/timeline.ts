@@ -4,7 +4,7 @@
  * and after an anchor the old totals, then 0, then the new ones.
  */
 import { Grid } from '../usage/grid.ts';
-import { type Anchor, anchorAfter, hour } from '../usage/windows.ts';
+import { type Anchor, anchorAfter, farewell, takeoverDelay } from '../usage/windows.ts';
 import type { Phase } from './backfill-plan.ts';
 
 /** Values by field, then by row; NaN for a series that is not shown. */
@@ -35,9 +35,6 @@ export interface TimelineBucket {
   readonly end: number;
   readonly cells: Iterable<Cell>;
 }
-
-/** Series of a finished period are shown at 0 for this long unless they have new usage, in milliseconds. */
-const farewell = hour;
 
 /** The series of a period: what they have come to, and which there are. */
 class Period {
@@ -195,7 +192,7 @@ export class Timeline {
 
 /** When the counters of a period take the place of those before it, in milliseconds. */
 function openingOf(anchor: number, settleDelay: number): number {
-  return anchor * 1_000 + 2 * settleDelay;
+  return anchor * 1_000 + takeoverDelay(settleDelay);
 }
 
 /** Puts 0 where the period has a series and the columns have none. */

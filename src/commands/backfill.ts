@@ -34,7 +34,7 @@ import type { ExporterOptions } from '../reader/exporter.ts';
 import type { BackfillSettings } from '../settings/backfill-settings.ts';
 import { polledApis, type Settings } from '../settings/settings.ts';
 import { FieldTable } from '../usage/fields.ts';
-import { type Anchor, anchorAfter, anchorAt, day } from '../usage/windows.ts';
+import { type Anchor, anchorAfter, anchorAt, day, takeoverDelay } from '../usage/windows.ts';
 
 export interface BackfillOptions {
   readonly settings: Pick<Settings, 'openai' | 'poll' | 'counters' | 'series'>;
@@ -97,7 +97,7 @@ function askedOf({ settings, history: { from, to, width } }: BackfillOptions): A
 
 function outputOf({ settings, history }: BackfillOptions, bounds: Bounds): ReturnType<typeof prepareOutput> {
   const fingerprint = jobFingerprint(settings, history);
-  const latest = Math.max(day, 2 * settings.poll.settleDelay);
+  const latest = Math.max(day, takeoverDelay(settings.poll.settleDelay));
   return prepareOutput({ ...history, labels: labelsText(history.labels), bounds, fingerprint, latest });
 }
 

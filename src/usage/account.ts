@@ -21,7 +21,7 @@ import {
   type Summed,
 } from './plan.ts';
 import type { TuplePool } from './tuples.ts';
-import { type Anchor, anchorAfter, anchorAt, bucketAt, bucketEnd, day, monthly } from './windows.ts';
+import { type Anchor, anchorAfter, anchorAt, bucketAt, bucketEnd, day, monthly, takeoverDelay } from './windows.ts';
 
 /** The values that an earlier process has shown. */
 export interface Restored {
@@ -332,7 +332,7 @@ export class Account {
     const within = restored !== undefined && restored.anchor * 1_000 <= now && restored.anchor > this.#unreachable;
     if (within) return restored.anchor;
     // Until the last buckets of a period have been shown, its counters go on; a restart must not cut them short.
-    const at = (instant: number) => anchorAt(instant - 2 * settleDelay, this.#options.anchor);
+    const at = (instant: number) => anchorAt(instant - takeoverDelay(settleDelay), this.#options.anchor);
     // Nor must a replay that takes until it has ended; but one that cannot be done is not waited for.
     const first = at(Math.max(runningSince, now - day));
     return first > this.#unreachable ? first : at(now);
@@ -483,7 +483,7 @@ export class Account {
   /** Reports whether the period on show has ended and everything of it has been shown for long enough. */
   #isOver(now: number, elapsed: number): boolean {
     const until = anchorAfter(this.#ledger.anchor, this.#period);
-    if (now < until * 1_000 + 2 * this.#options.settleDelay) {
+    if (now < until * 1_000 + takeoverDelay(this.#options.settleDelay)) {
       this.#waitingSince = undefined;
       return false;
     }

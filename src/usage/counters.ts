@@ -7,7 +7,7 @@ import { Grid } from './grid.ts';
 import type { Handover } from './handover.ts';
 import type { Ledger } from './ledger.ts';
 import { flowFields, Totals } from './totals.ts';
-import { hour } from './windows.ts';
+import { farewell } from './windows.ts';
 
 /**
  * How a series begins that has settled history when the book is opened:
@@ -30,9 +30,6 @@ export interface BookOptions {
   /** The book before the rollover: its series are shown at 0 until they have new usage or an hour has passed. */
   readonly previous?: CounterBook;
 }
-
-/** Series of a finished period are shown at 0 for this long unless they have new usage, in milliseconds. */
-const farewell = hour;
 
 const noTotals = new Float64Array(0);
 

@@ -60,7 +60,7 @@ export class DaySums {
     this.#field = field;
   }
 
-  /** Makes it the sum of these days. Pauses after every few thousand amounts; it must be run to its end. */
+  /** Makes it the sum of these days. */
   update(days: readonly Bucket[]): void {
     if (!this.#whole) {
       this.#days = new Map();

@@ -27,6 +27,17 @@ export function settleDelayOf(endpoint: Endpoint, usageSettleDelay: number): num
   return endpoint.kind === 'costs' ? costsSettleDelay : usageSettleDelay;
 }
 
+/**
+ * How long after an anchor the counters of the new period take the place of those before it, in milliseconds: the last
+ * bucket of the old period settles first, and its total is then seen for as long again.
+ */
+export function takeoverDelay(settleDelay: number): number {
+  return 2 * settleDelay;
+}
+
+/** Series of a finished period are shown at 0 for this long unless they have new usage, in milliseconds. */
+export const farewell: number = hour;
+
 /** Widths whose recent buckets are shown, and read at each poll. */
 export function polledWidths(endpoint: Endpoint): readonly Width[] {
   return endpoint.kind === 'costs' ? ['1d'] : ['1m', '1h'];
