@@ -3,7 +3,7 @@ import type { CurrencySpend, DaySpend, SpendRanking, SpendStatus, UserSpend } fr
 import { label, levelOf, numberCell, numberColumn, partCell, scrollTable, shareColumn } from './cells.ts';
 import { type Bar, type BarChart, barChart, meter } from './charts.ts';
 import { type Html, html } from './html.ts';
-import { dayOf, money, share, shortMoney } from './words.ts';
+import { dayOf, money, otherCount, share, shortMoney } from './words.ts';
 
 export function spendSection(spend: SpendStatus): Html {
   if (!spend.polled) return html`<p>Not known: costs are not polled.</p>`;
@@ -131,7 +131,7 @@ function byUser({ top, rest, difference }: UserSpend, { total, currency }: Curre
       ...top.map(({ id, name, amount }) =>
         rowOf(html`<th scope="row" class="id">${label(id, name, 'user')}</th>`, amount),
       ),
-      ...(rest === null ? [] : [rowOf(html`<th scope="row"><em>${rest.count} others</em></th>`, rest.amount)]),
+      ...(rest === null ? [] : [rowOf(html`<th scope="row"><em>${otherCount(rest.count)}</em></th>`, rest.amount)]),
     ],
   });
   const more = difference > 0 ? 'more' : 'less';
@@ -148,5 +148,5 @@ function projectRow(project: SpendRanking['top'][number], part: number, currency
 
 function restRow({ count, amount }: NonNullable<SpendRanking['rest']>, part: number, currency: string): Html {
   const cells = [numberCell(money(amount, currency)), partCell(part), numberCell('–')];
-  return html`<tr><th scope="row"><em>${count} others</em></th>${cells}</tr>`;
+  return html`<tr><th scope="row"><em>${otherCount(count)}</em></th>${cells}</tr>`;
 }

@@ -3,7 +3,7 @@ import type { Amounts, HourStatus, Ranking, UsageStatus } from '../status.ts';
 import { label, numberCell, numberColumn, partCell, scrollTable, shareColumn } from './cells.ts';
 import { type Bar, barChart, looks } from './charts.ts';
 import { type Html, html } from './html.ts';
-import { clockTime, dayOf, exactly, shortly } from './words.ts';
+import { clockTime, dayOf, exactly, otherCount, shortly } from './words.ts';
 
 type Amount = keyof Amounts;
 
@@ -147,7 +147,7 @@ function ranking(word: string, title: string, ranking: Ranking | null): Html {
 
 function rowsOf({ top, rest }: Ranking, word: string): readonly Row[] {
   const rows: Row[] = top.map((one) => ({ ...one, label: label(one.id, one.name, word) }));
-  if (rest !== null) rows.push({ ...rest, label: html`<em>${exactly(rest.count)} others</em>` });
+  if (rest !== null) rows.push({ ...rest, label: html`<em>${otherCount(rest.count)}</em>` });
   return rows;
 }
 

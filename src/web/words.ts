@@ -10,6 +10,11 @@ export function exactly(value: number): string {
   return whole.format(value);
 }
 
+/** `1 other`, `1,234 others` */
+export function otherCount(count: number): string {
+  return count === 1 ? '1 other' : `${exactly(count)} others`;
+}
+
 /** `1.23M` */
 export function shortly(value: number): string {
   return short.format(value);

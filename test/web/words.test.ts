@@ -1,5 +1,16 @@
 import { expect, test } from 'vitest';
-import { ago, dayOf, exactly, money, share, shortly, shortMoney, span, until } from '../../src/web/words.ts';
+import {
+  ago,
+  dayOf,
+  exactly,
+  money,
+  otherCount,
+  share,
+  shortly,
+  shortMoney,
+  span,
+  until,
+} from '../../src/web/words.ts';
 
 const now = '2026-11-20T12:00:00.000Z';
 
@@ -13,6 +24,8 @@ test.each([
   [shortMoney(1_250, 'usd'), '$1.25K'],
   [shortMoney(1_250, 'tokens'), '1.25K'],
   [exactly(1_234_567), '1,234,567'],
+  [otherCount(1), '1 other'],
+  [otherCount(1_990), '1,990 others'],
   [shortly(1_234_567), '1.23M'],
   [shortly(0), '0'],
   [share(0), '0%'],
