@@ -4,17 +4,18 @@
  */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
+import type { Milliseconds } from './units.ts';
 
 export interface Clock {
-  /** UTC, milliseconds since the epoch. It can step, in both directions. */
-  now(): number;
-  /** Milliseconds since some fixed instant. Never steps: durations are differences of this. */
-  monotonic(): number;
+  /** UTC, since the epoch. It can step, in both directions. */
+  now(): Milliseconds;
+  /** Time since some fixed instant. Never steps: durations are differences of this. */
+  monotonic(): Milliseconds;
   /**
-   * Resolves when `ms` of monotonic time have passed.
+   * Resolves when so much monotonic time has passed.
    * @throws the signal's reason as soon as `signal` is aborted.
    */
-  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+  sleep(time: Milliseconds, signal?: AbortSignal): Promise<void>;
 }
 
 /** Longest delay that a Node timer takes; longer ones would fire at once. */
@@ -40,19 +41,19 @@ export const systemClock: Clock = {
   },
 };
 
-/** Milliseconds: who waits for an instant of UTC looks at the clock this often, for it can step. */
-export const longestNap = 15_000;
+/** Who waits for an instant of UTC looks at the clock this often, for it can step. */
+export const longestNap: Milliseconds = 15_000;
 
 /** Why a sleep ends whose alarm was turned off. Without a reason each would make an error, with its stack. */
 const turnedOff = Symbol('turned off');
 
 /**
- * Calls `ring` once `ms` of monotonic time have passed.
+ * Calls `ring` once so much monotonic time has passed.
  * @returns what turns it off: after that it never rings
  */
-export function alarm(clock: Pick<Clock, 'sleep'>, ms: number, ring: () => void): () => void {
+export function alarm(clock: Pick<Clock, 'sleep'>, time: Milliseconds, ring: () => void): () => void {
   const off = new AbortController();
-  clock.sleep(ms, off.signal).then(
+  clock.sleep(time, off.signal).then(
     () => {
       // Turned off between the end of the sleep and this turn.
       if (!off.signal.aborted) ring();
@@ -63,7 +64,7 @@ export function alarm(clock: Pick<Clock, 'sleep'>, ms: number, ring: () => void)
 }
 
 /** A clock that shows `start` now and from here on runs `speed` times as fast as `base`. */
-export function scaledClock(base: Clock, speed: number, start: number = base.now()): Clock {
+export function scaledClock(base: Clock, speed: number, start: Milliseconds = base.now()): Clock {
   const origin = base.monotonic();
   const elapsed = () => (base.monotonic() - origin) * speed;
   return {

@@ -7,7 +7,8 @@ import type { Filters } from '../openai/query.ts';
 import { type PageSizes, readBuckets } from '../openai/read-buckets.ts';
 import { type Bucket, collectBucket } from '../usage/bucket.ts';
 import type { FieldTable } from '../usage/fields.ts';
-import { bucketEnd, settleDelayOf } from '../usage/windows.ts';
+import { settleDelayOf } from '../usage/settle.ts';
+import { bucketEnd } from '../usage/windows.ts';
 import { isoOf, type Step } from './backfill-plan.ts';
 import type { Journal } from './journal.ts';
 

@@ -3,8 +3,10 @@
  * process does: the total of all buckets since the anchor as soon as a bucket has settled, a new series at 0 first,
  * and after an anchor the old totals, then 0, then the new ones.
  */
+import type { Milliseconds, Seconds } from '../units.ts';
 import { Grid } from '../usage/grid.ts';
-import { type Anchor, anchorAfter, farewell, takeoverDelay } from '../usage/windows.ts';
+import { farewell, openingOf, settlesAt } from '../usage/settle.ts';
+import { type Anchor, anchorAfter } from '../usage/windows.ts';
 import type { Phase } from './backfill-plan.ts';
 
 /** Values by field, then by row; NaN for a series that is not shown. */
@@ -16,33 +18,31 @@ export type Cell = readonly [field: number, row: number, value: number];
 export interface TimelineOptions {
   /** Number of fields that have counters; a cell's field is an index below it. */
   readonly fields: number;
-  /** Milliseconds. */
-  readonly settleDelay: number;
-  readonly zeroHold: number;
+  readonly settleDelay: Milliseconds;
+  readonly zeroHold: Milliseconds;
   readonly anchor: Anchor;
-  /** The span that is written, in seconds. */
-  readonly from: number;
-  readonly to: number;
-  /** Takes the samples of one instant, in milliseconds; instants rise. */
-  readonly emit: (at: number, columns: Columns) => void;
+  /** The span that is written. */
+  readonly from: Seconds;
+  readonly to: Seconds;
+  /** Takes the samples of one instant; instants rise. */
+  readonly emit: (at: Milliseconds, columns: Columns) => void;
 }
 
 export interface TimelineBucket {
   readonly phase: Phase;
-  /** Start of its period, in seconds. */
-  readonly anchor: number;
-  /** Seconds. */
-  readonly end: number;
+  /** Start of its period. */
+  readonly anchor: Seconds;
+  readonly end: Seconds;
   readonly cells: Iterable<Cell>;
 }
 
 /** The series of a period: what they have come to, and which there are. */
 class Period {
-  readonly anchor: number;
+  readonly anchor: Seconds;
   readonly sums = new Grid(0);
   readonly used = new Grid(0);
 
-  constructor(anchor: number) {
+  constructor(anchor: Seconds) {
     this.anchor = anchor;
   }
 }
@@ -57,7 +57,7 @@ export class Timeline {
   #rows = 0;
   #begun = false;
   /** The newest samples: held back, for the next bucket can have series that were at 0 then. */
-  #held: { readonly at: number; readonly columns: Columns } | undefined;
+  #held: { readonly at: Milliseconds; readonly columns: Columns } | undefined;
 
   constructor(options: TimelineOptions) {
     this.#options = options;
@@ -70,7 +70,7 @@ export class Timeline {
     const period = this.#period ?? new Period(anchor);
     if (phase === 'span' && !this.#begun) {
       this.#begun = true;
-      const at = from * 1_000 + settleDelay;
+      const at = settlesAt(from, settleDelay);
       if (from > anchor && at >= openingOf(anchor, settleDelay)) {
         this.#hold(
           at,
@@ -86,7 +86,7 @@ export class Timeline {
       return;
     }
 
-    const at = end * 1_000 + settleDelay;
+    const at = settlesAt(end, settleDelay);
     const opening = openingOf(anchor, settleDelay);
     if (at < opening) {
       // What settles meanwhile waits until the old totals have been seen long enough.
@@ -137,7 +137,7 @@ export class Timeline {
     return newcomers;
   }
 
-  #turn(anchor: number): void {
+  #turn(anchor: Seconds): void {
     this.#old = this.#begun ? this.#period : undefined;
     this.#period = new Period(anchor);
     this.#open = false;
@@ -145,7 +145,7 @@ export class Timeline {
   }
 
   /** The moment at which the new period takes over. */
-  #showZeros(period: Period, at: number): void {
+  #showZeros(period: Period, at: Milliseconds): void {
     const columns = this.#columns(period, () => 0);
     if (this.#old !== undefined) fillZeros(columns, this.#old, this.#rows);
     this.#hold(at, columns);
@@ -179,7 +179,7 @@ export class Timeline {
     this.#held = { at: held.at, columns };
   }
 
-  #hold(at: number, columns: Columns): void {
+  #hold(at: Milliseconds, columns: Columns): void {
     this.#flush();
     this.#held = { at, columns };
   }
@@ -188,11 +188,6 @@ export class Timeline {
     if (this.#held !== undefined) this.#options.emit(this.#held.at, this.#held.columns);
     this.#held = undefined;
   }
-}
-
-/** When the counters of a period take the place of those before it, in milliseconds. */
-function openingOf(anchor: number, settleDelay: number): number {
-  return anchor * 1_000 + takeoverDelay(settleDelay);
 }
 
 /** Puts 0 where the period has a series and the columns have none. */

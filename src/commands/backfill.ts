@@ -34,7 +34,8 @@ import type { ExporterOptions } from '../reader/exporter.ts';
 import type { BackfillSettings } from '../settings/backfill-settings.ts';
 import { polledApis, type Settings } from '../settings/settings.ts';
 import { FieldTable } from '../usage/fields.ts';
-import { type Anchor, anchorAfter, anchorAt, day, takeoverDelay } from '../usage/windows.ts';
+import { takeoverDelay } from '../usage/settle.ts';
+import { type Anchor, anchorAfter, anchorAt, day } from '../usage/windows.ts';
 
 export interface BackfillOptions {
   readonly settings: Pick<Settings, 'openai' | 'poll' | 'counters' | 'series'>;

@@ -1,7 +1,7 @@
 /** The sections of costs over longer spans: the running month so far, and the month before; by project, and by user. */
 import type { Big } from 'big.js';
 import type { Endpoint } from '../openai/catalogue.ts';
-import type { Account } from '../usage/account.ts';
+import type { CostAccount } from '../usage/cost-account.ts';
 import { CostDifference } from '../usage/cost-difference.ts';
 import { Decimal } from '../usage/decimal.ts';
 import { labelText } from '../usage/labels.ts';
@@ -14,8 +14,7 @@ import type { Rendered, Section } from './section.ts';
 /** Name of the section: it changes with the costs. */
 export const moneySectionName = 'money';
 
-/** @param account that of costs */
-export function moneySection(account: Account): Section {
+export function moneySection(account: CostAccount): Section {
   const index = account.endpoint.fields.findIndex((field) => field.kind === 'money');
   const sums = new MonthSums(index);
   return {
@@ -34,8 +33,8 @@ export function moneySection(account: Account): Section {
 
 export interface UserMoneyOptions {
   /** That of costs by user; and that of costs, whose money is the same. */
-  readonly byUser: Account;
-  readonly costs: Account;
+  readonly byUser: CostAccount;
+  readonly costs: CostAccount;
   /** They differ by this much, in units of the currency. */
   differs(amount: Big, currency: string): void;
 }

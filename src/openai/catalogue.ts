@@ -4,12 +4,13 @@
  * Source: OpenAI's published OpenAPI document 2.3.0, the types of the official client 7.59 and observed responses; where
  * they differ, what was observed.
  */
+import type { Seconds } from '../units.ts';
 
 /** Bucket widths of the API. */
 export type Width = '1m' | '1h' | '1d';
 
-/** Seconds in a bucket of each width. */
-export const widthSeconds: Readonly<Record<Width, number>> = { '1m': 60, '1h': 3_600, '1d': 86_400 };
+/** The length of a bucket of each width. */
+export const widthSeconds: Readonly<Record<Width, Seconds>> = { '1m': 60, '1h': 3_600, '1d': 86_400 };
 
 /**
  * - `flow`: adds up over time and over groups; becomes a counter, too.
@@ -363,5 +364,5 @@ export function unitLabelsOf(endpoint: Endpoint): readonly string[] {
   return endpoint.fields.flatMap((field) => (field.unitLabel ? [field.unitLabel.name] : []));
 }
 
-/** Start of `group_by=api_key_id` on costs, in seconds; earlier starts are answered with 400. */
-export const costsByKeySince = 1_764_979_200;
+/** Start of `group_by=api_key_id` on costs; earlier starts are answered with 400. */
+export const costsByKeySince: Seconds = 1_764_979_200;

@@ -6,9 +6,10 @@ import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { Endpoint } from '../openai/catalogue.ts';
 import { ApiError, isBeyondLookback, whatToDoAbout } from '../openai/errors.ts';
-import type { Account } from '../usage/account.ts';
+import type { CostAccount } from '../usage/cost-account.ts';
 import type { Ledger } from '../usage/ledger.ts';
 import type { Span } from '../usage/plan.ts';
+import type { UsageAccount } from '../usage/usage-account.ts';
 import { attempt, type Outcome } from './attempt.ts';
 import { createDue } from './due.ts';
 import type { FailureLog } from './failure-log.ts';
@@ -29,7 +30,7 @@ const mostRegroupings = 3;
 const mostPasses = 4;
 
 export interface PollerOptions {
-  readonly account: Account;
+  readonly account: UsageAccount | CostAccount;
   readonly grouping: Grouping;
   readonly status: PollStatus;
   readonly context: ReadContext;
@@ -63,7 +64,7 @@ interface HistoryOutcome extends Outcome {
 export function createPoller(options: PollerOptions): Poller {
   const { account, grouping, status, context, cadence, clock, report, log, failureLog, recovery } = options;
   const { api } = account.endpoint;
-  const costs = account.endpoint.kind === 'costs';
+  const costs = account.kind === 'costs';
   const pollDue = createDue(clock, clock.now());
   const historyDue = createDue(clock, clock.now());
   /** Reads of history that have failed in a row. */
@@ -140,7 +141,7 @@ export function createPoller(options: PollerOptions): Poller {
       const { reason, error } = failure;
       status.failure = { reason, message: error.message, whatToDo: whatToDoAbout(error), at: now };
     }
-    status.nextPoll = nextPollAt(cadence, now, costs || account.isIdle(now), status.failures);
+    status.nextPoll = nextPollAt(cadence, now, account.isSlow(now), status.failures);
     pollDue.set(status.nextPoll);
     recovery.ended(member, wasDown, now);
     if (failure === undefined && historyFailures > 0 && wasDown) historyDue.set(now);
@@ -174,9 +175,12 @@ export function createPoller(options: PollerOptions): Poller {
           } catch (cause) {
             const error = await grouping.settle(cause, ledger, span, signal);
             if (error === undefined) break;
-            if (isBeyondLookback(error) && account.leave(span)) continue;
+            if (account.kind === 'usage') {
+              if (isBeyondLookback(error) && account.leave(span)) continue;
+              throw error;
+            }
             // Days of costs count one by one: a month that cannot be read must not keep the others away.
-            if (!costs || !(error instanceof ApiError) || isOfEveryRequest(error)) throw error;
+            if (!(error instanceof ApiError) || isOfEveryRequest(error)) throw error;
             if (!isBeyondLookback(error)) failure ??= error;
             else if (account.skip(span)) log.warn(costsBeyondLookback(span, error), { api });
           }
@@ -191,14 +195,14 @@ export function createPoller(options: PollerOptions): Poller {
   async function historyLoop(signal: AbortSignal): Promise<void> {
     for (;;) {
       const { failure, complete, ledger } = await readHistory(signal);
-      if (account.historyEnded()) options.changed();
+      if (account.kind === 'costs' && account.historyEnded()) options.changed();
       const now = clock.now();
       historyFailures = complete ? 0 : historyFailures + 1;
       const next = nextPollAt(cadence, now, false, historyFailures);
       historyDue.set(next);
       if (failure === undefined) failureLog.succeeded(api, 'reading of history');
       else if (!isBeyondLookback(failure.error)) failureLog.failed(api, 'reading of history', failure, next);
-      else if (account.abandon(ledger)) {
+      else if (account.kind === 'usage' && account.abandon(ledger)) {
         log.warn(
           `${api}: OpenAI no longer has the history back to the anchor; counters stay absent until the next period. ${failure.error.message}`,
           { api },

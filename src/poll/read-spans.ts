@@ -6,25 +6,26 @@ import type { ApiError } from '../openai/errors.ts';
 import type { Filters } from '../openai/query.ts';
 import { type PageSizes, readBuckets } from '../openai/read-buckets.ts';
 import type { Priority } from '../openai/request-budget.ts';
+import type { Milliseconds, Seconds } from '../units.ts';
 import type { Account } from '../usage/account.ts';
 import { type Bucket, collectBucket } from '../usage/bucket.ts';
 import type { Ledger } from '../usage/ledger.ts';
 import type { Span } from '../usage/plan.ts';
-import { settleDelayOf } from '../usage/windows.ts';
+import { settleDelayOf } from '../usage/settle.ts';
 
 /** Receives what a read found besides numbers. */
 export interface ReadReport {
   buckets(count: number): void;
   restated(up: number, down: number): void;
   folded(rows: number): void;
-  /** Rows of a bucket, which starts then, in seconds, that were refused or lack something; called with 0, too. */
-  leftOut(start: number, rows: number, losses: readonly Loss[]): void;
+  /** Rows of a bucket, which starts then, that were refused or lack something; called with 0, too. */
+  leftOut(start: Seconds, rows: number, losses: readonly Loss[]): void;
   /** A bucket that cannot be used, for it is not where it should be or not as wide. */
-  bucketRefused(start: number): void;
+  bucketRefused(start: Seconds): void;
   /** Buckets that count from now on although rows of them are refused. */
   incomplete(buckets: number): void;
   /** Rows of the bucket that starts at `at` have said whose they are. */
-  organization(id: string, name: string | null, at: number): void;
+  organization(id: string, name: string | null, at: Seconds): void;
 }
 
 export interface ReadContext {
@@ -32,14 +33,13 @@ export interface ReadContext {
   readonly sizes: PageSizes;
   readonly clock: Clock;
   readonly filters: Filters;
-  /** Milliseconds. */
-  readonly settleDelay: number;
+  readonly settleDelay: Milliseconds;
 }
 
 export interface ReadOptions {
   readonly priority: Priority;
-  /** Monotonic milliseconds. */
-  readonly deadline: number;
+  /** Monotonic. */
+  readonly deadline: Milliseconds;
   readonly signal: AbortSignal;
   /** The same as of a request of the client. */
   readonly patience: Patience;

@@ -28,9 +28,11 @@ import { type Cadence, offsetOf } from '../poll/schedule.ts';
 import { polledApis, readsUserCosts, type Settings } from '../settings/settings.ts';
 import type { State } from '../state/codec.ts';
 import { createMemory, restoredOf } from '../state/memory.ts';
-import { Account } from '../usage/account.ts';
+import type { Account } from '../usage/account.ts';
+import { CostAccount } from '../usage/cost-account.ts';
 import type { GroupTable } from '../usage/groups.ts';
 import { TuplePool } from '../usage/tuples.ts';
+import { UsageAccount } from '../usage/usage-account.ts';
 import { bucketAt, bucketEnd, polledWidths } from '../usage/windows.ts';
 import { createNames, type NamesList } from './inventory.ts';
 
@@ -111,19 +113,24 @@ export function createExporter(options: ExporterOptions): Exporter {
     // Costs by user are read together with costs, which come last, so that their sums are of the same instant.
     const offset = offsetOf(Math.min(index, endpoints.length - 1), endpoints.length, interval);
     const wanted = endpoint.dimensions.filter((name) => groupBy.includes(name));
-    const account = new Account({
-      endpoint,
+    const common = {
       dimensions: wanted,
       maxGroups: settings.series.maxGroups,
       settleDelay,
-      zeroHold: settings.counters.zeroHold,
-      anchor: settings.counters.anchor,
       clock,
       // What is read again each hour and each day would otherwise come within one minute.
       offset: offsetOf(index, endpoints.length, spreadOfHistory),
-      restored: restoredOf(earlier, endpoint.api),
       tuples,
-    });
+    };
+    const account =
+      endpoint.kind === 'costs'
+        ? new CostAccount({ ...common, endpoint })
+        : new UsageAccount({
+            ...common,
+            ...settings.counters,
+            endpoint,
+            restored: restoredOf(earlier, endpoint.api),
+          });
     return [
       {
         endpoint,
@@ -143,7 +150,8 @@ export function createExporter(options: ExporterOptions): Exporter {
       parts.map(({ account }) => account),
       earlier,
     );
-  const costs = parts.find(({ endpoint }) => endpoint.api === 'costs');
+  const accounts = parts.map(({ account }) => account);
+  const costs = accounts.filter((account) => account.kind === 'costs').find(({ endpoint }) => endpoint.api === 'costs');
   const daily = createDailyLog(log, clock);
   const changes = createChanges();
   const names = createNames({
@@ -168,15 +176,15 @@ export function createExporter(options: ExporterOptions): Exporter {
     changes,
     sections: [
       ...parts.map(({ endpoint, account }) => {
-        if (endpoint === userCosts && costs !== undefined) {
+        if (account.kind === 'costs' && endpoint === userCosts && costs !== undefined) {
           const byUser = userMoneySection({
             byUser: account,
-            costs: costs.account,
+            costs,
             differs: (amount, currency) => daily.warn('difference', userCosts.api, differenceOf(amount, currency)),
           });
           return names.watch(byUser, () => shownGroups(account));
         }
-        const slow = () => isSlow(account, clock.now());
+        const slow = () => account.isSlow(clock.now());
         const section = apiSection(account, {
           endpoint,
           settleDelay,
@@ -184,7 +192,7 @@ export function createExporter(options: ExporterOptions): Exporter {
         });
         return names.watch(section, () => shownGroups(account));
       }),
-      ...(costs === undefined ? [] : [names.watch(moneySection(costs.account), () => shownGroups(costs.account))]),
+      ...(costs === undefined ? [] : [names.watch(moneySection(costs), () => shownGroups(costs))]),
       budgetSection(settings.budget),
       ...names.sections,
     ],
@@ -209,7 +217,7 @@ export function createExporter(options: ExporterOptions): Exporter {
     maxPerMinute: options.maxRequestsPerMinute ?? Number.POSITIVE_INFINITY,
     needed: () =>
       parts.reduce((sum, { endpoint, account }) => {
-        const every = isSlow(account, clock.now()) ? idleInterval : interval;
+        const every = account.isSlow(clock.now()) ? idleInterval : interval;
         return sum + (polledWidths(endpoint).length * 60_000) / every;
       }, 0),
   });
@@ -335,11 +343,6 @@ function createDailyLog(log: Logger, clock: Clock) {
 function differenceOf(amount: Big, currency: string): string {
   const more = amount.gt('0') ? 'more' : 'less';
   return `costs by user add up to ${amount.abs().toFixed(2)} ${currency} ${more} than costs by project, on days that are final in both; openai_exporter_user_costs_difference_amount shows it`;
-}
-
-/** Reports whether an api is polled at the idle interval. */
-function isSlow(account: Account, now: number): boolean {
-  return account.endpoint.kind === 'costs' || account.isIdle(now);
 }
 
 /** Returns the tables of groups that an account's series are made of. */

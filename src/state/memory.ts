@@ -1,6 +1,7 @@
 /** Between accounts and the state file: what of the counters is to be remembered, and what was. */
-import type { Account, Restored } from '../usage/account.ts';
+import type { Account } from '../usage/account.ts';
 import type { CounterBook } from '../usage/counters.ts';
+import type { Restored } from '../usage/usage-account.ts';
 import { type ApiState, groupHash, type State } from './codec.ts';
 
 /** Makes the state of what the accounts show; only what has changed since the last time is made anew. */

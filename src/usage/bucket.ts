@@ -1,13 +1,14 @@
 /**
  * A bucket as it is kept: rows summed by group, as columns. Immutable; what is read again replaces it whole.
  */
-
 import type { RawBucket, RawLabel } from '../openai/bucket-page.ts';
 import type { Width } from '../openai/catalogue.ts';
+import { inMilliseconds, type Milliseconds, type Seconds } from '../units.ts';
 import { Decimal } from './decimal.ts';
 import type { FieldTable } from './fields.ts';
 import type { GroupTable } from './groups.ts';
 import { foldedValue } from './labels.ts';
+import { settlesAt } from './settle.ts';
 import { bucketEnd } from './windows.ts';
 
 /** A column of numbers. Most counts have a form of half the size; others do not, and lose nothing. */
@@ -15,17 +16,16 @@ export type Numbers = Float32Array | Float64Array;
 
 export interface Bucket {
   readonly width: Width;
-  /** Seconds. */
-  readonly start: number;
-  /** When the read that returned it began, in milliseconds. */
-  readonly readAt: number;
+  readonly start: Seconds;
+  /** When the read that returned it began. */
+  readonly readAt: Milliseconds;
   /** Read whole, and not before its end + settle delay: its numbers are final but for restatements. */
   readonly settled: boolean;
   /**
    * Rows of usage are refused, so counts are unknown: since the first read that found it so, and not before it could
-   * have settled. In milliseconds. A ledger puts off for a while that it is final. Undefined where all is known.
+   * have settled. A ledger puts off for a while that it is final. Undefined where all is known.
    */
-  readonly refusedSince: number | undefined;
+  readonly refusedSince: Milliseconds | undefined;
   /** The groups of these rows, whose numbers are unknown; undefined where it cannot be told which groups they are. */
   readonly refused: ReadonlySet<number> | undefined;
   /** The groups that have a row here, each once. Columns go by position in this; a column may be shorter. */
@@ -59,21 +59,20 @@ export function isNonZeroDecimal(text: string): boolean {
 /**
  * Sums the rows of a returned bucket by group. Undefined for one that is narrower than its width although it has
  * ended: a query that is not aligned gives such, and it says nothing about the whole.
- * @param readAt when its read began, in milliseconds
- * @param settleDelay in milliseconds
+ * @param readAt when its read began
  */
 export function collectBucket(
   raw: RawBucket,
   width: Width,
-  readAt: number,
-  settleDelay: number,
+  readAt: Milliseconds,
+  settleDelay: Milliseconds,
   groups: GroupTable,
   fields: FieldTable,
 ): Bucket | undefined {
   const end = bucketEnd(raw.start, width);
-  const settles = end * 1_000 + settleDelay;
+  const settles = settlesAt(end, settleDelay);
   const whole = raw.end === end;
-  const open = readAt < end * 1_000 && raw.end < end;
+  const open = readAt < inMilliseconds(end) && raw.end < end;
   if (!whole && !open) return undefined;
 
   if (raw.rows > groups.room) groups.admit(tuplesOf(raw));

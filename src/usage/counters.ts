@@ -2,12 +2,13 @@
  * Turns totals into what the counters show: never a fall, and 0 before a first value. The totals are the truth; this is the rule by
  * which they become samples that Prometheus's `rate` and `increase` read rightly.
  */
+import { inSeconds, type Milliseconds, type Seconds } from '../units.ts';
 import type { Bucket } from './bucket.ts';
 import { Grid } from './grid.ts';
 import type { Handover } from './handover.ts';
 import type { Ledger } from './ledger.ts';
+import { farewell } from './settle.ts';
 import { flowFields, Totals } from './totals.ts';
-import { farewell } from './windows.ts';
 
 /**
  * How a series begins that has settled history when the book is opened:
@@ -19,10 +20,10 @@ export type Opening = 'history' | 'zero';
 export interface BookOptions {
   readonly ledger: Ledger;
   readonly opening: Opening;
-  /** How long a series stays at 0 before its first value, in milliseconds. */
-  readonly zeroHold: number;
-  /** End of the period, in seconds: the next anchor. */
-  readonly until: number;
+  /** How long a series stays at 0 before its first value. */
+  readonly zeroHold: Milliseconds;
+  /** End of the period: the next anchor. */
+  readonly until: Seconds;
   /** The value that an earlier process showed for a series; undefined for one that it did not know. */
   readonly restored?: (field: number, group: number) => number | undefined;
   /** The sums of series of other dimensions that these take the place of. */
@@ -48,7 +49,7 @@ interface Known {
 
 export class CounterBook {
   readonly ledger: Ledger;
-  readonly until: number;
+  readonly until: Seconds;
   readonly #options: BookOptions;
   readonly #totals: Totals;
   /** Indexes of the fields that have counters. */
@@ -58,16 +59,16 @@ export class CounterBook {
   readonly #since = new Grid(Number.NaN);
   readonly #heldBack = new Map<number, number>();
   #previous: CounterBook | undefined;
-  #openedAt: number | undefined;
-  #finalSince: number | undefined;
+  #openedAt: Milliseconds | undefined;
+  #finalSince: Milliseconds | undefined;
   #frozen = false;
-  #frozenSince: number | undefined;
+  #frozenSince: Milliseconds | undefined;
   #seen = -1;
   /** Rises whenever a value on show changes. */
   revision = 0;
   /** The same for one field alone, by field index; dropping the period before makes all of them rise, too. */
   readonly #revisions: number[] = [];
-  #nextChange = Number.POSITIVE_INFINITY;
+  #nextChange: Milliseconds = Number.POSITIVE_INFINITY;
 
   constructor(options: BookOptions) {
     this.ledger = options.ledger;
@@ -82,10 +83,10 @@ export class CounterBook {
    * Brings what is shown up to the totals, as far as the rules allow. To be called just before it is rendered: a
    * zero counts as shown from then on. It goes by what the ledger held when it began, and must come to its end before
    * anything is shown.
-   * @param now UTC in milliseconds: nothing that has not ended by then is summed
-   * @param elapsed monotonic milliseconds: a zero is held that long for a scraper, whatever the clock does
+   * @param now nothing that has not ended by then is summed
+   * @param elapsed monotonic: a zero is held that long for a scraper, whatever the clock does
    */
-  advance(now: number, elapsed: number): void {
+  advance(now: Milliseconds, elapsed: Milliseconds): void {
     this.#openedAt ??= elapsed;
     if (this.#previous !== undefined && elapsed >= this.#openedAt + farewell) {
       this.#previous = undefined;
@@ -103,7 +104,7 @@ export class CounterBook {
     this.#nextChange = Number.POSITIVE_INFINITY;
     const complete = this.ledger.coveredThrough(this.until) >= this.until;
 
-    const totals = this.#totals.upTo(Math.min(this.until, Math.ceil(now / 1_000)));
+    const totals = this.#totals.upTo(Math.min(this.until, Math.ceil(inSeconds(now))));
     let pending = false;
     for (const field of this.flows) {
       if (this.#advanceField(field, { size, used: used.column(field, size), total: totals[field] }, opening, elapsed))
@@ -135,18 +136,18 @@ export class CounterBook {
   }
 
   /** Since when what is shown has stayed as it is, in monotonic milliseconds; undefined until it does. */
-  get frozenSince(): number | undefined {
+  get frozenSince(): Milliseconds | undefined {
     return this.#frozenSince;
   }
 
   /** When the passing of time alone changes what is shown, in monotonic milliseconds; Infinity for never. */
-  get nextChange(): number {
+  get nextChange(): Milliseconds {
     const farewellEnd = this.#previous === undefined ? Number.POSITIVE_INFINITY : (this.#openedAt ?? 0) + farewell;
     return this.#frozen ? farewellEnd : Math.min(this.#nextChange, farewellEnd);
   }
 
   /** Since when, in monotonic milliseconds, the period's last total has been on show, every bucket of it settled. */
-  get finalSince(): number | undefined {
+  get finalSince(): Milliseconds | undefined {
     return this.#finalSince;
   }
 
@@ -199,7 +200,7 @@ export class CounterBook {
   }
 
   /** Returns whether a series of the field is still kept below its total. */
-  #advanceField(field: number, { size, used, total }: Known, opening: boolean, elapsed: number): boolean {
+  #advanceField(field: number, { size, used, total }: Known, opening: boolean, elapsed: Milliseconds): boolean {
     const { ledger } = this;
     const { zeroHold, restored, handover } = this.#options;
     const since = this.#since.column(field, size);

@@ -3,6 +3,7 @@
  * money are read off it. A rollover starts a new ledger, so nothing in one ever has to be taken out again.
  */
 import { type Endpoint, type Width, widthSeconds } from '../openai/catalogue.ts';
+import { inSeconds, type Milliseconds, type Seconds } from '../units.ts';
 import { type Bucket, isNonZeroDecimal } from './bucket.ts';
 import { BucketCache } from './buckets.ts';
 import { cover, coveredThrough } from './cover.ts';
@@ -11,8 +12,9 @@ import { Grid } from './grid.ts';
 import { GroupTable } from './groups.ts';
 import { completed } from './refusals.ts';
 import { type Restatements, restatements } from './restatements.ts';
+import { refusalHold } from './settle.ts';
 import type { TuplePool } from './tuples.ts';
-import { bucketEnd, hour } from './windows.ts';
+import { bucketEnd } from './windows.ts';
 
 export interface LedgerOptions {
   readonly endpoint: Endpoint;
@@ -20,9 +22,9 @@ export interface LedgerOptions {
   readonly dimensions: readonly string[];
   /** Bound on groups, past which they are folded. */
   readonly maxGroups: number;
-  /** The start of the counters, in seconds. */
-  readonly anchor: number;
-  readonly clock: { now(): number };
+  /** The start of the counters. */
+  readonly anchor: Seconds;
+  readonly clock: { now(): Milliseconds };
   /** Shared by the ledgers of a process. */
   readonly tuples?: TuplePool | undefined;
 }
@@ -37,13 +39,6 @@ export interface Changes extends Restatements {
 }
 
 const unchanged: Changes = { up: 0, down: 0, incomplete: 0 };
-
-/**
- * A bucket in which rows are refused becomes final if that is still so this long after it was first seen and could
- * have settled, in milliseconds. A fault that passes is over by then; and it is well within the hour for which minutes
- * are polled, so that one bad group does not keep the minutes of all others from being known.
- */
-export const refusalHold = hour / 2;
 
 const never = Number.NEGATIVE_INFINITY;
 
@@ -60,7 +55,7 @@ type Place = Pick<Bucket, 'start' | 'width'>;
 
 export class Ledger {
   readonly endpoint: Endpoint;
-  readonly anchor: number;
+  readonly anchor: Seconds;
   readonly groups: GroupTable;
   readonly fields: FieldTable;
   readonly buckets: BucketCache;
@@ -68,9 +63,9 @@ export class Ledger {
   readonly lastUsed = new Grid(never);
   /** Rises with every bucket put in. */
   version = 0;
-  readonly #clock: { now(): number };
+  readonly #clock: { now(): Milliseconds };
   #newestUsed: Place | undefined;
-  readonly #settledEnds = new Map<Width, number>();
+  readonly #settledEnds = new Map<Width, Seconds>();
   /** The groups that have a series, by field index. */
   readonly #series: number[] = [];
 
@@ -105,18 +100,18 @@ export class Ledger {
   }
 
   /** The settled bucket of this width and start. */
-  readonly settled = (width: Width, start: number): Bucket | undefined => {
+  readonly settled = (width: Width, start: Seconds): Bucket | undefined => {
     const bucket = this.buckets.get(width, start);
     return bucket?.settled === true ? bucket : undefined;
   };
 
-  /** End of the newest settled bucket of this width that was ever read, in seconds. */
-  newestSettledEnd(width: Width): number | undefined {
+  /** End of the newest settled bucket of this width that was ever read. */
+  newestSettledEnd(width: Width): Seconds | undefined {
     return this.#settledEnds.get(width);
   }
 
-  /** End of what is settled without a gap since the anchor, in seconds; `to` at the most. */
-  coveredThrough(to: number): number {
+  /** End of what is settled without a gap since the anchor; `to` at the most. */
+  coveredThrough(to: Seconds): Seconds {
     return coveredThrough(this.settled, this.anchor, to);
   }
 
@@ -142,7 +137,7 @@ export class Ledger {
 
   /** Takes the place of another: up to when anything was used, and read, goes on from there. */
   follow(before: Ledger): void {
-    const now = this.#clock.now() / 1_000;
+    const now = inSeconds(this.#clock.now());
     // What a wrong clock read goes with that ledger.
     for (const [width, end] of before.#settledEnds) if (end <= now) this.#noteSettled(width, end);
     const newest = before.#newestUsed;
@@ -154,7 +149,7 @@ export class Ledger {
     if (before?.settled === true) return [before];
     if (bucket.width === '1m' || this.endpoint.kind === 'costs') return undefined;
     const end = bucketEnd(bucket.start, bucket.width);
-    const settled = (width: Width, start: number) => (width === bucket.width ? undefined : this.settled(width, start));
+    const settled = (width: Width, start: Seconds) => (width === bucket.width ? undefined : this.settled(width, start));
     if (coveredThrough(settled, bucket.start, end) < end) return undefined;
     return [...cover(settled, bucket.start, end)];
   }
@@ -171,7 +166,7 @@ export class Ledger {
     this.#noteNewest(bucket);
   }
 
-  #noteSettled(width: Width, end: number): void {
+  #noteSettled(width: Width, end: Seconds): void {
     this.#settledEnds.set(width, Math.max(end, this.#settledEnds.get(width) ?? end));
   }
 
@@ -194,7 +189,7 @@ export class Ledger {
 }
 
 /** A late answer to an early question must not undo a later read; one from a clock that ran ahead can be undone. */
-function isOlder(bucket: Bucket, before: Bucket, now: number): boolean {
+function isOlder(bucket: Bucket, before: Bucket, now: Milliseconds): boolean {
   return bucket.readAt < before.readAt && before.readAt <= now;
 }
 

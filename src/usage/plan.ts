@@ -3,7 +3,9 @@
  * at the first start, the same rule finds what is missing, in the widest buckets that serve.
  */
 import { type Endpoint, type Width, widthSeconds } from '../openai/catalogue.ts';
+import { inMilliseconds, type Milliseconds, type Seconds } from '../units.ts';
 import type { Bucket } from './bucket.ts';
+import { settleDelayOf } from './settle.ts';
 import {
   anchorAt,
   bucketAt,
@@ -15,63 +17,62 @@ import {
   minute,
   monthly,
   polledWidths,
-  settleDelayOf,
 } from './windows.ts';
 
-/** Buckets to read: those of one width that start in [from, to), in seconds. */
+/** Buckets to read: those of one width that start in [from, to). */
 export interface Span {
   readonly width: Width;
-  readonly from: number;
-  readonly to: number;
+  readonly from: Seconds;
+  readonly to: Seconds;
 }
 
-/** A time whose buckets are added up: [from, to), in seconds. */
+/** A time whose buckets are added up: [from, to). */
 export interface Summed {
-  readonly from: number;
-  readonly to: number;
+  readonly from: Seconds;
+  readonly to: Seconds;
 }
 
 /** The bucket held of this width and start, settled or not. */
-export type Held = (width: Width, start: number) => Bucket | undefined;
+export type Held = (width: Width, start: Seconds) => Bucket | undefined;
 
 export interface PlanOptions {
   readonly endpoint: Endpoint;
-  /** The settle delay of usage, in milliseconds. */
-  readonly settleDelay: number;
-  /** Delay of this api's periodic reads after the common instant, in milliseconds, so that not all come at once. */
-  readonly offset: number;
+  /** The settle delay of usage. */
+  readonly settleDelay: Milliseconds;
+  /** Delay of this api's periodic reads after the common instant, so that not all come at once. */
+  readonly offset: Milliseconds;
 }
 
 /** Days of costs that are read again each hour. */
 const recentCostDays = 3;
 
-/** How often history asks again for a bucket with refused rows before it is final, in milliseconds. */
-const refusalRetry = 5 * minute;
+/** How often history asks again for a bucket with refused rows before it is final. */
+const refusalRetry: Milliseconds = 5 * minute;
 
 /** Reports whether a bucket's numbers can be relied on as final. One read in the future was read by a wrong clock. */
-export function isFinal(bucket: Bucket | undefined, now: number): boolean {
+export function isFinal(bucket: Bucket | undefined, now: Milliseconds): boolean {
   return bucket?.settled === true && bucket.readAt <= now;
 }
 
 /** Reports whether a bucket is to be asked for because it is not final; after refused rows, not at once again. */
-function isOutstanding({ offset }: PlanOptions, bucket: Bucket | undefined, now: number): boolean {
+function isOutstanding({ offset }: PlanOptions, bucket: Bucket | undefined, now: Milliseconds): boolean {
   if (bucket === undefined || bucket.readAt > now) return true;
   return !bucket.settled && (bucket.refusedSince === undefined || bucket.readAt < lastDue(now, refusalRetry, offset));
 }
 
 /** The first bucket of this width that cannot have settled by now. */
-function firstUnsettled(width: Width, now: number, settleDelay: number): number {
+function firstUnsettled(width: Width, now: Milliseconds, settleDelay: Milliseconds): Seconds {
   return bucketAt(now - settleDelay, width);
 }
 
 /** Start of the oldest bucket that the gauges of this width need: the newest settled one's lookback. */
-function oldestShown(endpoint: Endpoint, width: Width, now: number, usageSettleDelay: number): number {
+function oldestShown(endpoint: Endpoint, width: Width, now: Milliseconds, usageSettleDelay: Milliseconds): Seconds {
   const newestSettled = firstUnsettled(width, now, settleDelayOf(endpoint, usageSettleDelay)) - widthSeconds[width];
   return newestSettled - lookbackBuckets[width] * widthSeconds[width];
 }
 
 /** Returns what a poll reads: from the first recent bucket that has not settled to the one in progress. */
-export function pollSpans(options: PlanOptions, held: Held, now: number): readonly Span[] {
+export function pollSpans(options: PlanOptions, held: Held, now: Milliseconds): readonly Span[] {
   return polledWidths(options.endpoint).flatMap((width) => {
     const to = bucketEnd(bucketAt(now, width), width);
     let from = oldestShown(options.endpoint, width, now, options.settleDelay);
@@ -84,32 +85,33 @@ export function pollSpans(options: PlanOptions, held: Held, now: number): readon
  * Returns what the history lacks, or is due to be read again: whole days since `from`, and the hours of the days that
  * have not settled. Each hour: the hours of the running day and the days that ended within the last 24 h (costs:
  * the last 3 days). Each day: all of it. Oldest first.
- * @param from first day needed, in seconds; undefined where no days are needed
+ * @param from first day needed; undefined where no days are needed
  * @param isKnown whether this hour of the last 24 is final, be it elsewhere. Those before the running day are for show
  *   alone: what is missing of them is read together with its hours, and never by itself; and nothing before `from`,
  *   whose groups would take the room of those that are counted
- * @param until end of the days needed, in seconds
+ * @param until end of the days needed
  */
 export function historySpans(
   options: PlanOptions,
   held: Held,
-  from: number | undefined,
-  now: number,
-  isKnown = (start: number): boolean => isFinal(held('1h', start), now),
-  until = Number.POSITIVE_INFINITY,
+  from: Seconds | undefined,
+  now: Milliseconds,
+  isKnown = (start: Seconds): boolean => isFinal(held('1h', start), now),
+  until: Seconds = Number.POSITIVE_INFINITY,
 ): readonly Span[] {
   const { endpoint } = options;
   const costs = endpoint.kind === 'costs';
   const settleDelay = settleDelayOf(endpoint, options.settleDelay);
-  const phase = options.settleDelay + options.offset;
+  const phase: Milliseconds = options.settleDelay + options.offset;
   const hourlyDue = lastDue(now, hour, phase);
   const dailyDue = lastDue(now, day, phase);
-  const recent = now - (costs ? recentCostDays * day : day);
+  const recent: Milliseconds = now - (costs ? recentCostDays * day : day);
 
-  const isDue = (width: Width, start: number): boolean => {
+  const isDue = (width: Width, start: Seconds): boolean => {
     const bucket = held(width, start);
     if (bucket === undefined || !isFinal(bucket, now)) return isOutstanding(options, bucket, now);
-    const hourly = width === '1h' || bucketEnd(start, width) * 1_000 > recent || bucket.refusedSince !== undefined;
+    const hourly =
+      width === '1h' || inMilliseconds(bucketEnd(start, width)) > recent || bucket.refusedSince !== undefined;
     return bucket.readAt < (hourly ? hourlyDue : dailyDue);
   };
 
@@ -135,7 +137,7 @@ export function historySpans(
 }
 
 /** Reports whether a span of recent buckets has one that could have settled and is to be asked for, or lacks the newest. */
-export function isBehind(options: PlanOptions, held: Held, { width, from, to }: Span, now: number): boolean {
+export function isBehind(options: PlanOptions, held: Held, { width, from, to }: Span, now: Milliseconds): boolean {
   const settled = Math.min(firstUnsettled(width, now, settleDelayOf(options.endpoint, options.settleDelay)), to);
   for (let start = from; start < settled; start += widthSeconds[width]) {
     if (isOutstanding(options, held(width, start), now)) return true;
@@ -144,15 +146,15 @@ export function isBehind(options: PlanOptions, held: Held, { width, from, to }: 
 }
 
 /** [from, to) cut at the given places. */
-function pieces(from: number, to: number, cuts: readonly number[]): readonly (readonly [number, number])[] {
+function pieces(from: Seconds, to: Seconds, cuts: readonly Seconds[]): readonly (readonly [Seconds, Seconds])[] {
   const inside = cuts.filter((cut) => cut > from && cut < to).sort((a, b) => a - b);
   return [from, ...inside].map((begin, index) => [begin, inside[index] ?? to]);
 }
 
 /** The runs of buckets in [from, to) that are due. */
-function runs(width: Width, from: number, to: number, isDue: (width: Width, start: number) => boolean): Span[] {
+function runs(width: Width, from: Seconds, to: Seconds, isDue: (width: Width, start: Seconds) => boolean): Span[] {
   const spans: Span[] = [];
-  let begin: number | undefined;
+  let begin: Seconds | undefined;
   for (let start = from; start < to; start += widthSeconds[width]) {
     if (isDue(width, start)) begin ??= start;
     else if (begin !== undefined) {
@@ -165,8 +167,8 @@ function runs(width: Width, from: number, to: number, isDue: (width: Width, star
 }
 
 /** Reports whether the bucket is one of the hours of the last day, the one that it began in included. */
-export function isHourOfLastDay(width: Width, start: number, now: number): boolean {
-  return width === '1h' && start * 1_000 >= now - day - hour;
+export function isHourOfLastDay(width: Width, start: Seconds, now: Milliseconds): boolean {
+  return width === '1h' && inMilliseconds(start) >= now - day - hour;
 }
 
 /**
@@ -178,7 +180,7 @@ export function isNeeded(
   options: PlanOptions,
   bucket: Bucket,
   summed: Summed | undefined,
-  now: number,
+  now: Milliseconds,
   isStoodIn: (bucket: Bucket) => boolean,
 ): boolean {
   if (bucket.start >= oldestShown(options.endpoint, bucket.width, now, options.settleDelay)) return true;

@@ -2,10 +2,12 @@
  * The gauges: which buckets are shown now, in which state, and what each group reads. Pure.
  */
 import { type Endpoint, type Field, type Width, widthSeconds } from '../openai/catalogue.ts';
+import { inMilliseconds, inSeconds, type Milliseconds, type Seconds } from '../units.ts';
 import type { Bucket } from './bucket.ts';
 import type { SeriesView } from './ledger.ts';
 import type { Held } from './plan.ts';
-import { bucketAt, bucketEnd, hour, lookbackBuckets, polledWidths, settleDelayOf } from './windows.ts';
+import { settleDelayOf } from './settle.ts';
+import { bucketAt, bucketEnd, hour, lookbackBuckets, polledWidths } from './windows.ts';
 
 export type State = 'settled' | 'settling' | 'open';
 
@@ -20,28 +22,28 @@ export interface Shown {
 
 export interface Recent {
   readonly shown: readonly Shown[];
-  /** When the passing of time alone changes what is shown, in milliseconds; Infinity for never. */
-  readonly until: number;
+  /** When the passing of time alone changes what is shown; Infinity for never. */
+  readonly until: Milliseconds;
 }
 
 export interface RecentOptions {
   readonly endpoint: Endpoint;
-  /** The settle delay of usage, in milliseconds. */
-  readonly settleDelay: number;
-  /** Time between two polls of this api when all is well, in milliseconds. */
-  readonly interval: () => number;
+  /** The settle delay of usage. */
+  readonly settleDelay: Milliseconds;
+  /** Time between two polls of this api when all is well. */
+  readonly interval: () => Milliseconds;
 }
 
-/** A bucket that could not be renewed for this long past its normal age is no longer shown, in milliseconds. */
-const grace = hour;
+/** A bucket that could not be renewed for this long past its normal age is no longer shown. */
+const grace: Milliseconds = hour;
 
 /**
- * The buckets that the gauges show at `now` (UTC milliseconds), narrow widths first, and for how long that holds.
+ * The buckets that the gauges show at `now`, narrow widths first, and for how long that holds.
  * @param held gives a bucket that has been read, if there is one
  */
-export function recent(options: RecentOptions, held: Held, now: number): Recent {
+export function recent(options: RecentOptions, held: Held, now: Milliseconds): Recent {
   const shown: Shown[] = [];
-  let until = Number.POSITIVE_INFINITY;
+  let until: Milliseconds = Number.POSITIVE_INFINITY;
   for (const width of polledWidths(options.endpoint)) {
     for (const [state, bucket] of candidates(options, held, width, now)) {
       const end = expiry(options, state, bucket);
@@ -54,7 +56,7 @@ export function recent(options: RecentOptions, held: Held, now: number): Recent 
 }
 
 /** States of a width that are shown: of the minutes the settled ones alone, for the others change too fast to be scraped. */
-function candidates(options: RecentOptions, held: Held, width: Width, now: number): [State, Bucket][] {
+function candidates(options: RecentOptions, held: Held, width: Width, now: Milliseconds): [State, Bucket][] {
   const current = bucketAt(now, width);
   const found: [State, Bucket][] = [];
   const settled = newestBefore(options, held, width, current, (bucket) => bucket.settled);
@@ -73,12 +75,12 @@ function newestBefore(
   options: RecentOptions,
   held: Held,
   width: Width,
-  current: number,
+  current: Seconds,
   wanted: (bucket: Bucket) => boolean,
 ): Bucket | undefined {
   const seconds = widthSeconds[width];
   // Nothing older than this can still be shown.
-  const oldest = current - (settledAge(options, width) + grace) / 1_000 - 2 * seconds;
+  const oldest = current - inSeconds(settledAge(options, width) + grace) - 2 * seconds;
   for (let start = current - seconds; start >= oldest; start -= seconds) {
     const bucket = held(width, start);
     if (bucket !== undefined && wanted(bucket)) return bucket;
@@ -87,13 +89,15 @@ function newestBefore(
 }
 
 /** How far the end of the newest settled bucket is behind the time at most, when all is well. */
-function settledAge(options: RecentOptions, width: Width): number {
-  return settleDelayOf(options.endpoint, options.settleDelay) + widthSeconds[width] * 1_000 + options.interval();
+function settledAge(options: RecentOptions, width: Width): Milliseconds {
+  return (
+    settleDelayOf(options.endpoint, options.settleDelay) + inMilliseconds(widthSeconds[width]) + options.interval()
+  );
 }
 
-/** When a bucket stops being shown in this state, unless a read renews it before, in milliseconds. */
-function expiry(options: RecentOptions, state: State, bucket: Bucket): number {
-  const end = bucketEnd(bucket.start, bucket.width) * 1_000;
+/** When a bucket stops being shown in this state, unless a read renews it before. */
+function expiry(options: RecentOptions, state: State, bucket: Bucket): Milliseconds {
+  const end = inMilliseconds(bucketEnd(bucket.start, bucket.width));
   if (state === 'settled') return end + settledAge(options, bucket.width) + grace;
   const unrenewed = bucket.readAt + options.interval() + grace;
   return state === 'open' ? Math.min(end, unrenewed) : unrenewed;

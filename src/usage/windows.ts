@@ -3,40 +3,22 @@
  * UTC, as in the API; instants are in milliseconds, as in the clock.
  */
 import { type Endpoint, type Width, widthSeconds } from '../openai/catalogue.ts';
+import { inMilliseconds, inSeconds, type Milliseconds, type Seconds } from '../units.ts';
 
-/** Milliseconds, as instants are; lengths in seconds are in the catalogue. */
-export const minute = 60_000;
-export const hour = 3_600_000;
-export const day = 86_400_000;
+/** Lengths as the clock has them; the catalogue has those of the buckets, in seconds. */
+export const minute: Milliseconds = 60_000;
+export const hour: Milliseconds = 3_600_000;
+export const day: Milliseconds = 86_400_000;
 
 /** Start of the bucket of this width that holds the instant. Every width divides the UTC day, so a floor serves. */
-export function bucketAt(instant: number, width: Width): number {
+export function bucketAt(instant: Milliseconds, width: Width): Seconds {
   const seconds = widthSeconds[width];
-  return Math.floor(instant / 1_000 / seconds) * seconds;
+  return Math.floor(inSeconds(instant) / seconds) * seconds;
 }
 
-export function bucketEnd(start: number, width: Width): number {
+export function bucketEnd(start: Seconds, width: Width): Seconds {
   return start + widthSeconds[width];
 }
-
-/** A day of costs is final a day after its end (source: the API's documentation). */
-const costsSettleDelay = day;
-
-/** How long after its end a bucket settles, in milliseconds. */
-export function settleDelayOf(endpoint: Endpoint, usageSettleDelay: number): number {
-  return endpoint.kind === 'costs' ? costsSettleDelay : usageSettleDelay;
-}
-
-/**
- * How long after an anchor the counters of the new period take the place of those before it, in milliseconds: the last
- * bucket of the old period settles first, and its total is then seen for as long again.
- */
-export function takeoverDelay(settleDelay: number): number {
-  return 2 * settleDelay;
-}
-
-/** Series of a finished period are shown at 0 for this long unless they have new usage, in milliseconds. */
-export const farewell: number = hour;
 
 /** Widths whose recent buckets are shown, and read at each poll. */
 export function polledWidths(endpoint: Endpoint): readonly Width[] {
@@ -50,12 +32,12 @@ export const lookbackBuckets: Readonly<Record<Width, number>> = { '1m': 60, '1h'
  * The latest instant at or before `now` at which something was due that is due every `period`, `phase` after
  * each multiple of the period in UTC. So it does not depend on when the process started.
  */
-export function lastDue(now: number, period: number, phase: number): number {
+export function lastDue(now: Milliseconds, period: Milliseconds, phase: Milliseconds): Milliseconds {
   return Math.floor((now - phase) / period) * period + phase;
 }
 
 /** The first instant after `now` at which it is due again. */
-export function nextDue(now: number, period: number, phase: number): number {
+export function nextDue(now: Milliseconds, period: Milliseconds, phase: Milliseconds): Milliseconds {
   return lastDue(now, period, phase) + period;
 }
 
@@ -68,18 +50,18 @@ export type Anchor =
 /** The anchor of costs, whatever the counters' own anchor is. */
 export const monthly = { kind: 'month' } as const satisfies Anchor;
 
-/** The latest anchor at or before the instant, in seconds. `month` of a yearly anchor is 1 … 12. */
-export function anchorAt(instant: number, anchor: Anchor): number {
+/** The latest anchor at or before the instant. `month` of a yearly anchor is 1 … 12. */
+export function anchorAt(instant: Milliseconds, anchor: Anchor): Seconds {
   const date = new Date(instant);
   const year = date.getUTCFullYear();
-  if (anchor.kind === 'month') return Date.UTC(year, date.getUTCMonth(), 1) / 1_000;
+  if (anchor.kind === 'month') return inSeconds(Date.UTC(year, date.getUTCMonth(), 1));
   const at = (y: number) => (anchor.kind === 'year' ? Date.UTC(y, 0, 1) : Date.UTC(y, anchor.month - 1, anchor.day));
-  return (at(year) <= instant ? at(year) : at(year - 1)) / 1_000;
+  return inSeconds(at(year) <= instant ? at(year) : at(year - 1));
 }
 
-/** The first anchor after the one at `start`, in seconds. */
-export function anchorAfter(start: number, anchor: Anchor): number {
-  const date = new Date(start * 1_000);
-  if (anchor.kind === 'month') return Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1) / 1_000;
-  return Date.UTC(date.getUTCFullYear() + 1, date.getUTCMonth(), date.getUTCDate()) / 1_000;
+/** The first anchor after the one at `start`. */
+export function anchorAfter(start: Seconds, anchor: Anchor): Seconds {
+  const date = new Date(inMilliseconds(start));
+  if (anchor.kind === 'month') return inSeconds(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1));
+  return inSeconds(Date.UTC(date.getUTCFullYear() + 1, date.getUTCMonth(), date.getUTCDate()));
 }

@@ -5,10 +5,10 @@
 import { type Width, widthSeconds } from '../../src/openai/catalogue.ts';
 import { decodeState, encodeState, type State } from '../../src/state/codec.ts';
 import { createMemory, restoredOf } from '../../src/state/memory.ts';
-import { Account } from '../../src/usage/account.ts';
 import { type Bucket, collectBucket } from '../../src/usage/bucket.ts';
 import type { Ledger } from '../../src/usage/ledger.ts';
 import type { Span } from '../../src/usage/plan.ts';
+import { UsageAccount } from '../../src/usage/usage-account.ts';
 import { type Anchor, minute } from '../../src/usage/windows.ts';
 import { endpointNamed } from './rows.ts';
 import type { SmallOrganization } from './small-organization.ts';
@@ -31,7 +31,7 @@ export interface ReplicaOptions {
 }
 
 export interface Replica {
-  readonly account: Account;
+  readonly account: UsageAccount;
   readonly restated: { up: number; down: number };
   /** One poll. Returns false if it failed. */
   poll(): boolean;
@@ -55,7 +55,7 @@ export function createReplica(options: ReplicaOptions): Replica {
   const { organization, time, anchor = { kind: 'month' }, grouped = true } = options;
   const { maxGroups = 100, zeroHold = 2 * minute, settleDelay = 15 * minute } = options;
   const earlier: State | undefined = options.state && decodeState(options.state);
-  const account = new Account({
+  const account = new UsageAccount({
     endpoint,
     dimensions: grouped ? ['model'] : [],
     maxGroups,

@@ -1,7 +1,15 @@
 /** Buckets of explicit rows, as the decoder would hand them over. */
-
 import type { RawBucket, RawLabel } from '../../src/openai/bucket-page.ts';
-import { type Endpoint, endpointOf, type Width, widthSeconds } from '../../src/openai/catalogue.ts';
+import {
+  type CostApi,
+  type CostEndpoint,
+  type Endpoint,
+  endpointOf,
+  type UsageApi,
+  type UsageEndpoint,
+  type Width,
+  widthSeconds,
+} from '../../src/openai/catalogue.ts';
 
 export interface Row {
   readonly labels?: readonly RawLabel[];
@@ -11,6 +19,9 @@ export interface Row {
   readonly units?: Readonly<Record<string, RawLabel>>;
 }
 
+export function endpointNamed(api: UsageApi): UsageEndpoint;
+export function endpointNamed(api: CostApi): CostEndpoint;
+export function endpointNamed(api: string): Endpoint;
 export function endpointNamed(api: string): Endpoint {
   const found = endpointOf(api);
   if (found === undefined) throw new Error(`no such api: ${api}`);

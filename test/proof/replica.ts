@@ -2,7 +2,6 @@
  * One replica over its whole life: the real exporter, started and stopped, on a clock that can be wrong, before a
  * simulated API that can fail; and two scrapers that watch it.
  */
-
 import { setMaxListeners } from 'node:events';
 import type { Clock } from '../../src/clock.ts';
 import type { Logger } from '../../src/log.ts';
@@ -13,6 +12,7 @@ import { createExporter, type Exporter } from '../../src/reader/exporter.ts';
 import type { Settings } from '../../src/settings/settings.ts';
 import type { Organization } from '../../src/simulation/organization.ts';
 import { decodeState, encodeState } from '../../src/state/codec.ts';
+import { takeoverDelay } from '../../src/usage/settle.ts';
 import { hour, minute } from '../../src/usage/windows.ts';
 import { demoSettings } from '../helpers/demo-settings.ts';
 import type { FaultRule } from '../helpers/faults.ts';
@@ -115,7 +115,7 @@ export async function live(scenario: Scenario, plan: ReplicaPlan, organization: 
       firstPeriod:
         plan.remembers && lastPeriod.length > 0
           ? Math.max(...lastPeriod)
-          : monthOf(ownClock.now() - 2 * settings.poll.settleDelay),
+          : monthOf(ownClock.now() - takeoverDelay(settings.poll.settleDelay)),
     };
     processes++;
     const shown = createShownPage();

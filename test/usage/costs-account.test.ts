@@ -1,8 +1,8 @@
 /** An account of costs: whatever fails and whenever, months are the sums of what was last read of their days. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Account } from '../../src/usage/account.ts';
 import { type Bucket, collectBucket } from '../../src/usage/bucket.ts';
+import { CostAccount } from '../../src/usage/cost-account.ts';
 import type { Ledger } from '../../src/usage/ledger.ts';
 import { DaySums, monthDays, monthsAt } from '../../src/usage/months.ts';
 import type { Span } from '../../src/usage/plan.ts';
@@ -28,13 +28,11 @@ interface Step {
 
 function live(begin: number, steps: readonly Step[]) {
   const time = { now: begin };
-  const account = new Account({
+  const account = new CostAccount({
     endpoint: costs,
     dimensions: ['project_id'],
     maxGroups: 10,
     settleDelay: 900_000,
-    zeroHold: 120_000,
-    anchor: { kind: 'month' },
     clock: { now: () => time.now },
     offset: 0,
   });

@@ -6,7 +6,8 @@ import { collectBucket } from '../../src/usage/bucket.ts';
 import { FieldTable } from '../../src/usage/fields.ts';
 import { GroupTable } from '../../src/usage/groups.ts';
 import { type Held, historySpans, type PlanOptions, pollSpans, type Span } from '../../src/usage/plan.ts';
-import { day, hour, minute, settleDelayOf } from '../../src/usage/windows.ts';
+import { settleDelayOf } from '../../src/usage/settle.ts';
+import { day, hour, minute } from '../../src/usage/windows.ts';
 import { endpointNamed, rawBucket, seconds } from '../helpers/rows.ts';
 import { propertyRuns, propertyTimeout } from '../helpers/runs.ts';
 

@@ -4,7 +4,8 @@ import { type Width, widthSeconds } from '../../src/openai/catalogue.ts';
 import { collectBucket } from '../../src/usage/bucket.ts';
 import { Ledger } from '../../src/usage/ledger.ts';
 import { type Recent, recent, samplesOf } from '../../src/usage/recent.ts';
-import { day, hour, minute, settleDelayOf } from '../../src/usage/windows.ts';
+import { settleDelayOf } from '../../src/usage/settle.ts';
+import { day, hour, minute } from '../../src/usage/windows.ts';
 import { endpointNamed, type Row, rawBucket, seconds } from '../helpers/rows.ts';
 
 const settleDelay = 15 * minute;

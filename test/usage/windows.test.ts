@@ -1,16 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import { type Width, widthSeconds } from '../../src/openai/catalogue.ts';
-import {
-  type Anchor,
-  anchorAfter,
-  anchorAt,
-  bucketAt,
-  bucketEnd,
-  lastDue,
-  nextDue,
-  settleDelayOf,
-} from '../../src/usage/windows.ts';
+import { settleDelayOf } from '../../src/usage/settle.ts';
+import { type Anchor, anchorAfter, anchorAt, bucketAt, bucketEnd, lastDue, nextDue } from '../../src/usage/windows.ts';
 import { endpointNamed, seconds } from '../helpers/rows.ts';
 import { propertyRuns, propertyTimeout } from '../helpers/runs.ts';
 
