@@ -2,11 +2,11 @@
  * The one wrapper around whatever asks the API: it measures and names the outcome, so that what runs inside
  * neither times nor counts itself.
  */
-
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { ApiLabel } from '../openai/catalogue.ts';
 import { ApiError, type Reason } from '../openai/errors.ts';
+import { inSeconds, type Seconds } from '../units.ts';
 
 export interface AttemptContext {
   readonly api: ApiLabel;
@@ -16,8 +16,7 @@ export interface AttemptContext {
 }
 
 export interface Outcome {
-  /** Seconds. */
-  readonly duration: number;
+  readonly duration: Seconds;
   readonly failure: { readonly reason: Reason; readonly error: Error } | undefined;
 }
 
@@ -35,7 +34,7 @@ export async function attempt(context: AttemptContext, task: () => Promise<void>
     signal.throwIfAborted();
     failure = error instanceof ApiError ? { reason: error.reason, error } : defect(error, api, log);
   }
-  return { duration: (clock.monotonic() - begun) / 1_000, failure };
+  return { duration: inSeconds(clock.monotonic() - begun), failure };
 }
 
 /** An answer that the code was not prepared for must not end the other apis; it is said with all that is known. */

@@ -1,9 +1,10 @@
 /** An instant of UTC that somebody waits for, and that can be moved meanwhile. */
 import { type Clock, longestNap } from '../clock.ts';
+import type { Milliseconds } from '../units.ts';
 
 export interface Due {
-  /** UTC milliseconds. Who waits for it waits for the new one from now on. */
-  set(instant: number): void;
+  /** An instant of UTC. Who waits for it waits for the new one from now on. */
+  set(instant: Milliseconds): void;
   /**
    * Waits for the instant, also when the clock steps meanwhile; but hardly longer than it was away at first.
    * @throws the signal's reason once it is aborted
@@ -14,13 +15,13 @@ export interface Due {
 /** Why a nap ends that the instant has moved away from. */
 const moved = Symbol('moved');
 
-export function createDue(clock: Clock, first: number): Due {
+export function createDue(clock: Clock, first: Milliseconds): Due {
   let instant = first;
-  /** Monotonic milliseconds: a clock that is put back by a day must not keep an api from being polled for a day. */
-  let latest = latestFor(first);
+  /** Monotonic: a clock that is put back by a day must not keep an api from being polled for a day. */
+  let latest: Milliseconds = latestFor(first);
   let nap: AbortController | undefined;
 
-  function latestFor(at: number): number {
+  function latestFor(at: Milliseconds): Milliseconds {
     return clock.monotonic() + (at - clock.now()) + longestNap;
   }
 

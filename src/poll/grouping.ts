@@ -2,7 +2,6 @@
  * Keeps an api to the dimensions that OpenAI grants. One that is refused is found and left out, and tried again once a
  * day; one that the user named is not left out: then the error says which value of the flag works.
  */
-
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { Api } from '../openai/catalogue.ts';
@@ -10,6 +9,7 @@ import type { Client } from '../openai/client.ts';
 import { ApiError } from '../openai/errors.ts';
 import { aboutGrouping, askerOf, findGranted, type Granted, grantedOf, withAdvice } from '../openai/granted.ts';
 import type { Filters } from '../openai/query.ts';
+import type { Milliseconds, Seconds } from '../units.ts';
 import type { Account } from '../usage/account.ts';
 import type { Ledger } from '../usage/ledger.ts';
 import type { Span } from '../usage/plan.ts';
@@ -19,8 +19,7 @@ import { bucketAt, day, hour, lastDue, minute } from '../usage/windows.ts';
 export interface DimensionRefusal {
   /** The words that OpenAI said. */
   readonly reason: string;
-  /** UTC milliseconds. */
-  readonly since: number;
+  readonly since: Milliseconds;
 }
 
 export interface GroupingOptions {
@@ -32,8 +31,8 @@ export interface GroupingOptions {
   readonly filters: Filters;
   readonly client: Client;
   readonly clock: Clock;
-  /** Delay of the daily try after midnight UTC, in milliseconds. */
-  readonly offset: number;
+  /** Delay of the daily try after midnight UTC. */
+  readonly offset: Milliseconds;
   readonly log: Logger;
   /** The reason why a dimension is refused at present, by dimension. It is kept up to date. */
   readonly refusals: Map<string, DimensionRefusal>;
@@ -54,26 +53,26 @@ export interface Grouping {
   turned(): void;
 }
 
-/** Milliseconds that the questions about one refusal may take. */
-const searchDeadline = 300_000;
-/** After an error that was about something else, none like it is looked into for so long, in milliseconds. */
-const searchPause = 10 * minute;
-/** How long history may be read by more dimensions than are shown before that is left for the next day, in milliseconds. */
-const longestTrial = 6 * hour;
+/** The time that the questions about one refusal may take. */
+const searchDeadline: Milliseconds = 300_000;
+/** After an error that was about something else, none like it is looked into for so long. */
+const searchPause: Milliseconds = 10 * minute;
+/** How long history may be read by more dimensions than are shown before that is left for the next day. */
+const longestTrial: Milliseconds = 6 * hour;
 
 export function createGrouping(options: GroupingOptions): Grouping {
   const { account, wanted, named, filters, client, clock, offset, log, refusals } = options;
   const { endpoint } = account;
   const { api } = endpoint;
   let searching: Promise<unknown> | undefined;
-  /** UTC milliseconds of the last try. */
-  let triedAt = Number.NEGATIVE_INFINITY;
-  /** Monotonic milliseconds. */
-  let tryingSince: number | undefined;
-  /** Until when, in monotonic milliseconds, errors of this kind are taken to be about something else: one was. */
+  /** The instant of the last try. */
+  let triedAt: Milliseconds = Number.NEGATIVE_INFINITY;
+  /** Monotonic. */
+  let tryingSince: Milliseconds | undefined;
+  /** Until which monotonic instant errors of this kind are taken to be about something else: one was. */
   const isOther = { yes: Number.NEGATIVE_INFINITY, maybe: Number.NEGATIVE_INFINITY };
   /** The dimensions that the user named: which of them are granted, and the day on which that was found. */
-  let advice: { readonly on: number; readonly granted: Granted } | undefined;
+  let advice: { readonly on: Seconds; readonly granted: Granted } | undefined;
 
   function asker(span: Span, signal: AbortSignal) {
     const deadline = clock.monotonic() + searchDeadline;

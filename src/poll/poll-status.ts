@@ -1,14 +1,14 @@
 /** The state of an api's polls, as data: for the exporter's own metrics, the status page and `/-/ready`. */
 import type { Api } from '../openai/catalogue.ts';
 import type { Reason } from '../openai/errors.ts';
+import type { Milliseconds, Seconds } from '../units.ts';
 
 export interface PollFailure {
   readonly reason: Reason;
   /** The message, in one sentence, without any secret. */
   readonly message: string;
   readonly whatToDo: string;
-  /** UTC milliseconds. */
-  readonly at: number;
+  readonly at: Milliseconds;
 }
 
 export interface PollStatus {
@@ -20,12 +20,11 @@ export interface PollStatus {
   failures: number;
   /** The last poll's failure; undefined when it succeeded. */
   failure: PollFailure | undefined;
-  /** UTC milliseconds. */
-  lastPoll: number | undefined;
-  lastSuccess: number | undefined;
-  nextPoll: number | undefined;
-  /** Seconds that the last poll took. */
-  duration: number | undefined;
+  lastPoll: Milliseconds | undefined;
+  lastSuccess: Milliseconds | undefined;
+  nextPoll: Milliseconds | undefined;
+  /** The time that the last poll took. */
+  duration: Seconds | undefined;
 }
 
 export function newPollStatus(api: Api): PollStatus {

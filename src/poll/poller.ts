@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { Endpoint } from '../openai/catalogue.ts';
 import { ApiError, isBeyondLookback, whatToDoAbout } from '../openai/errors.ts';
+import { inMilliseconds, type Milliseconds } from '../units.ts';
 import type { CostAccount } from '../usage/cost-account.ts';
 import type { Ledger } from '../usage/ledger.ts';
 import type { Span } from '../usage/plan.ts';
@@ -19,9 +20,9 @@ import { type ReadContext, type ReadOptions, type ReadReport, readSpan } from '.
 import { isDown, type Recovery } from './recovery.ts';
 import { type Cadence, nextPollAt } from './schedule.ts';
 
-/** Milliseconds that one poll, or one read of a span of history, may take. */
-const pollDeadline = 300_000;
-const historyDeadline = 1_800_000;
+/** The time that one poll, or one read of a span of history, may take. */
+const pollDeadline: Milliseconds = 300_000;
+const historyDeadline: Milliseconds = 1_800_000;
 
 /** Times that a poll begins anew because a dimension was refused. */
 const mostRegroupings = 3;
@@ -71,7 +72,7 @@ export function createPoller(options: PollerOptions): Poller {
   let historyFailures = 0;
   const member = {
     status,
-    dueAt(instant: number) {
+    dueAt(instant: Milliseconds) {
       status.nextPoll = instant;
       pollDue.set(instant);
       if (historyFailures > 0) historyDue.set(instant);
@@ -246,7 +247,7 @@ function isOfEveryRequest({ reason }: ApiError): boolean {
 }
 
 function costsBeyondLookback({ from, to }: Span, error: ApiError): string {
-  const [first, last] = [from, to].map((start) => new Date(start * 1_000).toISOString().slice(0, 10));
+  const [first, last] = [from, to].map((start) => new Date(inMilliseconds(start)).toISOString().slice(0, 10));
   return `costs: OpenAI does not return the days from ${first} up to, not including, ${last}; sums that need them are absent or leave them out. ${error.message}`;
 }
 

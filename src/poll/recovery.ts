@@ -3,20 +3,21 @@
  * asked at every interval; once one succeeds, or OpenAI answers anything at all again, the others are due at once.
  */
 import { isCommon } from '../openai/outage.ts';
+import type { Milliseconds } from '../units.ts';
 import type { PollStatus } from './poll-status.ts';
 
 export interface Member {
   readonly status: PollStatus;
   /** Polls it, and reads what history it lacks, at this instant (UTC, milliseconds). */
-  dueAt(instant: number): void;
+  dueAt(instant: Milliseconds): void;
 }
 
 export interface Recovery {
   join(member: Member): void;
   /** A poll has ended, and `status` says how. @param wasDown whether the one before it had failed for a common reason */
-  ended(member: Member, wasDown: boolean, now: number): void;
+  ended(member: Member, wasDown: boolean, now: Milliseconds): void;
   /** OpenAI had not answered for a while, and does again. */
-  answersAgain(now: number): void;
+  answersAgain(now: Milliseconds): void;
 }
 
 /** Reports whether an api fails, for a reason that others are likely to share. */
@@ -25,12 +26,12 @@ export function isDown({ up, failure }: PollStatus): boolean {
 }
 
 /** @param interval milliseconds between polls */
-export function createRecovery(interval: number): Recovery {
+export function createRecovery(interval: Milliseconds): Recovery {
   const members: Member[] = [];
   const failing = () => members.filter(({ status }) => isDown(status));
 
   /** Sees to it that one of them is asked within the interval, the one that fails for the shortest time. */
-  function keepAsking(now: number): void {
+  function keepAsking(now: Milliseconds): void {
     const down = failing();
     // One that fails alone is its own trouble.
     if (down.length < Math.min(2, members.length)) return;

@@ -7,6 +7,7 @@
  */
 import { LRUCache } from 'lru-cache';
 import { type Width, widthSeconds } from '../openai/catalogue.ts';
+import type { Seconds } from '../units.ts';
 import type { Bucket } from './bucket.ts';
 
 /** About how many numbers a bucket holds. */
@@ -30,7 +31,7 @@ export class BucketCache {
     return this.#cache.calculatedSize;
   }
 
-  get(width: Width, start: number): Bucket | undefined {
+  get(width: Width, start: Seconds): Bucket | undefined {
     return this.#cache.get(`${width}/${start}`);
   }
 

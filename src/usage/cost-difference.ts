@@ -3,6 +3,7 @@
  * settled in both reads, because a day that still changes is not the same in two answers.
  */
 import type { Big } from 'big.js';
+import type { Milliseconds } from '../units.ts';
 import type { Bucket } from './bucket.ts';
 import { Decimal } from './decimal.ts';
 import type { Ledger } from './ledger.ts';
@@ -23,9 +24,8 @@ export class CostDifference {
   /**
    * Sum by user less sum by project of the settled days of the running month and the one before, by currency; empty
    * while there is no such day.
-   * @param now UTC in milliseconds
    */
-  of(byProject: Ledger, byUser: Ledger, now: number): ByCurrency {
+  of(byProject: Ledger, byUser: Ledger, now: Milliseconds): ByCurrency {
     const { previous, next } = monthsAt(now);
     const differences = new Map<string, Big>();
     const add = (totals: ByCurrency, sign: 1 | -1) => {

@@ -2,15 +2,16 @@
  * Which settled buckets make up a total: each instant once, by the widest bucket that has settled. Pure.
  */
 import { type Width, widthSeconds } from '../openai/catalogue.ts';
+import type { Seconds } from '../units.ts';
 import type { Bucket } from './bucket.ts';
 
 /** The settled bucket of this width and start, if there is one. */
-export type SettledAt = (width: Width, start: number) => Bucket | undefined;
+export type SettledAt = (width: Width, start: Seconds) => Bucket | undefined;
 
 const widestFirst: readonly Width[] = ['1d', '1h', '1m'];
 
 /** The widest settled bucket that starts here and ends by `to`. */
-function widestAt(settled: SettledAt, start: number, to: number): Bucket | undefined {
+function widestAt(settled: SettledAt, start: Seconds, to: Seconds): Bucket | undefined {
   for (const width of widestFirst) {
     if (start % widthSeconds[width] !== 0 || start + widthSeconds[width] > to) continue;
     const bucket = settled(width, start);
@@ -23,7 +24,7 @@ function widestAt(settled: SettledAt, start: number, to: number): Bucket | undef
  * The settled buckets in [from, to), in seconds, oldest first, none overlapping another. Where something is
  * missing, the walk goes on at the next minute.
  */
-export function* cover(settled: SettledAt, from: number, to: number): Generator<Bucket> {
+export function* cover(settled: SettledAt, from: Seconds, to: Seconds): Generator<Bucket> {
   let start = from;
   while (start < to) {
     const bucket = widestAt(settled, start, to);
@@ -33,7 +34,7 @@ export function* cover(settled: SettledAt, from: number, to: number): Generator<
 }
 
 /** The end of the unbroken run of settled buckets that starts at `from`; `to` at the most. In seconds. */
-export function coveredThrough(settled: SettledAt, from: number, to: number): number {
+export function coveredThrough(settled: SettledAt, from: Seconds, to: Seconds): number {
   let start = from;
   while (start < to) {
     const bucket = widestAt(settled, start, to);

@@ -5,22 +5,23 @@
  * make that safe: nothing is left behind, in whatever order days come and go.
  */
 import type { Big } from 'big.js';
+import { widthSeconds } from '../openai/catalogue.ts';
+import { inMilliseconds, type Milliseconds, type Seconds } from '../units.ts';
 import type { Bucket } from './bucket.ts';
 import { Decimal } from './decimal.ts';
 import type { Ledger } from './ledger.ts';
-import { anchorAfter, anchorAt, bucketAt, bucketEnd, day, monthly } from './windows.ts';
+import { anchorAfter, anchorAt, bucketAt, bucketEnd, monthly } from './windows.ts';
 
-/** Starts of UTC months, in seconds. */
+/** Starts of UTC months. */
 export interface Months {
-  readonly previous: number;
-  readonly running: number;
-  readonly next: number;
+  readonly previous: Seconds;
+  readonly running: Seconds;
+  readonly next: Seconds;
 }
 
-/** @param now UTC in milliseconds */
-export function monthsAt(now: number): Months {
+export function monthsAt(now: Milliseconds): Months {
   const running = anchorAt(now, monthly);
-  return { previous: anchorAt(running * 1_000 - 1, monthly), running, next: anchorAfter(running, monthly) };
+  return { previous: anchorAt(inMilliseconds(running) - 1, monthly), running, next: anchorAfter(running, monthly) };
 }
 
 /** The days held of both months, as of one instant. */
@@ -33,15 +34,14 @@ export interface MonthDays {
   readonly previousComplete: boolean;
 }
 
-/** @param now UTC in milliseconds */
-export function monthDays(ledger: Ledger, now: number): MonthDays {
+export function monthDays(ledger: Ledger, now: Milliseconds): MonthDays {
   const { previous, running } = monthsAt(now);
   const before = [...ledger.buckets.between('1d', previous, running)];
   return {
     // A clock that ran ahead may have left days behind that have not come yet.
     running: [...ledger.buckets.between('1d', running, bucketEnd(bucketAt(now, '1d'), '1d'))],
     previous: before,
-    previousComplete: before.length === ((running - previous) * 1_000) / day,
+    previousComplete: before.length === (running - previous) / widthSeconds['1d'],
   };
 }
 
@@ -119,9 +119,8 @@ export class MonthSums {
   /**
    * The sums of the two months around an instant; they are right once `update` of each has been run to its end.
    * Drops what is known of other months.
-   * @param now UTC in milliseconds
    */
-  of(ledger: Ledger, now: number): { readonly running: DaySums; readonly previous: DaySums } {
+  of(ledger: Ledger, now: Milliseconds): { readonly running: DaySums; readonly previous: DaySums } {
     // Another ledger numbers its groups otherwise.
     if (ledger !== this.#ledger) this.#byMonth = new Map();
     this.#ledger = ledger;
