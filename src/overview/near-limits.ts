@@ -7,6 +7,7 @@ import { limitModelOf } from '../inventory/rate-limits.ts';
 import { widthSeconds } from '../openai/catalogue.ts';
 import type { LimitsStatus, NearLimit } from '../status.ts';
 import type { Account } from '../usage/account.ts';
+import { nearestNumber, zero } from '../usage/decimal.ts';
 import { foldedValue, noValue } from '../usage/labels.ts';
 import { bucketAt } from '../usage/windows.ts';
 import { mostRanked } from './hours.ts';
@@ -60,9 +61,10 @@ function moneyLimits({ account, budget, limits, nameOf }: LimitsOptions, { spent
   const grouped = account?.ledger.groups.dimensions.includes('project_id') === true;
   function add(kind: NearLimit['kind'], scope: string, unit: string, limit: number): void {
     // A project without costs has spent 0, once the month is known at all.
-    const used =
+    const known =
       (scope === '' ? spent.get(unit)?.total : spent.get(unit)?.shares.get(scope)) ??
-      (spent.size > 0 && (scope === '' || grouped) ? 0 : undefined);
+      (spent.size > 0 && (scope === '' || grouped) ? zero : undefined);
+    const used = known && nearestNumber(known);
     if (used === undefined || !(limit > 0) || (scope !== '' && !grouped)) return;
     near.push({
       kind,

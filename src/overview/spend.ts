@@ -1,10 +1,12 @@
 /** The costs of the running month, by day and by project, from the days that are held. */
-
+import type { Big } from 'big.js';
 import { widthSeconds } from '../openai/catalogue.ts';
 import type { Budgets } from '../settings/money-budgets.ts';
 import type { CurrencySpend, DaySpend, SpendRanking, SpendStatus } from '../status.ts';
+import { inMilliseconds, type Milliseconds, type Seconds } from '../units.ts';
 import type { Account } from '../usage/account.ts';
 import type { Bucket } from '../usage/bucket.ts';
+import { addTo, Decimal, nearestNumber, zero } from '../usage/decimal.ts';
 import type { Ledger } from '../usage/ledger.ts';
 import { monthsAt } from '../usage/months.ts';
 import { bucketAt } from '../usage/windows.ts';
@@ -21,7 +23,7 @@ export interface SpendOptions {
 }
 
 /** Money of one currency by project, or by user; the key of all of it, where it is not grouped, is empty. */
-type Shares = ReadonlyMap<string, number>;
+type Shares = ReadonlyMap<string, Big>;
 type DayCosts = ReadonlyMap<string, Shares>;
 
 const daySeconds = widthSeconds['1d'];
@@ -41,25 +43,15 @@ class DayCostSums {
     const field = ledger.endpoint.fields.findIndex(({ kind }) => kind === 'money');
     const { groups } = ledger;
     const column = groups.dimensions.indexOf(this.#dimension);
-    const sums = new Map<string, Map<string, Precise>>();
-    const amounts = bucket.decimals.get(field) ?? [];
-    for (const [row, text] of amounts.entries()) {
+    const costs = new Map<string, Map<string, Big>>();
+    for (const [row, text] of (bucket.decimals.get(field) ?? []).entries()) {
       const group = bucket.groups[row];
       if (text === null || group === undefined) continue;
       const currency = groups.unit(group) ?? '';
-      const projects = sums.get(currency) ?? new Map<string, Precise>();
-      sums.set(currency, projects);
-      const project = column < 0 ? '' : (groups.values(group)[column] ?? '');
-      const sum = projects.get(project) ?? new Precise();
-      projects.set(project, sum);
-      sum.add(Number(text));
+      const shares = costs.get(currency) ?? new Map<string, Big>();
+      costs.set(currency, shares);
+      addTo(shares, column < 0 ? '' : (groups.values(group)[column] ?? ''), new Decimal(text));
     }
-    const costs = new Map(
-      [...sums].map(([currency, projects]) => [
-        currency,
-        new Map([...projects].map(([project, sum]) => [project, sum.value])),
-      ]),
-    );
     this.#known.set(bucket, costs);
     return costs;
   }
@@ -69,11 +61,11 @@ class DayCostSums {
 export interface MonthCosts {
   /** Every day of the month. */
   readonly days: readonly {
-    readonly start: number;
+    readonly start: Seconds;
     readonly bucket: Bucket | undefined;
     readonly costs: DayCosts | undefined;
   }[];
-  readonly spent: ReadonlyMap<string, { readonly total: number; readonly shares: Shares }>;
+  readonly spent: ReadonlyMap<string, { readonly total: Big; readonly shares: Shares }>;
 }
 
 /** The sums of the month that was asked for last; they are made anew when one of its days is another. */
@@ -86,8 +78,7 @@ export class MonthCostSums {
     this.#days = new DayCostSums(dimension);
   }
 
-  /** Pauses now and then while sums are made. @param now UTC in milliseconds */
-  of(account: Account | undefined, now: number): MonthCosts {
+  of(account: Account | undefined, now: Milliseconds): MonthCosts {
     const months = monthsAt(now);
     const today = bucketAt(now, '1d');
     const days: MonthCosts['days'][number][] = [];
@@ -103,27 +94,17 @@ export class MonthCostSums {
     ) {
       return last;
     }
-    const spent = new Map<string, { total: Precise; shares: Map<string, Precise> }>();
+    const spent = new Map<string, Map<string, Big>>();
     for (const { costs } of days) {
       for (const [currency, ofDay] of costs ?? []) {
-        const sums = spent.get(currency) ?? { total: new Precise(), shares: new Map<string, Precise>() };
-        spent.set(currency, sums);
-        for (const [key, value] of ofDay) {
-          sums.total.add(value);
-          const sum = sums.shares.get(key) ?? new Precise();
-          sums.shares.set(key, sum);
-          sum.add(value);
-        }
+        const shares = spent.get(currency) ?? new Map<string, Big>();
+        spent.set(currency, shares);
+        for (const [key, amount] of ofDay) addTo(shares, key, amount);
       }
     }
     const month: MonthCosts = {
       days,
-      spent: new Map(
-        [...spent].map(([currency, { total, shares }]) => [
-          currency,
-          { total: total.value, shares: new Map([...shares].map(([key, sum]) => [key, sum.value])) },
-        ]),
-      ),
+      spent: new Map([...spent].map(([currency, shares]) => [currency, { total: sumOf(shares.values()), shares }])),
     };
     this.#last = month;
     return month;
@@ -132,13 +113,12 @@ export class MonthCostSums {
 
 /**
  * @param byUser the same month by user; undefined where that is not known
- * @param now UTC in milliseconds
  */
 export function spendStatus(
   options: SpendOptions,
   month: MonthCosts,
   byUser: MonthCosts | undefined,
-  now: number,
+  now: Milliseconds,
 ): SpendStatus {
   const { days, spent } = month;
   const { account, filtered, budget } = options;
@@ -159,18 +139,18 @@ export function spendStatus(
       const usd = currency === 'usd';
       return {
         currency,
-        total: spent.get(currency)?.total ?? 0,
+        total: nearestNumber(spent.get(currency)?.total ?? zero),
         budget: usd && budget.monthly !== undefined ? Number(budget.monthly) : null,
         days: days.map(({ start, bucket, costs }): DaySpend => {
           const day = dayText(start);
           if (start > today) return { day, state: 'future', amount: null };
           if (bucket === undefined || costs === undefined) return { day, state: 'unknown', amount: null };
           const state = start === today ? 'open' : bucket.settled ? 'settled' : 'settling';
-          return { day, state, amount: sumOf(costs.get(currency)?.values() ?? []) };
+          return { day, state, amount: nearestNumber(sumOf(costs.get(currency)?.values() ?? [])) };
         }),
         projects: grouped
           ? rank(
-              spent.get(currency)?.shares ?? new Map<string, number>(),
+              spent.get(currency)?.shares ?? new Map<string, Big>(),
               usd ? new Map(budget.monthlyByProject) : new Map<string, string>(),
               (id) => options.nameOf('project_id', id),
             )
@@ -179,7 +159,7 @@ export function spendStatus(
           byUser === undefined
             ? null
             : {
-                ...rank(byUser.spent.get(currency)?.shares ?? new Map<string, number>(), new Map(), (id) =>
+                ...rank(byUser.spent.get(currency)?.shares ?? new Map<string, Big>(), new Map(), (id) =>
                   options.nameOf('user_id', id),
                 ),
                 difference: differenceBetween(month, byUser, currency),
@@ -189,23 +169,24 @@ export function spendStatus(
   };
 }
 
-function sumOf(values: Iterable<number>): number {
-  const sum = new Precise();
-  for (const value of values) sum.add(value);
-  return sum.value;
+function sumOf(amounts: Iterable<Big>): Big {
+  let sum = zero;
+  for (const amount of amounts) sum = sum.plus(amount);
+  return sum;
 }
 
-/** Sum by user less sum by project, of the days that have settled in both. */
+/** Sum by user less sum by project, of the days that have settled in both, to the cent. */
 function differenceBetween(byProject: MonthCosts, byUser: MonthCosts, currency: string): number {
-  const sum = new Precise();
+  let sum = zero;
   for (const [index, { bucket, costs }] of byUser.days.entries()) {
     const other = byProject.days[index];
     if (bucket?.settled !== true || other?.bucket?.settled !== true) continue;
-    for (const value of costs?.get(currency)?.values() ?? []) sum.add(value);
-    for (const value of other.costs?.get(currency)?.values() ?? []) sum.add(-value);
+    sum = sum
+      .plus(sumOf(costs?.get(currency)?.values() ?? []))
+      .minus(sumOf(other.costs?.get(currency)?.values() ?? []));
   }
-  // To the cent: below that, it is what floats make of exact decimals.
-  return Math.round(sum.value * 100) / 100 + 0;
+  // Plus 0, so that no negative zero is left.
+  return nearestNumber(sum.round(2)) + 0;
 }
 
 function rank(
@@ -214,7 +195,7 @@ function rank(
   nameOf: (id: string) => string | null,
 ): SpendRanking {
   const order = [...shares]
-    .map(([id, amount]) => ({ id, amount }))
+    .map(([id, exact]) => ({ id, exact, amount: nearestNumber(exact) }))
     .sort((a, b) => b.amount - a.amount || (a.id < b.id ? -1 : 1));
   const others = order.slice(mostRanked);
   return {
@@ -222,26 +203,13 @@ function rank(
       const budget = budgets.get(id);
       return { id, name: nameOf(id), amount, budget: budget === undefined ? null : Number(budget) };
     }),
-    rest: others.length === 0 ? null : { count: others.length, amount: sumOf(others.map(({ amount }) => amount)) },
+    rest:
+      others.length === 0
+        ? null
+        : { count: others.length, amount: nearestNumber(sumOf(others.map(({ exact }) => exact))) },
   };
 }
 
-/** A sum that keeps what rounding takes (Neumaier's), so that it is as good as the exact one rounded once. */
-class Precise {
-  #sum = 0;
-  #lost = 0;
-
-  get value(): number {
-    return this.#sum + this.#lost;
-  }
-
-  add(value: number): void {
-    const sum = this.#sum + value;
-    this.#lost += Math.abs(this.#sum) >= Math.abs(value) ? this.#sum - sum + value : value - sum + this.#sum;
-    this.#sum = sum;
-  }
-}
-
-function dayText(start: number): string {
-  return new Date(start * 1_000).toISOString().slice(0, 10);
+function dayText(start: Seconds): string {
+  return new Date(inMilliseconds(start)).toISOString().slice(0, 10);
 }

@@ -5,7 +5,7 @@
 import type { Big } from 'big.js';
 import type { Milliseconds } from '../units.ts';
 import type { Bucket } from './bucket.ts';
-import { Decimal } from './decimal.ts';
+import { addTo, Decimal } from './decimal.ts';
 import type { Ledger } from './ledger.ts';
 import { monthsAt } from './months.ts';
 
@@ -28,17 +28,11 @@ export class CostDifference {
   of(byProject: Ledger, byUser: Ledger, now: Milliseconds): ByCurrency {
     const { previous, next } = monthsAt(now);
     const differences = new Map<string, Big>();
-    const add = (totals: ByCurrency, sign: 1 | -1) => {
-      for (const [currency, total] of totals) {
-        const before = differences.get(currency) ?? new Decimal('0');
-        differences.set(currency, sign === 1 ? before.plus(total) : before.minus(total));
-      }
-    };
     for (const bucket of byUser.buckets.between('1d', previous, next)) {
       const other = byProject.buckets.get('1d', bucket.start);
       if (!bucket.settled || other?.settled !== true) continue;
-      add(this.#totals(byUser, bucket), 1);
-      add(this.#totals(byProject, other), -1);
+      for (const [currency, total] of this.#totals(byUser, bucket)) addTo(differences, currency, total);
+      for (const [currency, total] of this.#totals(byProject, other)) addTo(differences, currency, total.neg());
     }
     return differences;
   }
@@ -47,12 +41,9 @@ export class CostDifference {
     const known = this.#known.get(bucket);
     if (known !== undefined) return known;
     const totals = new Map<string, Big>();
-    const amounts = bucket.decimals.get(this.#field) ?? [];
-    for (const [slot, text] of amounts.entries()) {
+    for (const [slot, text] of (bucket.decimals.get(this.#field) ?? []).entries()) {
       const group = bucket.groups[slot];
-      if (text === null || group === undefined) continue;
-      const currency = groups.unit(group) ?? '';
-      totals.set(currency, (totals.get(currency) ?? new Decimal('0')).plus(new Decimal(text)));
+      if (text !== null && group !== undefined) addTo(totals, groups.unit(group) ?? '', new Decimal(text));
     }
     this.#known.set(bucket, totals);
     return totals;
