@@ -22,7 +22,7 @@ test('every file that it tells of is in src', () => {
 });
 
 /** Folders of src, and files beside them, line by line. */
-const order = (document.fences.find(({ text }) => text.startsWith('clock.ts'))?.text ?? '')
+const order = (document.fences.find(({ text }) => text.startsWith('units.ts'))?.text ?? '')
   .trimEnd()
   .split('\n')
   .map((line) => line.split(', '));
