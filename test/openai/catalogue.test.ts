@@ -26,7 +26,8 @@ async function compile(from: string, to: string): Promise<string> {
   const place = await mkdtemp(join(tmpdir(), 'catalogue-'));
   places.push(place);
   await symlink(join(root, 'node_modules'), join(place, 'node_modules'));
-  for (const file of ['tsconfig.json', 'package.json', 'src/openai/catalogue.ts', 'test/openai/catalogue.test-d.ts']) {
+  const sources = ['src/units.ts', 'src/openai/catalogue.ts', 'test/openai/catalogue.test-d.ts'];
+  for (const file of ['tsconfig.json', 'package.json', ...sources]) {
     await cp(join(root, file), join(place, file));
   }
   const file = join(place, 'src/openai/catalogue.ts');
