@@ -46,6 +46,8 @@ export const source = { type: 'prometheus', uid: '$datasource' };
 
 /** Amounts of money: to the cent, with separators of thousands. The currency is that of the variable. */
 export const money = { unit: 'locale', decimals: 2 } as const;
+/** Amounts of a month, in whole units: the cents of thousands are of no use, and 6,933.20 would be shown as 6,933.2. */
+export const wholeMoney = { unit: 'locale', decimals: 0 } as const;
 
 const letters = 'ABCDEFGHIJ';
 
@@ -126,6 +128,8 @@ export function ranking(about: About, { expr, legend }: Query): Panel {
 export interface Column {
   readonly heading: string;
   readonly unit?: string;
+  /** Words for a value of the column. */
+  readonly words?: readonly Words[];
 }
 
 /** The newest values of several queries, as columns beside the labels that they share. */
@@ -155,10 +159,21 @@ export function columns(
         },
       },
     });
-  for (const { heading, unit } of values) {
-    if (unit !== undefined) panel.overrideByName(heading, [{ id: 'unit', value: unit }]);
+  for (const { heading, unit, words } of values) {
+    const properties = [
+      ...(unit === undefined ? [] : [{ id: 'unit', value: unit }]),
+      ...(words === undefined ? [] : [{ id: 'mappings', value: mappingsOf(words) }]),
+    ];
+    if (properties.length > 0) panel.overrideByName(heading, properties);
   }
   return described(panel, { width: 12, height: 9, ...about });
+}
+
+function mappingsOf(words: readonly Words[]): dashboard.ValueMapping[] {
+  return words.map(({ from, to = from, text, color }) => ({
+    type: dashboard.MappingType.RangeToText,
+    options: { from, to, result: { text, ...(color === undefined ? {} : { color }) } },
+  }));
 }
 
 interface Described {
@@ -187,12 +202,7 @@ function described<T extends Panel & Described>(
   if (about.decimals !== undefined) panel.decimals(about.decimals);
   if (about.none !== undefined) panel.noValue(about.none);
   if (about.words !== undefined) {
-    panel.mappings(
-      about.words.map(({ from, to = from, text, color }) => ({
-        type: dashboard.MappingType.RangeToText,
-        options: { from, to, result: { text, ...(color === undefined ? {} : { color }) } },
-      })),
-    );
+    panel.mappings(mappingsOf(about.words));
   }
   const [from, worst] = about.thresholds ?? [];
   const steps: dashboard.Threshold[] = [{ value: null, color: 'green' }];

@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { defaultLinks } from '../prometheus/links.ts';
 import { alertmanagerConfiguration, prometheusConfiguration, receiverFiles, replaceAll } from './configuration.ts';
+import { loadHistory } from './history.ts';
 import { startAlertmanager, startPrometheus } from './monitoring.ts';
 import { findProgram, freePort, type Running, startProgram } from './programs.ts';
 import { startReceiver } from './receiver.ts';
@@ -62,6 +63,15 @@ async function main(told: Promise<string>): Promise<void> {
         readyUrl: `http://127.0.0.1:${exporter}/-/ready`,
       }),
     );
+    print('A month of history is being made: about half a minute.');
+    await loadHistory({
+      root,
+      directory,
+      data: join(directory, 'prometheus'),
+      metricsUrl: `http://127.0.0.1:${exporter}/metrics`,
+      job: 'openai-usage-exporter',
+      instance: `127.0.0.1:${exporter}`,
+    });
     const toAlertmanager = alertmanagerConfiguration(
       readFileSync(join(deploy, 'alertmanager/alertmanager.yml'), 'utf8'),
       { secrets: directory, templates: join(deploy, 'alertmanager/templates') },

@@ -22,6 +22,8 @@ export async function startPrometheus(
       `--storage.tsdb.path=${join(directory, 'prometheus')}`,
       `--web.listen-address=127.0.0.1:${port}`,
       ...(runbooks === undefined ? [] : [`--web.user-assets=${runbooks}`]),
+      // What is there of the month before is not to be dropped.
+      '--storage.tsdb.retention.time=90d',
       '--log.level=warn',
     ],
     log: join(directory, 'prometheus.log'),

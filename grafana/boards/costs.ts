@@ -1,8 +1,8 @@
 /** Money: by project, line item and day, against last month, budgets and limits. */
 import { type Board, organizations, variables } from '../board.ts';
-import { columns, everyFourMinutes, lines, money, number, ranking } from '../panels.ts';
+import { columns, everyFourMinutes, lines, money, number, ranking, wholeMoney } from '../panels.ts';
 import { costLabels, currency, namedNow, nameOf, of, once, orWithout, summed } from '../promql.ts';
-import { lasts, lastsWords, noBudget } from './overview.ts';
+import { lasts, lastsWords, monthEnds, noBudget } from './overview.ts';
 import { rulesLoaded } from './rules-loaded.ts';
 
 const narrowed = ['project', 'key'] as const;
@@ -35,6 +35,12 @@ ${namedNow(`sum by (cluster, namespace, job, organization, ${id}) (${expr})`, id
 const budget = once(of('openai_organization_budget_amount', [], currency), ['currency']);
 const limit = once(of('openai_organization_spend_limit_amount', [], currency), ['currency']);
 const spent = `sum by (currency) (${once(of('openai_costs_month_to_date_amount_value', [], currency), costLabels)})`;
+const ofProjects = (name: string) => of(`job_project:openai_${name}`, ['project'], currency);
+/** Until when each project's budget lasts, in milliseconds: as `lasts` says of the organization's. */
+const projectLasts = byProject(`(1000 * ${ofProjects('budget_ends:timestamp_seconds')} < ${monthEnds})
+or
+9e15 * (${ofProjects('budget_amount:max')} - ${recorded('month_to_date_amount')} > bool 0)`);
+
 const noLimit = { from: -1, text: 'no limit set' } as const;
 
 export function costs(): Board {
@@ -47,7 +53,7 @@ export function costs(): Board {
     variables: [...organizations(), variables.currency(), variables.project(), variables.key()],
     rows: [
       {
-        title: 'This month',
+        title: 'This month, in $currency',
         panels: [
           rulesLoaded(),
           number(
@@ -72,7 +78,7 @@ export function costs(): Board {
             {
               title: 'Month to date',
               about: 'All known days of this month, today included.',
-              ...money,
+              ...wholeMoney,
               none: 'not yet known',
             },
             `sum(${month})`,
@@ -81,7 +87,7 @@ export function costs(): Board {
             {
               title: 'Forecast for the month',
               about: 'Month to date, and the rest at the pace of the settled days of the last week.',
-              ...money,
+              ...wholeMoney,
               none: 'not yet known',
             },
             `sum(${recorded('month_forecast_amount')})`,
@@ -90,16 +96,17 @@ export function costs(): Board {
             {
               title: 'Previous month',
               about: 'The whole month before; absent unless every day of it is known.',
-              ...money,
+              ...wholeMoney,
               none: 'not known',
             },
             `sum(${previous})`,
           ),
           number(
             {
-              title: 'Forecast against previous month',
-              about: 'By how much this month will differ from the one before.',
+              title: 'Against previous month',
+              about: 'By how much the forecast differs from the month before.',
               unit: 'percentunit',
+              decimals: 1,
               none: 'not known',
             },
             `sum(${recorded('month_forecast_amount')}) / (sum(${recorded('previous_month_amount')}) > 0) - 1`,
@@ -207,7 +214,7 @@ export function costs(): Board {
             {
               title: 'Budget of the organization',
               about: 'As given with --budget.monthly.',
-              ...money,
+              ...wholeMoney,
               none: 'not yet known',
               words: [noBudget],
             },
@@ -277,8 +284,10 @@ export function costs(): Board {
           columns(
             {
               title: 'Budgets of projects',
-              about: 'As given with --budget.monthly-project, what is used of them, and when they end at this pace.',
+              about:
+                'As given with --budget.monthly-project, what is used of them, and until when they last at this pace.',
               ...money,
+              height: 6,
             },
             { project_name: 'Project' },
             [
@@ -294,9 +303,10 @@ export function costs(): Board {
                 expr: `max by (project_name) (${of('job_project:openai_budget_forecast:ratio', ['project'], currency)})`,
               },
               {
-                heading: 'Ends',
+                heading: 'Lasts',
                 unit: 'dateTimeAsIso',
-                expr: `1000 * ${byProject(of('job_project:openai_budget_ends:timestamp_seconds', ['project'], currency))}`,
+                words: lastsWords,
+                expr: projectLasts,
               },
             ],
           ),
@@ -305,6 +315,7 @@ export function costs(): Board {
               title: 'Spend limits of projects',
               about: 'Month to date as a share of the limit that is set at OpenAI; enforced ones stop all requests.',
               unit: 'percentunit',
+              height: 6,
             },
             { project_name: 'Project', enforcement: 'Enforcement' },
             [

@@ -1,6 +1,6 @@
 /** The first board: what is spent and used now, whether that is usual, who it is, and whether the numbers can be believed. */
 import { type Board, organizations, variables } from '../board.ts';
-import { columns, everyFourMinutes, everyMinute, lines, money, number, ranking } from '../panels.ts';
+import { columns, everyFourMinutes, everyMinute, lines, money, number, ranking, wholeMoney } from '../panels.ts';
 import {
   costLabels,
   currency,
@@ -28,7 +28,8 @@ const recorded = (name: string) => of(`job:openai_costs_${name}:sum`, [], curren
 const notKnown = 'not yet known';
 export const noBudget = { from: -1, text: 'no budget given' } as const;
 /** The first instant after the running month, in milliseconds. */
-const monthEnds = '1000 * (time() - time() % 86400 + 86400 * (scalar(days_in_month()) - scalar(day_of_month()) + 1))';
+export const monthEnds =
+  '1000 * (time() - time() % 86400 + 86400 * (scalar(days_in_month()) - scalar(day_of_month()) + 1))';
 
 /** When a budget is used up, in milliseconds: 0 if nothing is left, and the end of time if it lasts all month. */
 export function lasts(ends: string, left: string): string {
@@ -63,7 +64,7 @@ export function overview(): Board {
     variables: [...organizations(), variables.currency()],
     rows: [
       {
-        title: 'Money',
+        title: 'Money, in $currency',
         panels: [
           number(
             {
@@ -78,7 +79,7 @@ export function overview(): Board {
             {
               title: 'Month to date',
               about: 'All known days of this UTC month, today included.',
-              ...money,
+              ...wholeMoney,
               none: notKnown,
             },
             `sum(${month})`,
@@ -88,7 +89,7 @@ export function overview(): Board {
               title: 'Forecast for the month',
               about:
                 'Month to date, and the rest of the month at the pace of the settled days of the last week. Needs the recording rules.',
-              ...money,
+              ...wholeMoney,
               none: notKnown,
             },
             `sum(${recorded('month_forecast_amount')})`,
@@ -285,6 +286,7 @@ ${namedNow(raw('tokens', 'this month', ['api_key_id']), 'api_key_id')}
               title: 'Exporters up',
               about: 'Exporters that Prometheus reaches. Several of one organization are replicas.',
               unit: 'short',
+              width: 3,
               none: 'none',
               thresholds: [1, 0],
             },
@@ -295,6 +297,7 @@ ${namedNow(raw('tokens', 'this month', ['api_key_id']), 'api_key_id')}
               title: 'Apis that fail',
               about: 'Apis whose last poll failed; the last good numbers stay on show.',
               unit: 'short',
+              width: 3,
               thresholds: [1, 3],
             },
             `sum(${once(of('openai_up'), ['api'])} == bool 0)`,
@@ -304,6 +307,7 @@ ${namedNow(raw('tokens', 'this month', ['api_key_id']), 'api_key_id')}
               title: 'Age of usage',
               about: 'Since the end of the newest settled minute, of the oldest api. 15 to 30 minutes are usual.',
               unit: 's',
+              width: 3,
               thresholds: [2_700, 3_600],
             },
             `max(time() - ${once(of('openai_exporter_data_through_timestamp_seconds', [], { bucket_width: '="1m"' }), ['api'])})`,
@@ -322,6 +326,7 @@ ${namedNow(raw('tokens', 'this month', ['api_key_id']), 'api_key_id')}
               title: 'Series',
               about: 'Series of usage and costs that the exporter shows, of one replica.',
               unit: 'short',
+              width: 3,
             },
             `sum(${once(of('openai_exporter_series'), [])})`,
           ),
@@ -331,7 +336,7 @@ ${namedNow(raw('tokens', 'this month', ['api_key_id']), 'api_key_id')}
               about:
                 'Of this exporter, by name; each has a runbook in docs/alerts.md. Known while the rules are loaded.',
               unit: 'short',
-              width: 4,
+              width: 8,
               height: 4,
             },
             { alertname: 'Alert', severity: 'Severity' },

@@ -11,7 +11,7 @@ export function rulesLoaded(width = 24): Panel {
       unit: 'short',
       none: 'no exporter',
       width,
-      ...(width === 24 ? { height: 2 } : {}),
+      ...(width === 24 ? { height: 3 } : {}),
       words: [
         { from: 0, text: 'Recording rules are not loaded', color: 'red' },
         { from: 1, to: 1e6, text: 'Loaded', color: 'green' },

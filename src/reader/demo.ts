@@ -10,7 +10,7 @@ import { createClient } from '../openai/client.ts';
 import { createBudget } from '../openai/request-budget.ts';
 import { createTransport } from '../openai/transport.ts';
 import { simulatedKey } from '../simulation/api.ts';
-import { createOrganization } from '../simulation/organization.ts';
+import { createOrganization, type Organization } from '../simulation/organization.ts';
 import { startServer } from '../simulation/simulated-server.ts';
 import type { ExporterOptions } from './exporter.ts';
 
@@ -28,11 +28,16 @@ export interface Demo {
   close(): Promise<void>;
 }
 
+/** The organization of every demonstration that starts on the UTC day of this instant, in milliseconds. */
+export function demoOrganization(now: number): Organization {
+  const today = Math.floor(now / 1_000 / daySeconds) * daySeconds;
+  return createOrganization({ seed: 1, createdAt: today - historyDays * daySeconds, profile: 'demo' });
+}
+
 /** @param speed how many times as fast as the wall's the demonstration's clock runs */
 export async function startDemo(wallClock: Clock, speed: number, version: string, log: Logger): Promise<Demo> {
   const clock = speed === 1 ? wallClock : scaledClock(wallClock, speed);
-  const today = Math.floor(clock.now() / 1_000 / daySeconds) * daySeconds;
-  const organization = createOrganization({ seed: 1, createdAt: today - historyDays * daySeconds, profile: 'demo' });
+  const organization = demoOrganization(clock.now());
   const server = await startServer({ organization, clock });
   log.warn('this is a demonstration: every number is simulated, nothing is asked of OpenAI', { speed });
   const timeoutMs = 30_000 * speed;
