@@ -18,13 +18,15 @@ export interface PastOptions {
   readonly instance: string;
   /** Milliseconds: the past ends here, and is what is known here. */
   readonly now: number;
+  /** Default 30. */
+  readonly days?: number;
 }
 
 const daySeconds = day / 1_000;
 const hourSeconds = 3_600;
 /** Seconds that usage takes to settle. */
 const settle = 900;
-export const pastDays = 30;
+const pastDays = 30;
 
 /** Yields the text in pieces, instant by instant. */
 export function* pastOf(options: PastOptions): Generator<string> {
@@ -34,7 +36,7 @@ export function* pastOf(options: PastOptions): Generator<string> {
     moneyPast(options),
     namesPast(options),
   ];
-  for (const instant of instantsTo(end)) {
+  for (const instant of instantsTo(end, options.days ?? pastDays)) {
     const lines: string[] = [];
     for (const tell of tellers) tell(instant, lines);
     yield lines.map((line) => `${line} ${instant}\n`).join('');
@@ -46,12 +48,12 @@ export function* pastOf(options: PastOptions): Generator<string> {
  * As often as boards look: every 10 minutes of the month, every 4 of the last week, every 2 of the last day and of the
  * same day a week before.
  */
-function* instantsTo(end: number): Generator<number> {
+function* instantsTo(end: number, days: number): Generator<number> {
   const stepAt = (age: number) => {
     if (age <= 1.1 * daySeconds || (age >= 6.9 * daySeconds && age <= 8.1 * daySeconds)) return 120;
     return age <= 8.1 * daySeconds ? 240 : 600;
   };
-  for (let instant = Math.ceil((end - pastDays * daySeconds) / 120) * 120; instant <= end; instant += 120) {
+  for (let instant = Math.ceil((end - days * daySeconds) / 120) * 120; instant <= end; instant += 120) {
     if (instant % stepAt(end - instant) === 0) yield instant;
   }
 }

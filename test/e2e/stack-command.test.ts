@@ -1,4 +1,4 @@
-/** `npm run stack`, as people run it: addresses, live data in Prometheus, and nothing left behind. */
+/** `npm run stack`, as people run it: addresses, live data in Prometheus, a month of history, and nothing left behind. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -71,6 +71,22 @@ test.skipIf(!installed)('it prints addresses, has live data, and leaves nothing 
     },
     { timeout: 60_000, interval: 500 },
   );
+  // A month of history is there at once: as the API's counters by the hour, and as the rules would have recorded it.
+  for (const [metric, step] of [
+    ['openai_completions_input_tokens_total', '3h'],
+    ['job_project:openai_tokens_total:sum', '1h'],
+    ['job_project:openai_costs_month_to_date_amount:sum', '1h'],
+  ]) {
+    for (const days of [1, 7, 14, 28]) {
+      expect([metric, days, await value(`count(last_over_time(${metric}[${step}] offset ${days}d))`)]).toEqual([
+        metric,
+        days,
+        expect.toSatisfy((count: number) => count >= 4),
+      ]);
+    }
+  }
+  // What is counted goes on where the history ends: no fall that Prometheus would take for a reset.
+  expect(await value('sum(resets(job_project:openai_tokens_total:sum[10m]))')).toBe(0);
   const found: { data: { activeAlertmanagers: unknown[] } } = JSON.parse(
     await (await fetch(`${prometheus}/api/v1/alertmanagers`)).text(),
   );
