@@ -3,6 +3,10 @@ import { type Board, organizations, variables } from '../board.ts';
 import { columns, lines, number } from '../panels.ts';
 import { own } from '../promql.ts';
 
+/** Keeps the processes that are exporters: every program has the same metrics of its process. */
+const ofExporters = (expr: string) =>
+  `${expr} and on (job, namespace, organization, instance) ${own('openai_exporter_build_info')}`;
+
 const rate = (metric: string) => `rate(${own(metric)}[$__rate_interval])`;
 
 export function exporter(): Board {
@@ -46,7 +50,8 @@ export function exporter(): Board {
           columns(
             {
               title: 'Apis',
-              about: 'Whether the last poll succeeded, how long it took, and how long ago there was usage.',
+              about:
+                'Whether the last poll succeeded, how long it took, and how long ago there was usage; 0 is within the running bucket.',
               unit: 'short',
               width: 16,
             },
@@ -61,7 +66,7 @@ export function exporter(): Board {
               {
                 heading: 'Last usage, ago',
                 unit: 's',
-                expr: `time() - max by (instance, api) (${own('openai_exporter_newest_activity_timestamp_seconds')})`,
+                expr: `clamp_min(time() - max by (instance, api) (${own('openai_exporter_newest_activity_timestamp_seconds')}), 0)`,
               },
             ],
           ),
@@ -185,7 +190,7 @@ label_replace(0 * max(${own('openai_exporter_build_info')}), "api", "nothing", "
         title: 'Process',
         panels: [
           lines({ title: 'Memory', about: 'Resident memory, by instance.', unit: 'bytes', width: 8 }, [
-            { expr: own('process_resident_memory_bytes'), legend: '{{instance}}' },
+            { expr: ofExporters(own('process_resident_memory_bytes')), legend: '{{instance}}' },
           ]),
           lines(
             {
@@ -194,7 +199,7 @@ label_replace(0 * max(${own('openai_exporter_build_info')}), "api", "nothing", "
               unit: 'percentunit',
               width: 8,
             },
-            [{ expr: rate('process_cpu_seconds_total'), legend: '{{instance}}' }],
+            [{ expr: ofExporters(rate('process_cpu_seconds_total')), legend: '{{instance}}' }],
           ),
           lines(
             {
@@ -204,7 +209,7 @@ label_replace(0 * max(${own('openai_exporter_build_info')}), "api", "nothing", "
               width: 8,
             },
             [
-              { expr: own('nodejs_eventloop_lag_max_seconds'), legend: '{{instance}} event loop' },
+              { expr: ofExporters(own('nodejs_eventloop_lag_max_seconds')), legend: '{{instance}} event loop' },
               { expr: own('openai_exporter_publish_duration_seconds'), legend: '{{instance}} publishing' },
             ],
           ),
@@ -217,7 +222,7 @@ label_replace(0 * max(${own('openai_exporter_build_info')}), "api", "nothing", "
             },
             [
               {
-                expr: `${own('scrape_duration_seconds')} and on (job, namespace, organization, instance) ${own('openai_exporter_build_info')}`,
+                expr: ofExporters(own('scrape_duration_seconds')),
                 legend: '{{instance}}',
               },
             ],

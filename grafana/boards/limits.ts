@@ -21,6 +21,7 @@ function over(what: string, title: string) {
       title,
       about: `Share of the ${what} a minute that were used in the busiest minute of each step, batches left out. The ten largest.`,
       unit: 'percentunit',
+      width: 8,
       thresholds: [0.8, 0.9],
     },
     [
@@ -64,25 +65,25 @@ export function limits(): Board {
           ranking(
             {
               title: 'Headroom now, by project and model',
-              about: 'The fifteen with the least left; tokens, requests or images a minute, whichever is shorter.',
+              about: 'The ten with the least left; tokens, requests or images a minute, whichever is shorter.',
               unit: 'percentunit',
               width: 10,
             },
             {
-              expr: `bottomk(15, 1 - max by (project_name, limit_model) (${used}))`,
+              expr: `bottomk(10, 1 - max by (project_name, limit_model) (${used}))`,
               legend: '{{project_name}}, {{limit_model}}',
             },
           ),
           ranking(
             {
               title: 'Largest share used in the time shown',
-              about: 'The fifteen busiest minutes of each project and model.',
+              about: 'The busiest minute of each project and model; the ten largest.',
               unit: 'percentunit',
               width: 10,
               thresholds: [0.8, 0.9],
             },
             {
-              expr: `topk(15, max by (project_name, limit_model) (max_over_time(${peak()}[$__range])))`,
+              expr: `topk(10, max by (project_name, limit_model) (max_over_time(${peak()}[$__range])))`,
               legend: '{{project_name}}, {{limit_model}}',
             },
           ),
@@ -99,6 +100,7 @@ export function limits(): Board {
               title: 'The limits',
               about: 'As OpenAI has them, of models in use. Infinite where there is none.',
               unit: 'short',
+              width: 24,
             },
             { project_name: 'Project', model: 'Model' },
             [

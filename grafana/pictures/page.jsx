@@ -99,6 +99,9 @@ function filledIn(expr, step, least) {
 /** A title with the values of variables. */
 const worded = (text) => text.replaceAll(/\$(\w+)/g, (whole, name) => values[name] ?? whole);
 
+/** A number as Prometheus writes it. */
+const numberOf = (text) => Number(text.replace('Inf', 'Infinity'));
+
 async function ask(path, parameters) {
   const response = await fetch(`/api/v1/${path}`, { method: 'POST', body: new URLSearchParams(parameters) });
   const body = await response.json();
@@ -129,7 +132,7 @@ function tableOf({ refId }, result, several) {
       {
         name: several ? `Value #${refId}` : 'Value',
         type: FieldType.number,
-        values: result.map(({ value }) => Number(value[1])),
+        values: result.map(({ value }) => numberOf(value[1])),
       },
     ],
   });
@@ -146,7 +149,7 @@ function seriesOf({ refId, legendFormat }, { metric, value, values: samples = [v
       numbers.push(null);
     }
     times.push(time * 1_000);
-    numbers.push(Number(text));
+    numbers.push(numberOf(text));
   }
   return toDataFrame({
     refId,

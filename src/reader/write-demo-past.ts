@@ -8,8 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { demoOrganization } from './demo.ts';
 import { pastOf } from './demo-past.ts';
 
-/** The families with names. */
-const named = ['openai_project_info', 'openai_api_key_info', 'openai_user_info'];
+/** The lists that give names. */
+const lists = ['projects', 'api_keys', 'users', 'service_accounts'];
 
 const [url, file, job, instance] = process.argv.slice(2);
 if (url === undefined || file === undefined || job === undefined || instance === undefined) {
@@ -33,7 +33,7 @@ async function pageWithNames(address: string): Promise<string> {
   for (;;) {
     const response = await fetch(address);
     const text = await response.text();
-    if (response.ok && named.every((family) => text.includes(`\n${family}{`))) return text;
+    if (response.ok && lists.every((list) => text.includes(`\nopenai_up{api="${list}"} 1\n`))) return text;
     if (performance.now() > end) throw new Error(`${address} does not show the names of the demonstration`);
     await sleep(500);
   }
