@@ -37,6 +37,9 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
+/** Waits for what a real disk does, which on a busy machine takes a while. */
+const eventually = (check: () => void) => vi.waitFor(check, { timeout: 20_000 });
+
 const stateOf = (fingerprint: string, value = 42): State => ({
   fingerprint,
   apis: [
@@ -143,7 +146,7 @@ describe('what is kept', () => {
     await file.load();
     file.keepNames(names);
     clock.pass(2_000);
-    await vi.waitFor(() => expect(existsSync(join(folder, 'state'))).toBe(true));
+    await eventually(() => expect(existsSync(join(folder, 'state'))).toBe(true));
     await file.save(state);
     await file.close();
     const second = open({ fingerprint: 'other' });
@@ -249,7 +252,7 @@ describe('a state file that cannot be used', () => {
     await rm(`${path}.next-${token}`, { recursive: true });
     // What was not saved is saved by itself.
     clock.pass(2_000);
-    await vi.waitFor(() => expect(log.of('info').at(-1)).toMatch(/again/));
+    await eventually(() => expect(log.of('info').at(-1)).toMatch(/again/));
     expect(file.trouble()).toBeUndefined();
     await file.close();
     expect(shown(await found('mine'))).toBe(44);
@@ -310,7 +313,7 @@ describe('two processes with one file', () => {
       touch();
       const errors = second.file.errors();
       clock.pass(2_000);
-      await vi.waitFor(() => expect(second.file.errors()).toBeGreaterThan(errors));
+      await eventually(() => expect(second.file.errors()).toBeGreaterThan(errors));
     }
     expect(second.log.of('warn')).toHaveLength(1);
     expect(second.log.of('warn')[0]).toMatch(/process 1 on elsewhere uses it/);
@@ -325,7 +328,7 @@ describe('two processes with one file', () => {
     const second = open();
     await second.file.load();
     await second.file.save(stateOf('mine', 43));
-    await vi.waitFor(() => {
+    await eventually(() => {
       clock.pass(2_000);
       expect(second.log.of('info').at(-1)).toMatch(/again/);
     });
@@ -341,7 +344,7 @@ describe('two processes with one file', () => {
     await second.file.save(stateOf('other', 43));
     await rm(join(folder, 'state.lock'));
     clock.pass(2_000);
-    await vi.waitFor(() => expect(second.log.of('info').at(-1)).toMatch(/again/));
+    await eventually(() => expect(second.log.of('info').at(-1)).toMatch(/again/));
     await second.file.close();
     expect(shown(await found('other'))).toBe(43);
     expect(shown(await found('mine'))).toBe(41);
@@ -359,7 +362,7 @@ describe('two processes with one file', () => {
       void next.file.load().then(() => {
         loaded = true;
       });
-      await vi.waitFor(() => {
+      await eventually(() => {
         clock.pass(100);
         expect(loaded).toBe(true);
       });
@@ -383,7 +386,7 @@ describe('two processes with one file', () => {
     for (let minutes = 0; minutes < 10; minutes++) {
       const errors = second.file.errors();
       clock.pass(60_000);
-      await vi.waitFor(() => expect(second.file.errors()).toBeGreaterThan(errors));
+      await eventually(() => expect(second.file.errors()).toBeGreaterThan(errors));
       await second.file.save(state);
     }
     expect(second.log.of('warn')).toHaveLength(1);
@@ -426,7 +429,7 @@ describe('a disk that hangs', () => {
     const { answer } = await hangDisk(path);
     let published = 0;
     const page = file.save(stateOf('mine', 2)).then(() => published++);
-    await vi.waitFor(() => expect(file.holdsThread()).toBe(true));
+    await eventually(() => expect(file.holdsThread()).toBe(true));
     clock.pass(4_999);
     await new Promise(setImmediate);
     expect(published).toBe(0);
@@ -441,7 +444,7 @@ describe('a disk that hangs', () => {
     expect(log.of('warn')).toHaveLength(1);
     expect(await readFile(path)).toBeInstanceOf(Buffer);
     await answer();
-    await vi.waitFor(() => {
+    await eventually(() => {
       clock.pass(2_000);
       expect(log.of('info').at(-1)).toMatch(/again/);
     });
@@ -456,12 +459,12 @@ describe('a disk that hangs', () => {
     const { answer } = await hangDisk(first.path);
     const second = open();
     const loaded = second.file.load();
-    await vi.waitFor(() => expect(second.file.holdsThread()).toBe(true));
+    await eventually(() => expect(second.file.holdsThread()).toBe(true));
     clock.pass(3_000);
     expect((await loaded).state).toBeUndefined();
     await second.file.close();
     expect(second.file.holdsThread()).toBe(true);
     await answer();
-    await vi.waitFor(() => expect(second.file.holdsThread()).toBe(false));
+    await eventually(() => expect(second.file.holdsThread()).toBe(false));
   });
 });
