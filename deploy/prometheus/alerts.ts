@@ -71,7 +71,8 @@ function reasons(span: string): string {
       `sum by (reason) (max by (instance, reason) (increase(openai_exporter_poll_failures_total${selector}[${span}]))) > 0`,
     ['api'],
   );
-  return `{{ range ${asked} }} {{ .Labels.reason }} {{ .Value | printf "%.0f" }}{{ end }}`;
+  // An api counts as down before its poll gives up: then nothing is counted yet.
+  return `{{ range ${asked} }} {{ .Labels.reason }} {{ .Value | printf "%.0f" }}{{ else }} no answer{{ end }}`;
 }
 
 /** Adds the name of the project; each project has one. */

@@ -437,7 +437,7 @@ describe.skipIf(!installed)('what goes wrong', () => {
       expectMessage(
         'notify',
         /^\[warning\] (?:silent: \d+ firing|Polls of)/,
-        /\*Polls of completions fail\*\nNo poll of completions .*timeout \d+/,
+        /\*Polls of completions fail\*\nNo poll of completions .*half hour: (?:timeout \d+|no answer)\./,
         /Dashboard: http:\/\/localhost:3000\/d\/openai-exporter\?var-job=silent/,
         /Runbook: http:\/\/localhost:9090\/user\/alerts\.md#openaiendpointfailing/,
       );
