@@ -370,7 +370,7 @@ const budgetText = {
   summary: `${scope} has spent {{ $value | humanizePercentage }} of the month's budget`,
   description: `${scope} (job ${job}) has spent {{ $value | humanizePercentage }} of its budget: ${money('costs_month_to_date_amount:sum')} of ${money('budget_amount:max')} {{ $labels.currency }} in this UTC month. Costs are 10 minutes to some hours late.`,
   board: 'costs',
-  variables: { project: 'project_name' },
+  variables: { project: 'project_id' },
 } as const;
 
 const budgetUsed = (least: number) => `(
@@ -381,7 +381,7 @@ const limitText = {
   for: '5m',
   summary: `${scope} has spent {{ $value | humanizePercentage }} of OpenAI's spend limit`,
   board: 'costs',
-  variables: { project: 'project_name' },
+  variables: { project: 'project_id' },
 } as const;
 
 const limitUsed = (matchers: string) => `(
@@ -408,7 +408,7 @@ ${indent(share('budget_used'))}
     summary: `${scope} will have spent {{ $value | humanizePercentage }} of the budget by the end of the month`,
     description: `At the pace of the last days {{ or $labels.project_name "the organization" }} (job ${job}) ends the month at {{ $value | humanizePercentage }} of its budget: ${money('costs_month_forecast_amount:sum')} of ${money('budget_amount:max')} {{ $labels.currency }}.`,
     board: 'costs',
-    variables: { project: 'project_name' },
+    variables: { project: 'project_id' },
   },
   {
     alert: 'OpenAISpendLimitNear',
@@ -467,7 +467,7 @@ ${watchedForAWeek}`),
       '{{ $labels.project_name }} has spent {{ $value | printf "%.2f" }} {{ $labels.currency }} today, which is unusual',
     description: `Project {{ $labels.project_name }} (job ${job}) has spent {{ $value | printf "%.2f" }} {{ $labels.currency }} since midnight UTC. At this hour on this day of the last weeks it was ${figure(spentUsually, ['currency', 'project_id'], 'printf "%.2f"', 'nothing')}.`,
     board: 'costs',
-    variables: { project: 'project_name' },
+    variables: { project: 'project_id' },
   },
   {
     alert: 'OpenAITokensUnusual',
@@ -492,7 +492,7 @@ ${watchedForAWeek}`),
     summary: '{{ $labels.project_name }} has used {{ $value | humanize }} tokens within an hour, which is unusual',
     description: `Project {{ $labels.project_name }} (job ${job}) has used {{ $value | humanize }} tokens within an hour. In the same hour of the last weeks it was ${figure(tokensUsually, ['project_id'], 'humanize', 'nothing')}.`,
     board: 'usage',
-    variables: { project: 'project_name' },
+    variables: { project: 'project_id' },
   },
   {
     alert: 'OpenAINewModel',
@@ -522,7 +522,7 @@ ${watchedForAWeek}`),
     summary: 'Key {{ $labels.api_key_name }} is used for the first time',
     description: `The API key {{ $labels.api_key_name }} ({{ $labels.api_key_id }}){{ if and $labels.project_name (ne $labels.project_id "none") }} of project {{ $labels.project_name }}{{ end }} has usage in job ${job}, never seen there before.`,
     board: 'usage',
-    variables: { key: 'api_key_name' },
+    variables: { key: 'api_key_id' },
   },
   {
     alert: 'OpenAIRateLimitNear',
@@ -536,7 +536,7 @@ max by (${within()}) (job_api:openai_data_age_seconds:min{api!="costs"}) > 45 * 
     summary: '{{ $labels.project_name }} uses {{ $value | humanizePercentage }} of its {{ $labels.limit }} a minute',
     description: `Project {{ $labels.project_name }} (job ${job}) used {{ $value | humanizePercentage }} of the {{ $labels.limit }} a minute that it may with {{ $labels.limit_model }}, for 15 minutes. At the limit OpenAI answers its requests with 429. The numbers are about a quarter of an hour old.`,
     board: 'limits',
-    variables: { project: 'project_name' },
+    variables: { project: 'project_id' },
   },
   {
     alert: 'OpenAICachedShareCollapsed',
@@ -552,7 +552,7 @@ job_project_model:openai_completions_input_tokens:increase1h > 1e6`),
       'Only {{ $value | humanizePercentage }} of the input of {{ $labels.project_name }} to {{ $labels.model }} is cached',
     description: `Of the input tokens of project {{ $labels.project_name }} (job ${job}) to {{ $labels.model }}, {{ $value | humanizePercentage }} came from the cache within the last hour, less than half of the share of the day before. Uncached input costs several times as much.`,
     board: 'usage',
-    variables: { project: 'project_name', model: 'model' },
+    variables: { project: 'project_id', model: 'model' },
   },
 ];
 

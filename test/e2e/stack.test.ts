@@ -425,10 +425,10 @@ describe.skipIf(!installed)('what goes wrong', () => {
         'page',
         /^\[critical\] Search & "Find" has spent 150% of the month's budget$/,
         /150\.00\s+of 100\.00 usd/,
-        /Dashboard: http:\/\/localhost:3000\/d\/openai-costs\?var-job=overspending&var-project=Search/,
+        /Dashboard: http:\/\/localhost:3000\/d\/openai-costs\?var-job=overspending&var-project=proj_a/,
         /Runbook: http:\/\/localhost:9090\/user\/alerts\.md#openaibudgetexceeded/,
       );
-      expect(link).toBe('http://localhost:3000/d/openai-costs?var-job=overspending&var-project=Search+%26+%22Find%22');
+      expect(link).toBe('http://localhost:3000/d/openai-costs?var-job=overspending&var-project=proj_a');
       expectMessage(
         'page',
         /^\[critical\] OpenAI refuses the admin key of completions-only \(auth\)$/,
