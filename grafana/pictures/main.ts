@@ -75,7 +75,7 @@ async function shrink(png: Buffer): Promise<Buffer> {
   const sharp: (input: Buffer) => { png(options: object): { toBuffer(): Promise<Buffer> } } = createRequire(
     join(folder, 'package.json'),
   )('sharp');
-  return await sharp(png).png({ palette: true, colours: 176, effort: 10, compressionLevel: 9 }).toBuffer();
+  return await sharp(png).png({ palette: true, colours: 160, dither: 0, effort: 10, compressionLevel: 9 }).toBuffer();
 }
 
 install();
