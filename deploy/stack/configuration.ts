@@ -36,6 +36,14 @@ export function alertmanagerConfiguration(text: string, { secrets, templates }: 
 /** The files in `secrets`. */
 export const receiverFiles = ['page_url', 'notify_url', 'record_url'] as const;
 
+/** Lets the alerts on budgets fire after half a minute, so that whoever tries them does not wait. */
+export function quickBudgets(rules: string): string {
+  return rules.replaceAll(
+    /(- alert: OpenAIBudget\w+(?:\n(?!\s+- alert:).*)*?\n\s+for: )\w+/g,
+    (_, before: string) => `${before}30s`,
+  );
+}
+
 export function replaceAll(text: string, replacements: readonly (readonly [from: string, to: string])[]): string {
   let replaced = text;
   for (const [from, to] of replacements) {

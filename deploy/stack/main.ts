@@ -6,7 +6,13 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { defaultLinks } from '../prometheus/links.ts';
-import { alertmanagerConfiguration, prometheusConfiguration, receiverFiles, replaceAll } from './configuration.ts';
+import {
+  alertmanagerConfiguration,
+  prometheusConfiguration,
+  quickBudgets,
+  receiverFiles,
+  replaceAll,
+} from './configuration.ts';
 import { loadHistory } from './history.ts';
 import { startAlertmanager, startPrometheus } from './monitoring.ts';
 import { findProgram, freePort, type Running, startProgram } from './programs.ts';
@@ -90,7 +96,9 @@ async function main(told: Promise<string>): Promise<void> {
       const runbooks = defaultLinks.runbooks.replace('localhost:9090', `127.0.0.1:${prometheus}`);
       write(
         `rules/${name}`,
-        text.replaceAll(/interval: \dm/g, 'interval: 15s').replaceAll(defaultLinks.runbooks, runbooks),
+        quickBudgets(text)
+          .replaceAll(/interval: \dm/g, 'interval: 15s')
+          .replaceAll(defaultLinks.runbooks, runbooks),
       );
     }
     const toPrometheus = prometheusConfiguration(readFileSync(join(deploy, 'prometheus/prometheus.yml'), 'utf8'), {

@@ -4,7 +4,12 @@ import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
-import { alertmanagerConfiguration, prometheusConfiguration, replaceAll } from '../../deploy/stack/configuration.ts';
+import {
+  alertmanagerConfiguration,
+  prometheusConfiguration,
+  quickBudgets,
+  replaceAll,
+} from '../../deploy/stack/configuration.ts';
 import { findProgram, freePort, startProgram } from '../../deploy/stack/programs.ts';
 import { type Message, startReceiver } from '../../deploy/stack/receiver.ts';
 import { portOf } from '../helpers/http-server.ts';
@@ -38,6 +43,15 @@ describe('configurations', () => {
       'api_url_file: /s/notify_url',
       'api_url_file: /s/record_url',
     ]);
+  });
+
+  test('alerts on budgets fire soon, and no others', () => {
+    const rule = (name: string) => `      - alert: ${name}\n        expr: |\n          a\n        for: 15m\n`;
+    expect(quickBudgets(rule('OpenAIBudgetExceeded') + rule('OpenAISpendUnusual'))).toBe(
+      rule('OpenAIBudgetExceeded').replace('15m', '30s') + rule('OpenAISpendUnusual'),
+    );
+    const alerts = read('prometheus/rules/openai-alerts.yml');
+    expect(quickBudgets(alerts)).not.toBe(alerts);
   });
 
   test('what is not there cannot be replaced', () => {
