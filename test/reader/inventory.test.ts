@@ -85,7 +85,7 @@ function expectWhole(page: Exposition): void {
   }
 }
 
-describe('on the organization of the demonstration', { timeout: 30_000 }, () => {
+describe('on the organization of the demonstration', { timeout: 120_000 }, () => {
   test('every figure is what the lists say', async () => {
     const profile = demoProfile();
     const { clock, page, self, directory } = live(profile, { flags: ['--names.user-email'] });
