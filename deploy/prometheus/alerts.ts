@@ -197,7 +197,7 @@ and ${on}
   },
   {
     alert: 'OpenAIKeyRefused',
-    why: 'Refused twice or more without any other outcome between, however far apart back-off puts the polls: a single 401 now and then is usual. Lists are left out here and in the next rule: another scope, and an alert of their own.',
+    why: 'Refused twice or more without any other outcome between, however far apart back-off puts the polls: a single 401 now and then is usual. Lists are left out here and in the next rule: another scope, and an alert of their own. It is sooner than the next rule, which it silences.',
     expr: `count by (${within('reason')}) (
   max by (${within('api', 'reason')}) (
     openai_exporter_poll_failures_total{reason=~"auth|permission", api!~"${lists}"}
@@ -207,10 +207,10 @@ and ${on}
   and on (${within('api')})
   job_api:openai_up:max == 0
 )`,
-    for: '15m',
+    for: '10m',
     severity: 'critical',
     summary: `OpenAI refuses the admin key of ${job} ({{ $labels.reason }})`,
-    description: `For 15 minutes {{ $value }} apis of job ${job} have been refused, reason {{ $labels.reason }}: auth means that the key is wrong, deleted or expired, permission that it lacks the scope api.usage.read. The last good numbers stay on show.`,
+    description: `For 10 minutes {{ $value }} apis of job ${job} have been refused, reason {{ $labels.reason }}: auth means that the key is wrong, deleted or expired, permission that it lacks the scope api.usage.read. The last good numbers stay on show.`,
     board: 'exporter',
   },
   {

@@ -71,7 +71,6 @@ async function main(told: Promise<string>): Promise<void> {
     );
     print('A month of history is being made: about half a minute.');
     await loadHistory({
-      root,
       directory,
       data: join(directory, 'prometheus'),
       metricsUrl: `http://127.0.0.1:${exporter}/metrics`,

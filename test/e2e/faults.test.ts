@@ -302,8 +302,8 @@ describe('at sixty times the speed', () => {
       40_000,
     );
     for (const name of failing) {
-      // Three failures in a row look like an outage, in which less is tried again.
-      expect(page.value('openai_exporter_api_retries_total', { api: name })).toBeGreaterThan(1);
+      // How often depends on the others: three failures in a row look like an outage, in which less is tried again.
+      expect(page.value('openai_exporter_api_retries_total', { api: name })).toBeGreaterThan(0);
       // The last good data stays.
       expect([...page.series.keys()].filter((key) => key.startsWith(`openai_usage_${name}_`))).not.toEqual([]);
     }

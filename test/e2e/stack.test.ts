@@ -445,10 +445,12 @@ describe.skipIf(!installed)('what goes wrong', () => {
   });
 
   test('what says less is silenced by what says more', async () => {
-    const [firing] = await instant(
-      `ALERTS{job="${overspending}", alertname="OpenAIBudgetNearlyUsed", alertstate="firing"}`,
-    );
-    expect(firing).toBeDefined();
+    await eventually(async () => {
+      const [firing] = await instant(
+        `ALERTS{job="${overspending}", alertname="OpenAIBudgetNearlyUsed", alertstate="firing"}`,
+      );
+      expect(firing).toBeDefined();
+    }, 30);
     expect(
       messages.filter(({ receiver, text }) => receiver !== 'page' && /budget/.test(text) && /overspending/.test(text)),
     ).toEqual([]);

@@ -1,11 +1,11 @@
 /**
  * Writes the demonstration's past to a file, of the demonstration that answers at an address:
- * `node dist/reader/write-demo-past.js http://localhost:9185/metrics past.om job instance`.
+ * `node .build/deploy/stack/write-demo-past.js http://localhost:9185/metrics past.om job instance`.
  */
 import { once } from 'node:events';
 import { createWriteStream, renameSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { demoOrganization } from './demo.ts';
+import { demoOrganization } from '../../src/reader/demo.ts';
 import { pastOf } from './demo-past.ts';
 
 /** The lists that give names. */

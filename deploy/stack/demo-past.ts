@@ -4,11 +4,11 @@
  * have recorded of them are written, too: `promtool tsdb create-blocks-from rules` makes blocks for every single rule,
  * which takes minutes. A test compares their names with the rules.
  */
-import { endpoints, type UsageEndpoint } from '../openai/catalogue.ts';
-import { amountToDecimal } from '../simulation/costs.ts';
-import type { Organization } from '../simulation/organization.ts';
-import { escapeLabelValue, labelText, labelValue } from '../usage/labels.ts';
-import { anchorAt, day, monthly } from '../usage/windows.ts';
+import { endpoints, type UsageEndpoint } from '../../src/openai/catalogue.ts';
+import { amountToDecimal } from '../../src/simulation/costs.ts';
+import type { Organization } from '../../src/simulation/organization.ts';
+import { escapeLabelValue, labelText, labelValue } from '../../src/usage/labels.ts';
+import { anchorAt, day, monthly } from '../../src/usage/windows.ts';
 
 export interface PastOptions {
   readonly organization: Organization;
