@@ -474,7 +474,7 @@ describe.skipIf(!installed)('what goes wrong', () => {
       expectMessage('page', /^\[resolved\] Search & "Find" has spent/);
       expectMessage('page', /^\[resolved\] OpenAI refuses the admin key of completions-only/);
       expectMessage('notify', /silent: .*resolved$|^\[resolved\] Polls of/, /Resolved: Polls of completions fail/);
-    }, 75);
+    }, 110);
   });
 
   test('an exporter that is gone is told when no replica of it is left', async () => {
