@@ -41,7 +41,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** Who waits for an instant of UTC looks at the clock this often, for it can step. */
+/** A wait for an instant of UTC looks at the clock this often, for it can step. */
 export const longestNap: Milliseconds = 15_000;
 
 /** Why a sleep ends whose alarm was turned off. Without a reason each would make an error, with its stack. */

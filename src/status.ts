@@ -23,7 +23,7 @@ export interface Health {
   readonly counters: CountersStatus;
   /** Why polls cannot keep their interval, with the numbers and what to do; null while they can. */
   readonly tooSlow: string | null;
-  /** What is wrong with the state file, and what follows from it; null where nothing is, or none is wanted. */
+  /** The trouble with the state file, and what follows from it; null where there is none, or no file is wanted. */
   readonly stateFileTrouble: string | null;
 }
 

@@ -8,7 +8,7 @@ import type { BackfillSettings } from '../settings/backfill-settings.ts';
 import type { KeySetting } from '../settings/key-setting.ts';
 import type { Settings } from '../settings/settings.ts';
 
-/** What the thread is to do, handed over when it starts. */
+/** The work of the thread, handed over when it starts. */
 export interface BackfillTask {
   readonly settings: Settings;
   readonly history: BackfillSettings;

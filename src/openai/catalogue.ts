@@ -60,7 +60,7 @@ export interface PageLimit {
   readonly perPage: number;
 }
 
-/** What the entries of the catalogue have in common. */
+/** The part that all entries of the catalogue have in common. */
 interface Entry {
   /** Value of the `api` label and the middle of the metric names. */
   readonly api: string;

@@ -151,7 +151,7 @@ export interface List<T> {
   path(projectId: string | null): string;
   readonly query: readonly (readonly [string, string])[];
   readonly item: z.ZodType<T>;
-  /** Of an item that is taken: the parts that it can lack. An item that fails it lacks one because that cannot be read. */
+  /** The parts that an item that is taken can lack. An item that fails it lacks one because that cannot be read. */
   readonly spared?: z.ZodType;
   /** The answer is one object, and 404 says that there is none. */
   readonly single: boolean;

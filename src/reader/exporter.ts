@@ -55,7 +55,7 @@ export interface ExporterOptions {
     /** Times that it could not be read or written so far. */
     errors?(): number;
   };
-  /** What is wrong with the state file, as a sentence; undefined where nothing is. */
+  /** The trouble with the state file, as a sentence; undefined where there is none. */
   readonly stateFileTrouble?: () => string | undefined;
   /** Requests a minute that the client allows; without it, nobody is told when that is too few. */
   readonly maxRequestsPerMinute?: number;
@@ -86,7 +86,7 @@ export interface Exporter {
   overview(): Overview;
   /** Why polls cannot keep their interval, with the numbers; undefined while they can. */
   tooSlow(): string | undefined;
-  /** What is wrong with the state file, as a sentence; undefined where nothing is. */
+  /** The trouble with the state file, as a sentence; undefined where there is none. */
   stateFileTrouble(): string | undefined;
   /** Every api was tried once. */
   ready(): boolean;

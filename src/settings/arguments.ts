@@ -13,7 +13,7 @@ export interface Given {
   readonly source: string;
 }
 
-/** By the name of the flag, before anyone asked what it means. */
+/** The texts that were given, by the name of the flag, before anyone asked what they mean. */
 export type GivenByFlag = ReadonlyMap<string, Given>;
 
 export interface Arguments {

@@ -22,7 +22,7 @@ export interface StateFile {
   keepNames(names: Uint8Array): void;
   /** Times that the file could not be read or written so far. */
   errors(): number;
-  /** What is wrong with the file, and what follows from it, as a sentence; undefined where nothing is. */
+  /** The trouble with the file, and what follows from it, as a sentence; undefined where there is none. */
   trouble(): string | undefined;
   /** Reports whether a thread waits for the disk, and with it the end of the process. */
   holdsThread(): boolean;

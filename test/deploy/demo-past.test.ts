@@ -14,7 +14,7 @@ openai_user_info{user_id="user_a",user_name="B"} 1
 const text = [...pastOf({ organization: demoOrganization(now), page, job: 'j', instance: 'i', now, days: 1.5 })].join(
   '',
 );
-/** By series, oldest first. */
+/** Samples by series, oldest first. */
 const samples = new Map<string, (readonly [instant: number, value: number])[]>();
 for (const line of text.split('\n')) {
   const [, series, value, instant] = /^(\S+?\{.*\}) (\S+) (\d+)$/.exec(line) ?? [];

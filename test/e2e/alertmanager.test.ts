@@ -66,7 +66,7 @@ describe.skipIf(amtool === undefined)('amtool', () => {
 const alertmanager = findTool('prometheus-alertmanager', 'prometheus-alertmanager');
 const deploy = fileURLToPath(new URL('../../deploy/', import.meta.url));
 
-/** As kube-prometheus-stack has them: what is worse silences what is less bad, and info is silenced unless there is worse. */
+/** The inhibitions of kube-prometheus-stack: what is worse silences what is less bad, and info is silenced unless there is worse. */
 const stackInhibitions = [
   {
     source_matchers: ['severity="critical"'],

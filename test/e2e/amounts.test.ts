@@ -1,5 +1,5 @@
 /**
- * What the boards call an amount is what was counted: five weeks of a small organization in a real Prometheus, at every
+ * Holds the amounts on the boards against what was counted: five weeks of a small organization in a real Prometheus, at every
  * zoom, through two hours of downtime, new models, a renamed project, replicas that come and go and a month's end.
  */
 import { execFileSync } from 'node:child_process';

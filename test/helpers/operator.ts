@@ -1,4 +1,4 @@
-/** What the Prometheus operator makes of an AlertmanagerConfig: a configuration of Alertmanager for its namespace alone. */
+/** Makes of an AlertmanagerConfig what the Prometheus operator makes of it: a configuration of Alertmanager for its namespace alone. */
 import { stringify } from 'yaml';
 import { z } from 'zod';
 

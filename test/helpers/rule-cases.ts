@@ -22,7 +22,7 @@ export interface Example {
   readonly annotations: Readonly<Record<string, string>>;
 }
 
-/** Of each alert the first that a case expects, with the texts that people get. */
+/** The first of each alert that a case expects, with the texts that people get. */
 export const examples: ReadonlyMap<string, Example> = new Map(
   alertCases
     .flatMap(({ alertname, exp_alerts = [] }) =>

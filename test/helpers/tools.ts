@@ -24,7 +24,7 @@ function found(find: () => string): string | undefined {
 
 /** A Prometheus that rules and boards are held against. */
 export interface PrometheusTools {
-  /** For the titles of tests. */
+  /** The version in the titles of tests. */
   readonly version: string;
   readonly prometheus: string | undefined;
   readonly promtool: string | undefined;

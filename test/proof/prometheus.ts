@@ -58,7 +58,7 @@ export interface Opening {
   readonly since: number;
   readonly process: number;
   readonly period: number;
-  /** Whether its series have other labels than those of the process before. */
+  /** True if its series have other labels than those of the process before. */
   readonly regrouped: boolean;
   readonly values: ReadonlyMap<string, ReadonlyMap<string, number>>;
 }

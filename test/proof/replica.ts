@@ -70,7 +70,7 @@ export async function live(scenario: Scenario, plan: ReplicaPlan, organization: 
   let error = 0;
   const ownClock: Clock = { now: () => clock.now() + error, monotonic: clock.monotonic, sleep: clock.sleep };
   const rules: FaultRule[] = [...scenario.refusals];
-  /** By api: the dimensions on show an hour ago. */
+  /** The dimensions on show an hour ago, by api. */
   const grouped = new Map<string, string>();
   const witness = createWitness(organization, settings.poll.settleDelay);
   const dispatcher = new SimulatedDispatcher({
