@@ -81,6 +81,7 @@ function profileOf(seed: number): Profile {
   const profile = customProfile(seed, {
     groups: {
       completions: 9,
+      decisions: 4,
       embeddings: 6,
       web_search_calls: 4,
       moderations: 4,
