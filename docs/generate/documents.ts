@@ -1,6 +1,6 @@
 /** Which parts of which documents are generated, and from what. */
 import { adviceTable } from './advice-table.ts';
-import { commandPages, exitTable, synopsis } from './cli-page.ts';
+import { commandsTable, exitTable } from './commands-table.ts';
 import { budgetTable, selfTable, usageTables } from './metrics-page.ts';
 import { limitsTable, namesTable } from './names-page.ts';
 import { settingsTable } from './settings-page.ts';
@@ -13,10 +13,9 @@ export interface GeneratedPart {
 }
 
 export const generatedParts: readonly GeneratedPart[] = [
-  { file: 'docs/cli.md', part: 'synopsis', text: synopsis },
-  { file: 'docs/cli.md', part: 'commands', text: commandPages },
-  { file: 'docs/cli.md', part: 'exit status', text: exitTable },
   { file: 'docs/deploy.md', part: 'advice', text: adviceTable },
+  { file: 'docs/settings.md', part: 'commands', text: commandsTable },
+  { file: 'docs/settings.md', part: 'exit codes', text: exitTable },
   { file: 'docs/settings.md', part: 'settings', text: settingsTable },
   { file: 'docs/metrics.md', part: 'usage', text: usageTables },
   { file: 'docs/metrics.md', part: 'names', text: namesTable },

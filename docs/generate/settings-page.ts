@@ -1,16 +1,16 @@
 /** The table of settings in docs/settings.md, from the table of flags. */
-import { allFlags, commands, type Flag, variableOf } from '../../src/settings/flags.ts';
+import { allFlags, commands, type Flag } from '../../src/settings/flags.ts';
 import { markdownTable } from './markers.ts';
 
 export function settingsTable(): string {
-  return markdownTable(['Flag and variable', 'Default', 'Meaning'], allFlags.map(rowOf));
+  return markdownTable(['Flag', 'Default', 'Meaning'], allFlags.map(rowOf));
 }
 
 function rowOf(flag: Flag<unknown>): readonly string[] {
   const written =
     flag.kind === 'switch' ? `\`--${flag.name}\` \`--no-${flag.name}\`` : `\`--${flag.name}=${flag.placeholder}\``;
-  const also = flag.alsoVariable === undefined ? '' : `<br>\`${flag.alsoVariable}\``;
-  return [`${written}<br>\`${variableOf(flag)}\`${also}`, defaultOf(flag), `${flag.details}${onlyFor(flag)}`];
+  const also = flag.alsoVariable === undefined ? '' : `, or the variable \`${flag.alsoVariable}\``;
+  return [`${written}${also}`, defaultOf(flag), `${flag.details}${onlyFor(flag)}`];
 }
 
 function defaultOf(flag: Flag<unknown>): string {

@@ -37,7 +37,7 @@ function helpForAll(): string {
     ...flags.map(lineOf),
     '  --help, --version',
     '',
-    'Exit codes: 0 done, 1 failed, 2 misused. More: docs/cli.md, docs/settings.md',
+    'Exit codes: 0 done, 1 failed, 2 misused. More: docs/settings.md',
   ]);
 }
 
