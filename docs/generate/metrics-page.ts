@@ -12,6 +12,8 @@ import { createSelfMetrics, createServingMetrics } from '../../src/metrics/self.
 import { type Endpoint, endpoints, type Field, userCosts, widthSeconds } from '../../src/openai/catalogue.ts';
 import { markdownTable } from './markers.ts';
 
+const head = ['Metric', 'Type', 'Labels', 'Value'] as const;
+
 /** A section for each api: its metrics, their labels, what their values count. */
 export function usageTables(): string {
   const tables = endpoints.map((endpoint) => `${heading(endpoint)}\n${tableOf(endpoint)}`);
@@ -28,7 +30,7 @@ function userCostsTable(): string {
 
 From a second read of \`GET /v1${path}\`, grouped by user and line item alone, because OpenAI does not grant user and project together to every organization. It is made where costs are polled and users are grouped by. Dimensions: ${dimensions.map(code).join(', ')}. ${delay}
 
-${markdownTable(['Metric', 'Type', 'Labels', 'Value'], rows)}`;
+${markdownTable(head, rows)}`;
 }
 
 function heading(endpoint: Endpoint): string {
@@ -46,52 +48,45 @@ function hasGauge(endpoint: Endpoint, width: string): boolean {
 }
 
 function tableOf(endpoint: Endpoint): string {
-  const rows = endpoint.fields.flatMap((field) => {
-    const gauge = [code(recentFamily(endpoint, field).name), 'gauge', labelsOf(field), meaningOf(field)];
-    if (field.kind === 'money') return [gauge, ...moneyRows(endpoint, field)];
-    if (field.kind !== 'flow') return [gauge];
-    return [gauge, [code(totalFamily(endpoint, field).name), 'counter', 'dimensions', `The same since the anchor.`]];
-  });
-  return markdownTable(['Metric', 'Type', 'Labels', 'Value'], rows);
+  const money = endpoint.fields.filter(({ kind }) => kind === 'money');
+  const rows = endpoint.fields.map((field) => [
+    code(recentFamily(endpoint, field).name),
+    field.kind === 'flow' ? code(totalFamily(endpoint, field).name) : '',
+    meaningOf(field),
+  ]);
+  const table = markdownTable(['Gauge of a bucket', 'Counter', 'Value'], rows);
+  return money.length === 0
+    ? table
+    : `${table}\n${markdownTable(
+        head,
+        money.flatMap((field) => moneyRows(endpoint, field)),
+      )}`;
 }
 
 function moneyRows(endpoint: Endpoint, field: Field): readonly (readonly string[])[] {
   const labels = `${field.unitLabel === undefined ? '' : `${code(field.unitLabel.name)}, `}dimensions`;
-  return [
-    [
-      code(monthToDateFamily(endpoint, field).name),
-      'gauge',
-      labels,
-      'All known days of the running UTC month, today included. Absent until a day of it was read, and after a start until those before were asked for once, with or without success; 0 for what had costs in the month before and has none yet.',
-    ],
-    [
-      code(previousMonthFamily(endpoint, field).name),
-      'gauge',
-      labels,
-      'The UTC month before the running one. Absent unless every day of it is known.',
-    ],
-  ];
+  return [monthToDateFamily(endpoint, field), previousMonthFamily(endpoint, field)].map(({ name, type, help }) => [
+    code(name),
+    type,
+    labels,
+    help,
+  ]);
 }
 
 /** Budgets, which come from flags. */
 export function budgetTable(): string {
   return markdownTable(
-    ['Metric', 'Type', 'Labels', 'Value'],
+    head,
     [[organizationBudgetFamily, ['currency']] as const, [projectBudgetFamily, ['currency', 'project_id']] as const].map(
       ([{ name, type, help }, labels]) => [code(name), type, labels.map(code).join(', '), help],
     ),
   );
 }
 
-function labelsOf(field: Field): string {
-  const unit = field.unitLabel === undefined ? '' : `, ${code(field.unitLabel.name)}`;
-  return `\`bucket_width\`, \`state\`${unit}, dimensions`;
-}
-
 function meaningOf(field: Field): string {
+  const unit = field.unitLabel === undefined ? field.unit : `${field.unit}; label ${code(field.unitLabel.name)}`;
   const note = field.note === undefined ? '' : ` ${field.note}`;
-  const missing = field.required ? '' : ' Absent where the API does not say.';
-  return `${code(field.path.join('.'))}, in ${field.unit}.${note}${missing}`;
+  return `${unit}.${note}${field.required ? '' : ' Optional.'}`;
 }
 
 /** The exporter's own metrics, read off a page that has every one of them. */
@@ -123,7 +118,7 @@ export async function selfTable(): Promise<string> {
   self.published(1, 1);
   const serving = createServingMetrics({ logLinesDropped: () => 0 });
   const text = `${await self.text()}${await serving.text()}`;
-  return markdownTable(['Metric', 'Type', 'Labels', 'Value'], familiesIn(text));
+  return markdownTable(head, familiesIn(text));
 }
 
 function familiesIn(text: string): readonly (readonly string[])[] {
