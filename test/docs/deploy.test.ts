@@ -1,4 +1,4 @@
-/** The recipes of docs/deploy.md and of the README fit the program, the image and each other. */
+/** The recipes of docs/deploy.md fit the program, the image and each other. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -7,7 +7,6 @@ import { parseDockerfile } from '../helpers/dockerfile.ts';
 import { documentAt, type Fence } from '../helpers/documents.ts';
 
 const deploy = documentAt('docs/deploy.md');
-const readme = documentAt('README.md');
 const folder = '/var/lib/openai-usage-exporter';
 
 function fenceWith(fences: readonly Fence[], word: string): string {
@@ -27,11 +26,8 @@ test('the unit has its key and its state file where systemd puts them, and leave
   expect(all('MemoryDenyWriteExecute')).toEqual([]);
 });
 
-test.each([
-  ['README.md', readme],
-  ['docs/deploy.md', deploy],
-])('the container of %s is closed, and keeps its state where the image has a folder for it', (_path, { fences }) => {
-  const run = fenceWith(fences, 'docker run');
+test('the container is closed, and keeps its state where the image has a folder for it', () => {
+  const run = fenceWith(deploy.fences, 'docker run');
   for (const word of ['--read-only', '--cap-drop ALL', '-p 127.0.0.1:', `-v openai-state:${folder}`]) {
     expect(run).toContain(word);
   }
