@@ -26,6 +26,9 @@ export interface About {
   readonly words?: readonly Words[];
   /** From which value on it is yellow, and from which red; if the first is larger, below which. */
   readonly thresholds?: readonly [number, number];
+  /** The ends of bars, where the largest and the smallest value would not say how much it is. */
+  readonly min?: number;
+  readonly max?: number;
 }
 
 export interface Words {
@@ -40,13 +43,15 @@ export interface Query {
   readonly expr: string;
   /** Template of the series' name, or of a table the heading of the value's column. */
   readonly legend?: string;
+  /** Draws its curve in grey: what it is compared with, not what is now. */
+  readonly past?: boolean;
 }
 
 export const source = { type: 'prometheus', uid: '$datasource' };
 
-/** Amounts of money: to the cent, with separators of thousands. The currency is that of the variable. */
-export const money = { unit: 'locale', decimals: 2 } as const;
-/** Amounts of a month, in whole units: the cents of thousands are of no use, and 6,933.20 would be shown as 6,933.2. */
+/** Amounts of money to the cent. Only this unit keeps the last zero of 413.20. The currency is that of the variable. */
+export const money = { unit: 'none', decimals: 2 } as const;
+/** Amounts of a month, in whole units with separators of thousands. */
 export const wholeMoney = { unit: 'locale', decimals: 0 } as const;
 
 const letters = 'ABCDEFGHIJ';
@@ -65,17 +70,20 @@ function target({ expr, legend }: Query, index: number, step?: string): promethe
 export function number(about: About, expr: string): Panel {
   const panel = new stat.PanelBuilder()
     .withTarget(target({ expr }, 0).instant())
-    .colorMode(about.thresholds === undefined ? common.BigValueColorMode.None : common.BigValueColorMode.Value)
+    .colorMode(isColoured(about) ? common.BigValueColorMode.Value : common.BigValueColorMode.None)
     .graphMode(common.BigValueGraphMode.None)
     .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(['lastNotNull']));
   return described(panel, { width: 4, height: 4, ...about });
 }
 
-/** Lines over time. */
+const isColoured = ({ thresholds, words = [] }: About) =>
+  thresholds !== undefined || words.some(({ color }) => color !== undefined);
+
+/** Lines over time, from 0 on: a part of an axis makes small changes look large. */
 export function lines(
   about: About,
   queries: readonly Query[],
-  { step, stacked = false, bars = false }: Look = {},
+  { step, stacked = false, bars = false, softMax }: Look = {},
 ): Panel {
   const panel = new timeseries.PanelBuilder()
     .targets(queries.map((query, index) => target(query, index, step).range()))
@@ -83,6 +91,7 @@ export function lines(
     .lineWidth(1)
     .fillOpacity(stacked || bars ? 40 : 8)
     .showPoints(common.VisibilityMode.Never)
+    .axisSoftMin(0)
     .stacking(
       new common.StackingConfigBuilder()
         .mode(stacked ? common.StackingMode.Normal : common.StackingMode.None)
@@ -98,6 +107,12 @@ export function lines(
       new common.VizTooltipOptionsBuilder().mode(common.TooltipDisplayMode.Multi).sort(common.SortOrder.Descending),
     );
   if (step !== undefined) panel.interval(step);
+  if (softMax !== undefined) panel.axisSoftMax(softMax);
+  for (const { legend, past } of queries) {
+    if (past === true && legend !== undefined) {
+      panel.overrideByName(legend, [{ id: 'color', value: { mode: 'fixed', fixedColor: '#8e8e8e' } }]);
+    }
+  }
   return described(panel, { width: 12, height: 8, ...about });
 }
 
@@ -106,12 +121,16 @@ export interface Look {
   readonly step?: string;
   readonly stacked?: boolean;
   readonly bars?: boolean;
+  /** How far the axis reaches at least, so that 0 is not in the middle of nothing. */
+  readonly softMax?: number;
 }
 
 /** How often counters with few labels are recorded. */
 export const everyMinute = '1m';
 /** How often counters with all labels are recorded for curves. */
 export const everyTwoMinutes = '2m';
+/** How far apart the points of a share are: the few requests of two minutes say little of it. */
+export const everyTenMinutes = '10m';
 /** How often money is recorded. */
 export const everyFourMinutes = '4m';
 
@@ -132,12 +151,21 @@ export interface Column {
   readonly words?: readonly Words[];
 }
 
-/** The newest values of several queries, as columns beside the labels that they share. */
+export interface Sorting {
+  /** The heading of the column that rows are sorted by. */
+  readonly by: string;
+  readonly descending?: boolean;
+}
+
+/** The newest values of several queries, as columns beside the labels that they share, in the order in which both are given. */
 export function columns(
   about: About,
   labels: Readonly<Record<string, string>>,
   values: readonly (Column & { readonly expr: string })[],
+  sorting?: Sorting,
 ): Panel {
+  const fieldOf = (index: number) => (values.length === 1 ? 'Value' : `Value #${letters.charAt(index)}`);
+  const order = [...Object.keys(labels), ...values.map((_, index) => fieldOf(index))];
   const panel = new table.PanelBuilder()
     .targets(
       values.map(({ expr }, index) => target({ expr }, index).instant().format(prometheus.PromQueryFormat.Table)),
@@ -148,17 +176,17 @@ export function columns(
       id: 'organize',
       options: {
         excludeByName: { Time: true },
+        indexByName: Object.fromEntries(order.map((name, index) => [name, index])),
         renameByName: {
           ...labels,
-          ...Object.fromEntries(
-            values.map(({ heading }, index) => [
-              values.length === 1 ? 'Value' : `Value #${letters.charAt(index)}`,
-              heading,
-            ]),
-          ),
+          ...Object.fromEntries(values.map(({ heading }, index) => [fieldOf(index), heading])),
         },
       },
     });
+  if (sorting !== undefined) {
+    const { by, descending = false } = sorting;
+    panel.sortBy([new common.TableSortByFieldStateBuilder().displayName(by).desc(descending)]);
+  }
   for (const { heading, unit, words } of values) {
     const properties = [
       ...(unit === undefined ? [] : [{ id: 'unit', value: unit }]),
@@ -182,6 +210,8 @@ interface Described {
   unit(unit: string): unknown;
   datasource(source: { readonly type: string; readonly uid: string }): unknown;
   decimals(decimals: number): unknown;
+  min(min: number): unknown;
+  max(max: number): unknown;
   noValue(text: string): unknown;
   mappings(mappings: dashboard.ValueMapping[]): unknown;
   span(width: number): unknown;
@@ -200,12 +230,15 @@ function described<T extends Panel & Described>(
   panel.span(about.width);
   panel.height(about.height);
   if (about.decimals !== undefined) panel.decimals(about.decimals);
+  if (about.min !== undefined) panel.min(about.min);
+  if (about.max !== undefined) panel.max(about.max);
   if (about.none !== undefined) panel.noValue(about.none);
   if (about.words !== undefined) {
     panel.mappings(mappingsOf(about.words));
   }
   const [from, worst] = about.thresholds ?? [];
-  const steps: dashboard.Threshold[] = [{ value: null, color: 'green' }];
+  const plain = about.thresholds === undefined && isColoured(about);
+  const steps: dashboard.Threshold[] = [{ value: null, color: plain ? 'text' : 'green' }];
   if (from !== undefined && worst !== undefined) {
     if (from < worst) steps.push({ value: from, color: 'yellow' }, { value: worst, color: 'red' });
     else {

@@ -110,6 +110,21 @@ export function orNone(expr: string, api: string, label: string): string {
   return `${expr}\nor on ()\nlabel_replace(${polled}, "${label}", "no usage", "", "")`;
 }
 
+/**
+ * A curve of what an exporter seldom counts, by labels: only what happened in the time shown, so that a legend names nothing else,
+ * or a line at 0 called "none". @param seconds what the rate is for: a minute or an hour
+ */
+export function happened(metric: string, by: readonly string[], seconds: number): string {
+  const selector = own(metric);
+  const [first = ''] = by;
+  const labels = by.join(', ');
+  return `${seconds} * sum by (${labels}) (rate(${selector}[$__rate_interval]))
+and on (${labels})
+sum by (${labels}) (increase(${selector}[$__range] @ end())) > 0
+or on ()
+label_replace(0 * max(${own('openai_exporter_build_info')}), "${first}", "none", "", "")`;
+}
+
 /** −1 instead of nothing where an exporter answers and does not have a thing: a mapping of the panel says so in words. */
 export function orWithout(expr: string, thing: string): string {
   return `${expr}

@@ -55,7 +55,6 @@ export function costs(): Board {
       {
         title: 'This month, in $currency',
         panels: [
-          rulesLoaded(),
           number(
             {
               title: 'Today',
@@ -189,6 +188,7 @@ export function costs(): Board {
               { heading: 'Forecast', expr: byProject(recorded('month_forecast_amount')) },
               { heading: 'Previous month', expr: nowBy('project_id', previous) },
             ],
+            { by: 'Month to date', descending: true },
           ),
           columns(
             {
@@ -261,33 +261,14 @@ export function costs(): Board {
             },
             orWithout(`max(${spent} / sum by (currency) (${limit} > 0))`, limit),
           ),
-          columns(
-            {
-              title: 'Spend alerts at OpenAI',
-              about: 'Amounts at which OpenAI itself sends a message, of the organization and of projects.',
-              ...money,
-              width: 8,
-              height: 4,
-            },
-            { alert_id: 'Alert', project_id: 'Project' },
-            [
-              {
-                heading: 'Amount',
-                expr: `max by (alert_id, project_id) (
-  ${once(of('openai_organization_spend_alert_threshold_amount', [], currency), ['alert_id'])}
-  or
-  ${once(of('openai_project_spend_alert_threshold_amount', [], currency), ['project_id', 'alert_id'])}
-)`,
-              },
-            ],
-          ),
+          rulesLoaded({ width: 8 }),
           columns(
             {
               title: 'Budgets of projects',
               about:
                 'As given with --budget.monthly-project, what is used of them, and until when they last at this pace.',
               ...money,
-              height: 6,
+              height: 8,
             },
             { project_name: 'Project' },
             [
@@ -309,19 +290,42 @@ export function costs(): Board {
                 expr: projectLasts,
               },
             ],
+            { by: 'Used', descending: true },
           ),
           columns(
             {
               title: 'Spend limits of projects',
               about: 'Month to date as a share of the limit that is set at OpenAI; enforced ones stop all requests.',
               unit: 'percentunit',
-              height: 6,
+              width: 6,
+              height: 8,
             },
-            { project_name: 'Project', enforcement: 'Enforcement' },
+            { project_name: 'Project', enforcement: 'Kind' },
             [
               {
                 heading: 'Used',
                 expr: `max by (project_name, enforcement) (${of('job_project:openai_spend_limit_used:ratio', ['project'], currency)})`,
+              },
+            ],
+            { by: 'Used', descending: true },
+          ),
+          columns(
+            {
+              title: 'Spend alerts at OpenAI',
+              about: 'Amounts at which OpenAI itself sends a message, of the organization and of projects.',
+              ...money,
+              width: 6,
+              height: 8,
+            },
+            { alert_id: 'Alert', project_id: 'Project' },
+            [
+              {
+                heading: 'Amount',
+                expr: `max by (alert_id, project_id) (
+  ${once(of('openai_organization_spend_alert_threshold_amount', [], currency), ['alert_id'])}
+  or
+  ${once(of('openai_project_spend_alert_threshold_amount', [], currency), ['project_id', 'alert_id'])}
+)`,
               },
             ],
           ),

@@ -1,13 +1,26 @@
 /** The exporter itself, by instance: whether its numbers can be believed, and what it costs to run. */
+import { endpoints, listApis } from '../../src/openai/catalogue.ts';
 import { type Board, organizations, variables } from '../board.ts';
-import { columns, lines, number } from '../panels.ts';
-import { own } from '../promql.ts';
+import { columns, lines, number, type Query } from '../panels.ts';
+import { happened, type Matchers, own } from '../promql.ts';
 
 /** Keeps the processes that are exporters: every program has the same metrics of its process. */
 const ofExporters = (expr: string) =>
   `${expr} and on (job, namespace, organization, instance) ${own('openai_exporter_build_info')}`;
 
 const rate = (metric: string) => `rate(${own(metric)}[$__rate_interval])`;
+
+const usageApis = endpoints.filter(({ kind }) => kind === 'usage').map(({ api }) => api);
+const kinds = {
+  usage: `=~"${usageApis.join('|')}"`,
+  costs: '=~"costs|user_costs"',
+  'names and limits': `=~"${listApis.join('|')}"`,
+};
+
+/** One curve for each kind of apis: more than twenty of them are in no legend. */
+function byKind(expr: (matchers: Matchers) => string): readonly Query[] {
+  return Object.entries(kinds).map(([kind, api]) => ({ expr: expr({ api }), legend: kind }));
+}
 
 export function exporter(): Board {
   return {
@@ -37,27 +50,28 @@ export function exporter(): Board {
           lines(
             {
               title: 'Since the last successful poll',
-              about: 'By api. A minute is usual, 10 for costs and an api without usage for a day.',
+              about:
+                'The longest of each kind; the table below has every api. A minute is usual for usage, 10 for costs, names, limits and an api without usage for a day.',
               unit: 's',
             },
-            [
-              {
-                expr: `time() - min by (api) (${own('openai_exporter_last_success_timestamp_seconds')})`,
-                legend: '{{api}}',
-              },
-            ],
+            byKind((matchers) => `time() - min(${own('openai_exporter_last_success_timestamp_seconds', matchers)})`),
           ),
           columns(
             {
               title: 'Apis',
               about:
-                'Whether the last poll succeeded, how long it took, and how long ago there was usage; 0 is within the running bucket.',
+                'Whether the last poll succeeded, when one last did and how long the last one took, and how long ago there was usage; 0 is within the running bucket. What fails comes first.',
               unit: 'short',
-              width: 16,
+              width: 14,
             },
             { api: 'Api', instance: 'Instance' },
             [
               { heading: 'Up', unit: 'bool_yes_no', expr: `max by (instance, api) (${own('openai_up')})` },
+              {
+                heading: 'Last success, ago',
+                unit: 's',
+                expr: `time() - max by (instance, api) (${own('openai_exporter_last_success_timestamp_seconds')})`,
+              },
               {
                 heading: 'Last poll took',
                 unit: 's',
@@ -69,19 +83,24 @@ export function exporter(): Board {
                 expr: `clamp_min(time() - max by (instance, api) (${own('openai_exporter_newest_activity_timestamp_seconds')}), 0)`,
               },
             ],
+            { by: 'Up' },
           ),
           columns(
             {
               title: 'Exporters',
-              about: 'Version and revision of each.',
-              unit: 'short',
-              width: 8,
+              about: 'Version and revision of each, and for how long it has been running.',
+              unit: 's',
+              width: 10,
             },
             { instance: 'Instance', version: 'Version', revision: 'Revision' },
             [
               {
-                heading: 'Running',
-                expr: `max by (instance, version, revision) (${own('openai_exporter_build_info')})`,
+                heading: 'Running for',
+                expr: `max by (instance, version, revision) (
+  (time() - ${own('process_start_time_seconds')})
+  * on (job, namespace, organization, instance) group_right ()
+  ${own('openai_exporter_build_info')}
+)`,
               },
             ],
           ),
@@ -94,11 +113,11 @@ export function exporter(): Board {
             {
               title: 'Failed polls per minute, by reason',
               about:
-                'auth: the key is refused. permission: it lacks a scope. The others are explained in docs/alerts.md.',
+                'auth: the key is refused. permission: it lacks a scope. The others are explained in docs/alerts.md. A line at 0: none failed.',
               unit: 'short',
             },
-            [{ expr: `60 * sum by (reason) (${rate('openai_exporter_poll_failures_total')})`, legend: '{{reason}}' }],
-            { stacked: true },
+            [{ expr: happened('openai_exporter_poll_failures_total', ['reason'], 60), legend: '{{reason}}' }],
+            { stacked: true, softMax: 1 },
           ),
           lines(
             {
@@ -112,24 +131,22 @@ export function exporter(): Board {
           lines(
             {
               title: 'Duration of API requests, 95th percentile',
-              about: 'By api, each attempt and its body included.',
+              about: 'Each attempt, its body included.',
               unit: 's',
             },
-            [
-              {
-                expr: `histogram_quantile(0.95, sum by (api, le) (${rate('openai_exporter_api_request_duration_seconds_bucket')}))`,
-                legend: '{{api}}',
-              },
-            ],
+            byKind(
+              (matchers) =>
+                `histogram_quantile(0.95, sum by (le) (rate(${own('openai_exporter_api_request_duration_seconds_bucket', matchers)}[$__rate_interval])))`,
+            ),
           ),
           lines(
             {
               title: 'Retries per minute',
-              about: 'Requests to OpenAI that were tried again, by api.',
+              about: 'Requests to OpenAI that were tried again, by api. A line at 0: none was.',
               unit: 'short',
             },
-            [{ expr: `60 * sum by (api) (${rate('openai_exporter_api_retries_total')})`, legend: '{{api}}' }],
-            { stacked: true },
+            [{ expr: happened('openai_exporter_api_retries_total', ['api'], 60), legend: '{{api}}' }],
+            { stacked: true, softMax: 1 },
           ),
         ],
       },
@@ -139,15 +156,17 @@ export function exporter(): Board {
           lines(
             {
               title: 'Restatements per hour',
-              about: 'Values that OpenAI changed after their bucket had settled, by api and direction.',
+              about:
+                'Values that OpenAI changed after their bucket had settled, by api and direction. A line at 0: none was.',
               unit: 'short',
             },
             [
               {
-                expr: `3600 * sum by (api, direction) (${rate('openai_exporter_restatements_total')})`,
+                expr: happened('openai_exporter_restatements_total', ['api', 'direction'], 3600),
                 legend: '{{api}} {{direction}}',
               },
             ],
+            { softMax: 1 },
           ),
           lines(
             {
@@ -164,6 +183,7 @@ label_replace(0 * max(${own('openai_exporter_build_info')}), "api", "nothing", "
                 legend: '{{api}} {{field}}',
               },
             ],
+            { softMax: 1 },
           ),
           lines(
             {
@@ -175,6 +195,7 @@ label_replace(0 * max(${own('openai_exporter_build_info')}), "api", "nothing", "
               { expr: `3600 * sum(${rate('openai_exporter_folded_rows_total')})`, legend: 'folded' },
               { expr: `3600 * sum(${rate('openai_exporter_malformed_rows_total')})`, legend: 'refused' },
             ],
+            { softMax: 1 },
           ),
           lines(
             {
@@ -241,6 +262,7 @@ label_replace(0 * max(${own('openai_exporter_build_info')}), "api", "nothing", "
               { expr: `3600 * ${rate('openai_exporter_log_lines_dropped_total')}`, legend: '{{instance}} log lines' },
               { expr: `3600 * ${rate('openai_exporter_reader_restarts_total')}`, legend: '{{instance}} restarts' },
             ],
+            { softMax: 1 },
           ),
           number(
             {

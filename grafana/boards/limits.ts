@@ -30,7 +30,7 @@ function over(what: string, title: string) {
         legend: '{{project_name}}, {{limit_model}}',
       },
     ],
-    { step: everyTwoMinutes },
+    { step: everyTwoMinutes, softMax: 1 },
   );
 }
 
@@ -51,7 +51,7 @@ export function limits(): Board {
       {
         title: 'Headroom',
         panels: [
-          rulesLoaded(),
+          rulesLoaded({ height: 8 }),
           number(
             {
               title: 'Least headroom',
@@ -67,7 +67,10 @@ export function limits(): Board {
               title: 'Headroom now, by project and model',
               about: 'The ten with the least left; tokens, requests or images a minute, whichever is shorter.',
               unit: 'percentunit',
-              width: 10,
+              decimals: 1,
+              min: 0,
+              max: 1,
+              thresholds: [0.1, 0.05],
             },
             {
               expr: `bottomk(10, 1 - max by (project_name, limit_model) (${used}))`,
@@ -79,7 +82,9 @@ export function limits(): Board {
               title: 'Largest share used in the time shown',
               about: 'The busiest minute of each project and model; the ten largest.',
               unit: 'percentunit',
-              width: 10,
+              decimals: 1,
+              min: 0,
+              max: 1,
               thresholds: [0.8, 0.9],
             },
             {
@@ -109,6 +114,7 @@ export function limits(): Board {
               { heading: 'Requests a day', expr: limit('max_requests_per_1_day') },
               { heading: 'Images a minute', expr: limit('max_images_per_1_minute') },
             ],
+            { by: 'Project' },
           ),
         ],
       },

@@ -48,7 +48,7 @@ export const lastsWords = [
 ] as const;
 
 function now(what: 'tokens' | 'requests', title: string, kind: 'this month' | 'newest settled hour', about: string) {
-  return number({ title, about, unit: 'short', none: notKnown }, `sum(${raw(what, kind, [])})`);
+  return number({ title, about, unit: 'short', none: notKnown, width: 5 }, `sum(${raw(what, kind, [])})`);
 }
 
 const notNow = (label: string, what: 'tokens' | 'requests') =>
@@ -154,7 +154,7 @@ export function overview(): Board {
             'Input and output since the counters began: with the month, or as --counters.anchor says.',
           ),
           now('requests', 'Requests this month', 'this month', 'To models, since the counters began.'),
-          rulesLoaded(8),
+          rulesLoaded(),
           lines(
             {
               title: 'Tokens per minute, against a week ago',
@@ -166,6 +166,7 @@ export function overview(): Board {
               {
                 expr: `60 * sum(rate(${of('job_project:openai_tokens_total:sum')}[$__rate_interval] offset 1w))`,
                 legend: 'a week ago',
+                past: true,
               },
             ],
             { step: everyMinute },
@@ -181,6 +182,7 @@ export function overview(): Board {
               {
                 expr: `60 * sum(rate(${of('job_project:openai_requests_total:sum')}[$__rate_interval] offset 1w))`,
                 legend: 'a week ago',
+                past: true,
               },
             ],
             { step: everyMinute },

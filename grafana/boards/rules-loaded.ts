@@ -2,7 +2,7 @@
 import { number, type Panel } from '../panels.ts';
 import { of } from '../promql.ts';
 
-export function rulesLoaded(width = 24): Panel {
+export function rulesLoaded(size: { readonly width?: number; readonly height?: number } = {}): Panel {
   return number(
     {
       title: 'Recording rules',
@@ -10,11 +10,10 @@ export function rulesLoaded(width = 24): Panel {
         'Curves and what is summed over the time shown need them: deploy/prometheus/rules, or deploy/grafana for rules in Grafana.',
       unit: 'short',
       none: 'no exporter',
-      width,
-      ...(width === 24 ? { height: 3 } : {}),
+      ...size,
       words: [
-        { from: 0, text: 'Recording rules are not loaded', color: 'red' },
-        { from: 1, to: 1e6, text: 'Loaded', color: 'green' },
+        { from: 0, text: 'not loaded', color: 'red' },
+        { from: 1, to: 1e6, text: 'loaded', color: 'green' },
       ],
     },
     `count(${of('job:openai_recording_rules:info')}) or on () 0 * count(${of('openai_exporter_build_info')})`,

@@ -1,7 +1,7 @@
 /** Every endpoint, narrowed down by project, key, user, model, service tier and batch. */
 import { endpoints } from '../../src/openai/catalogue.ts';
 import { type Board, organizations, variables } from '../board.ts';
-import { everyTwoMinutes, lines, number, type Panel } from '../panels.ts';
+import { everyTenMinutes, everyTwoMinutes, lines, number, type Panel } from '../panels.ts';
 import { type Narrowing, of, orNone, perMinute, summed } from '../promql.ts';
 import { rulesLoaded } from './rules-loaded.ts';
 
@@ -63,12 +63,13 @@ export function usage(): Board {
       {
         title: 'All endpoints',
         panels: [
-          rulesLoaded(),
+          rulesLoaded({ height: 8 }),
           lines(
             {
               title: 'Tokens per minute, by direction',
               about: 'Of all apis that count tokens. Cached input is a part of input.',
               unit: 'short',
+              width: 10,
             },
             [
               // Two queries, each of half the series: over 30 days one would take too long.
@@ -86,6 +87,7 @@ export function usage(): Board {
               title: 'Requests per minute, by api',
               about: 'Requests to models, by all apis that count them.',
               unit: 'short',
+              width: 10,
             },
             [{ expr: perMinute(of(`${level}:openai_requests_total:max2m`, all), ['api']), legend: '{{api}}' }],
             { step: everyTwoMinutes, stacked: true },
@@ -122,7 +124,7 @@ export function usage(): Board {
             {
               title: 'Cached share of input, by model',
               about:
-                'The share of the input tokens of completions and decisions that came from the cache. Models whose usage does not say are left out.',
+                'The share of the input tokens of completions and decisions that came from the cache, over 40 minutes or more. Models whose usage does not say are left out.',
               unit: 'percentunit',
             },
             [
@@ -133,7 +135,7 @@ export function usage(): Board {
                 legend: '{{model}}',
               },
             ],
-            { step: everyTwoMinutes },
+            { step: everyTenMinutes, softMax: 1 },
           ),
           lines(
             {
@@ -252,7 +254,7 @@ export function usage(): Board {
               title: 'Vector stores, by project',
               about: 'Bytes stored in the newest settled hour: a level. A line at 0 without any.',
               unit: 'bytes',
-              width: 16,
+              width: 18,
             },
             [
               {
@@ -271,7 +273,7 @@ export function usage(): Board {
               title: 'Stored now',
               about: 'Bytes in vector stores in the newest settled hour.',
               unit: 'bytes',
-              width: 8,
+              width: 6,
               height: 8,
             },
             `sum(${of('job_project:openai_vector_stores_usage_bytes:max', ['project'])})`,

@@ -239,7 +239,8 @@ function Content({ panel, frames, width, height }) {
       />
     );
   }
-  if (panel.type === 'table') return <Table width={width} height={height} data={data[0]} />;
+  if (panel.type === 'table')
+    return <Table width={width} height={height} data={data[0]} initialSortBy={options.sortBy ?? []} />;
   const shown = getFieldDisplayValues({
     fieldConfig,
     reduceOptions: options.reduceOptions,

@@ -201,7 +201,7 @@ const amounts: Readonly<Record<string, (group: Group) => string>> = {
 
 const panels = dashboards
   .flatMap(queriesOf)
-  .filter(({ target }) => target.expr.includes('[$__range]') && !target.expr.includes('max_over_time'));
+  .filter(({ target }) => target.expr.includes('[$__range])') && !target.expr.includes('max_over_time'));
 
 test('every amount of the time shown is held against the truth', () => {
   expect(panels.map(({ panel }) => panel.title).sort()).toEqual(Object.keys(amounts).sort());
