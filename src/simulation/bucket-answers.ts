@@ -183,7 +183,7 @@ export function createPageWriter(organization: Organization): PageWriter {
       const unitOf = shape.units[row];
       const byLine = unitOf !== undefined && unitOf !== null && each.quantity !== null;
       text += byLine
-        ? `"quantity":${each.quantity}${(draw & 4) === 4 ? '.0' : ''},"quantity_unit":"${unitOf}",`
+        ? `"quantity":${each.quantity}${Number.isInteger(each.quantity) && (draw & 4) === 4 ? '.0' : ''},"quantity_unit":"${unitOf}",`
         : '"quantity":null,"quantity_unit":null,';
       texts.push(text + (shape.tails[row] ?? ''));
     }

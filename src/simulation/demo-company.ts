@@ -4,7 +4,7 @@
  * archive.
  */
 
-import type { CostGroup, Label } from './profile.ts';
+import type { DrawnCosts, Label } from './profile.ts';
 import type { Directory, SimulatedKey, SimulatedProject, SimulatedRateLimit } from './simulated-directory.ts';
 
 const projects: readonly SimulatedProject[] = [
@@ -98,6 +98,7 @@ const rateLimits: readonly SimulatedRateLimit[] = [
     max_tokens_per_1_minute: 1_000_000,
     max_images_per_1_minute: 20,
   },
+  { model: 'gpt-6-astra', max_requests_per_1_minute: 5_000, max_tokens_per_1_minute: 1_000_000 },
   { model: 'omni-moderation-latest', max_requests_per_1_minute: 1_000, max_tokens_per_1_minute: unlimited },
   {
     model: 'dall-e-3',
@@ -135,16 +136,39 @@ export const directory: Directory = {
   ],
 };
 
-/** Dollars for a million of what is counted: input, cached input, output. */
-export const prices: Readonly<Record<string, readonly [number, number, number]>> = {
+/** Dollars for a million tokens: input, cached input, output; and of audio, where the model hears and speaks. */
+export const prices: Readonly<Record<string, readonly [number, number, number, (readonly [number, number])?]>> = {
   'gpt-5-2025-08-07': [1.25, 0.125, 10],
   'gpt-5-mini-2025-08-07': [0.25, 0.025, 2],
   'gpt-4o-2024-08-06': [2.5, 1.25, 10],
   'gpt-4o-mini-2024-07-18': [0.15, 0.075, 0.6],
-  'gpt-4o-audio-preview-2024-12-17': [2.5, 1.25, 10],
+  'gpt-4o-audio-preview-2024-12-17': [2.5, 1.25, 10, [20, 40]],
   'o3-2025-04-16': [2, 0.5, 8],
   'ft:gpt-4o-mini-2024-07-18:larkspur:tone:Bq7xK2': [0.3, 0.15, 1.2],
+  'gpt-6-astra': [3, 0.3, 15],
 };
+
+/** Writing to the cache costs this many times the price of input. */
+export const cacheWriteFactor = 1.25;
+
+/** What a batch and the service tiers cost against the price of the model; the others cost that. */
+export const tierFactors: Readonly<Record<string, number>> = { batch: 0.5, flex: 0.5, priority: 1.75 };
+
+/** What the company pays of the price, as it has agreed with OpenAI. */
+const agreed: Readonly<Record<string, number>> = { 'o3-2025-04-16': 0.9, 'gpt-5-2025-08-07': 0.95 };
+
+/** From the 16th of each month on, this model is cheaper until the month ends. */
+const cheaperLate = { model: 'gpt-4o-mini-2024-07-18', from: 16, factor: 0.94 };
+
+/** Returns the part of its price that is paid for a model on a UTC day, counted from the epoch. */
+export function discountOn(model: string, day: number): number {
+  const date = new Date(day * 86_400_000).getUTCDate();
+  const late = model === cheaperLate.model && date >= cheaperLate.from ? cheaperLate.factor : 1;
+  return late * (agreed[model] ?? 1);
+}
+
+/** The first day of the company's newest model, in seconds: before it, nobody has used it. */
+export const newestModelSince = Date.UTC(2026, 9, 27) / 1_000;
 
 /** A use of completions; `minutes` and `perMinute` as in a `UsageGroup`, the rest tokens of an average request. */
 export interface Chat {
@@ -168,6 +192,8 @@ export interface Chat {
   readonly agents?: boolean;
   /** Default: completions. */
   readonly api?: 'decisions';
+  /** Seconds since the epoch: there is no such use before. */
+  readonly since?: number;
 }
 
 export const chats: readonly Chat[] = [
@@ -274,6 +300,16 @@ export const chats: readonly Chat[] = [
   },
   { key: null, model: 'gpt-5-2025-08-07', minutes: 0.6, perMinute: 1, text: 700, out: 500, batch: null, tier: null },
   {
+    key: 'key_search_dev',
+    model: 'gpt-6-astra',
+    minutes: 4,
+    perMinute: 3,
+    text: 1_300,
+    cached: 500,
+    out: 420,
+    since: newestModelSince,
+  },
+  {
     api: 'decisions',
     key: 'key_support_prod',
     model: 'gpt-5-mini-2025-08-07',
@@ -296,8 +332,12 @@ export interface OtherUse {
   readonly each: readonly number[];
   readonly labels?: Readonly<Record<string, Label>>;
   readonly line: string;
-  /** Dollars for one request with all that belongs to it. */
+  /** The place of the leaf that is billed, and dollars for a million. */
+  readonly bills: number;
   readonly dollars: number;
+  /** The unit of the line's quantity, and how many of what is billed make one. */
+  readonly unit: string | null;
+  readonly unitSize?: number;
 }
 
 export const otherUses: readonly OtherUse[] = [
@@ -309,7 +349,10 @@ export const otherUses: readonly OtherUse[] = [
     perMinute: 22,
     each: [900],
     line: 'text-embedding-3-large, input',
-    dollars: 0.000_117,
+    bills: 1,
+    dollars: 0.13,
+    unit: '1000_tokens',
+    unitSize: 1_000,
   },
   {
     api: 'embeddings',
@@ -319,7 +362,9 @@ export const otherUses: readonly OtherUse[] = [
     perMinute: 33,
     each: [18],
     line: 'text-embedding-3-small, input',
-    dollars: 4e-7,
+    bills: 1,
+    dollars: 0.02,
+    unit: 'tokens',
   },
   {
     api: 'embeddings',
@@ -329,7 +374,9 @@ export const otherUses: readonly OtherUse[] = [
     perMinute: 6,
     each: [2_600],
     line: 'text-embedding-3-small, input',
-    dollars: 0.000_052,
+    bills: 1,
+    dollars: 0.02,
+    unit: 'tokens',
   },
   {
     api: 'moderations',
@@ -339,7 +386,9 @@ export const otherUses: readonly OtherUse[] = [
     perMinute: 11,
     each: [160],
     line: 'omni-moderation-latest, input',
+    bills: 1,
     dollars: 0,
+    unit: null,
   },
   {
     api: 'images',
@@ -350,7 +399,9 @@ export const otherUses: readonly OtherUse[] = [
     each: [1.6],
     labels: { size: '1024x1024', source: 'image.generation' },
     line: 'gpt-image-1, images',
-    dollars: 0.042,
+    bills: 1,
+    dollars: 26_000,
+    unit: 'images',
   },
   {
     api: 'images',
@@ -361,7 +412,9 @@ export const otherUses: readonly OtherUse[] = [
     each: [1.2],
     labels: { size: '1792x1024', source: 'image.generation' },
     line: 'dall-e-3, images',
-    dollars: 0.08,
+    bills: 1,
+    dollars: 66_000,
+    unit: null,
   },
   {
     api: 'audio_speeches',
@@ -371,7 +424,9 @@ export const otherUses: readonly OtherUse[] = [
     perMinute: 2,
     each: [280],
     line: 'tts-1, characters',
-    dollars: 0.004_2,
+    bills: 1,
+    dollars: 15,
+    unit: 'characters',
   },
   {
     api: 'audio_transcriptions',
@@ -381,7 +436,10 @@ export const otherUses: readonly OtherUse[] = [
     perMinute: 2,
     each: [75],
     line: 'whisper-1, seconds',
-    dollars: 0.007_5,
+    bills: 1,
+    dollars: 100,
+    unit: 'duration_minutes',
+    unitSize: 60,
   },
   {
     api: 'code_interpreter_sessions',
@@ -390,7 +448,9 @@ export const otherUses: readonly OtherUse[] = [
     perMinute: 2,
     each: [],
     line: 'code interpreter sessions',
-    dollars: 0.03,
+    bills: 0,
+    dollars: 30_000,
+    unit: null,
   },
   {
     api: 'file_search_calls',
@@ -400,7 +460,9 @@ export const otherUses: readonly OtherUse[] = [
     each: [],
     labels: { vector_store_id: 'vs_handbook' },
     line: 'assistants api | file search',
-    dollars: 0.002_5,
+    bills: 0,
+    dollars: 2_500,
+    unit: 'requests',
   },
   {
     api: 'file_search_calls',
@@ -410,7 +472,9 @@ export const otherUses: readonly OtherUse[] = [
     each: [],
     labels: { vector_store_id: 'vs_contracts' },
     line: 'assistants api | file search',
-    dollars: 0.002_5,
+    bills: 0,
+    dollars: 2_500,
+    unit: 'requests',
   },
   {
     api: 'web_search_calls',
@@ -421,7 +485,9 @@ export const otherUses: readonly OtherUse[] = [
     each: [1.7],
     labels: { context_level: 'medium', api_source: 'unlabeled' },
     line: 'web search tool calls',
-    dollars: 0.01,
+    bills: 1,
+    dollars: 10_000,
+    unit: 'requests',
   },
 ];
 
@@ -433,7 +499,7 @@ export const vectorStores = [
 ] as const;
 
 /** Credits, of no project. */
-export const adjustment: CostGroup = {
+export const adjustment: DrawnCosts = {
   projectId: null,
   lineItem: 'adjustment',
   apiKeyId: null,

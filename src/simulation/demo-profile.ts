@@ -3,8 +3,27 @@
  * lines of its bill.
  */
 import { endpointOf } from '../openai/catalogue.ts';
-import { adjustment, type Chat, chats, directory, otherUses, prices, vectorStores } from './demo-company.ts';
-import { type CostGroup, defaultBehaviour, type Label, labelsFor, type Profile, type UsageGroup } from './profile.ts';
+import {
+  adjustment,
+  type Chat,
+  cacheWriteFactor,
+  chats,
+  directory,
+  discountOn,
+  otherUses,
+  prices,
+  tierFactors,
+  vectorStores,
+} from './demo-company.ts';
+import {
+  type BilledCosts,
+  type CostGroup,
+  defaultBehaviour,
+  type Label,
+  labelsFor,
+  type Profile,
+  type UsageGroup,
+} from './profile.ts';
 
 const keyById = new Map(directory.keys.map((key) => [key.id, key]));
 
@@ -50,6 +69,7 @@ function usage(): ReadonlyMap<string, readonly UsageGroup[]> {
         chat.cacheWriteLong ?? 0,
       ],
       zeros: key === null ? 'left out' : 'written',
+      ...(chat.since === undefined ? {} : { since: chat.since }),
     });
   }
   for (const { api, key, model, minutes, perMinute, each, labels: more = {} } of otherUses) {
@@ -68,51 +88,72 @@ function usage(): ReadonlyMap<string, readonly UsageGroup[]> {
   return groups;
 }
 
+/** The places of what a chat's requests are billed by (`leaves.ts`). */
+const leaves = { text: 1, audio: 2, image: 3, cached: 4, cacheWrite: 7, cacheWriteLong: 11, out: 8, audioOut: 9 };
+
 function costs(): readonly CostGroup[] {
   const lines: CostGroup[] = [];
+  /** How many groups of each api came before. */
+  const groups = new Map<string, number>();
+  const nextGroup = (api: string): number => {
+    const group = groups.get(api) ?? 0;
+    groups.set(api, group + 1);
+    return group;
+  };
   const add = (
     { key, agents = false }: Pick<Chat, 'key' | 'agents'>,
-    lineItem: string,
-    perDay: number,
-    unit: string | null,
-    price: number,
+    line: Pick<BilledCosts, 'lineItem' | 'billed' | 'unit' | 'unitSize'>,
   ): void => {
     const { project_id: projectId, api_key_id: apiKeyId, user_id: userId } = identity(key);
     lines.push({
       projectId: typeof projectId === 'string' ? projectId : null,
-      lineItem,
       apiKeyId: typeof apiKeyId === 'string' ? apiKeyId : null,
       userId: typeof userId === 'string' ? userId : null,
       apiSource: agents ? 'agents_api' : 'unlabeled',
       currency: 'usd',
-      perDay,
-      unit,
-      price: Math.max(price, 1e-12),
-      style: perDay === 0 ? 'zero' : lines.length % 5 === 4 ? 'number' : 'text',
+      style: lines.length % 5 === 4 ? 'number' : 'text',
+      ...line,
     });
   };
   for (const chat of chats) {
-    const requests = 24 * chat.minutes * chat.perMinute;
-    const [input = 1, cached = 1, output = 1] = prices[chat.model] ?? [];
-    const factor = (chat.batch === true || chat.tier === 'flex' ? 0.5 : 1) / 1e6;
-    const cacheWrite = (chat.cacheWrite ?? 0) + (chat.cacheWriteLong ?? 0);
-    const tokensIn = chat.text + (chat.image ?? 0) + cacheWrite + 4 * (chat.audio ?? 0);
-    add(chat, `${chat.model}, input`, requests * tokensIn * input * factor, 'tokens', input * factor);
-    if (chat.cached) {
-      add(chat, `${chat.model}, cached input`, requests * chat.cached * cached * factor, 'tokens', cached * factor);
-    }
-    const tokensOut = chat.out + 4 * (chat.audioOut ?? 0);
-    add(chat, `${chat.model}, output`, requests * tokensOut * output * factor, 'tokens', output * factor);
+    const { model, batch, tier } = chat;
+    const api = chat.api ?? 'completions';
+    const group = nextGroup(api);
+    const [input = 1, cached = 1, output = 1, [audioIn, audioOut] = [input, output]] = prices[model] ?? [];
+    const named = batch === true ? 'batch' : (tier ?? '');
+    const factor = tierFactors[named] ?? 1;
+    const addKind = (kind: string, price: number, billed: readonly number[]): void => {
+      // The newest model's lines are named as usage is.
+      const words = model === 'gpt-6-astra' ? `${newerKinds[kind]}` : kind;
+      add(chat, {
+        lineItem: `${model}, ${factor === 1 ? '' : `${named} `}${words}`,
+        billed: { api, group, leaves: billed, price: (day) => price * factor * discountOn(model, day) },
+        unit: 'tokens',
+        unitSize: 1,
+      });
+    };
+    addKind('input', input, [leaves.text, leaves.image]);
+    if (chat.cached) addKind('cached input', cached, [leaves.cached]);
+    if (chat.cacheWrite) addKind('cache write', input * cacheWriteFactor, [leaves.cacheWrite, leaves.cacheWriteLong]);
+    if (chat.audio) addKind('audio input', audioIn, [leaves.audio]);
+    addKind('output', output, [leaves.out]);
+    if (chat.audioOut) addKind('audio output', audioOut, [leaves.audioOut]);
   }
   for (const use of otherUses) {
-    const { line, minutes, perMinute, dollars } = use;
-    const requests = 24 * minutes * perMinute;
-    const counted = line.includes('calls') || line.includes('|') ? 'requests' : null;
-    add(use, line, requests * dollars, counted, dollars);
+    const { api, line, bills, dollars, unit, unitSize = 1 } = use;
+    const group = nextGroup(api);
+    const billed = { api, group, leaves: [bills], price: () => dollars };
+    add(use, { lineItem: line, billed, unit, unitSize });
   }
   lines.push(adjustment);
   return lines;
 }
+
+const newerKinds: Readonly<Record<string, string>> = {
+  input: 'input_tokens',
+  'cached input': 'input_cached_tokens',
+  output: 'output_tokens',
+};
 
 /** The company of the demonstration. */
 export function demoProfile(): Profile {

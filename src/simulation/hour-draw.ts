@@ -88,6 +88,7 @@ export function createHourDraw(options: HourDrawOptions): DrawHour {
   return (group, hour) => {
     const about = groups[group];
     if (!about || hour < firstHour || hour >= stopHour) return undefined;
+    if (about.since !== undefined && hour * 3_600 < about.since) return undefined;
     const hash = mix(base, group);
     if (behaviour.dayShare < 1 && unit(hash, Math.floor(hour / 24) + 0x5a5a) >= behaviour.dayShare) return undefined;
     return drawn.draw(about, hour, mix(hash, hour)) ? drawn : undefined;

@@ -11,10 +11,12 @@ import {
   type Width,
   widthSeconds,
 } from '../openai/catalogue.ts';
+import { createBilling } from './billing.ts';
 import { type CostRow, type CostSource, createCosts } from './costs.ts';
 import { demoProfile } from './demo-profile.ts';
 import { createLevel } from './level.ts';
 import {
+  type Billed,
   type CostGroup,
   customProfile,
   type Label,
@@ -93,6 +95,17 @@ export interface Truth {
   visible(api: string, width: Width, start: number, at: number, selection?: Selection): readonly TruthRow[];
   /** Costs of the UTC days of a span, amounts in 10^-28 of the currency (`amountToDecimal` renders them). */
   costs(span: Span, options?: TruthOptions): readonly TruthCostRow[];
+  /** What the usage of the minutes that start in a span really costs, whenever the API comes to say so. */
+  spent(span: Span): readonly Spent[];
+}
+
+/** The cost of what one project used of one model; null where the api has none. */
+export interface Spent {
+  readonly projectId: string | null;
+  readonly model: string | null;
+  readonly currency: string;
+  /** In 10^-28 of the currency. */
+  readonly amount: bigint;
 }
 
 export interface Organization {
@@ -169,7 +182,9 @@ export function createOrganization(options: OrganizationOptions): Organization {
       : createUsage(seed, endpoint, groups, profile.behaviour, createdAt, options.closedAt);
     sources.set(endpoint.api, source);
   }
-  const costs = createCosts(seed, profile.costs, profile.behaviour, createdAt);
+  const { usage: groups, behaviour } = profile;
+  const billing = createBilling({ seed, usage: groups, behaviour, createdAt, closedAt: options.closedAt });
+  const costs = createCosts(seed, profile.costs, behaviour, createdAt, billing);
 
   function usage(api: string): UsageSource {
     const source = sources.get(api);
@@ -225,6 +240,18 @@ export function createOrganization(options: OrganizationOptions): Organization {
     visible(api, width, start, at, selection = {}) {
       return truth.usage(api, { from: start, to: start + widthSeconds[width] }, { ...selection, at });
     },
+    spent({ from, to }) {
+      const sums = new Map<string, Spent>();
+      for (const line of profile.costs) {
+        if (!('billed' in line)) continue;
+        const { projectId, currency, billed } = line;
+        const model = modelOf(billed);
+        const key = JSON.stringify([projectId, model, currency]);
+        const amount = (sums.get(key)?.amount ?? 0n) + billing(billed, from, to).amount;
+        sums.set(key, { projectId, model, currency, amount });
+      }
+      return [...sums.values()];
+    },
     costs({ from, to }, { at = Infinity, restated = true, ...selection } = {}) {
       const { rowOf, labels, currencies, units } = costRows(selection);
       const sums: (CostRow | null)[] = labels.map(() => null);
@@ -256,6 +283,12 @@ export function createOrganization(options: OrganizationOptions): Organization {
       );
     },
   };
+
+  /** The model of the group that a line bills. */
+  function modelOf({ api, group }: Billed): string | null {
+    const model = profile.usage.get(api)?.[group]?.labels[endpointOf(api)?.dimensions.indexOf('model') ?? -1];
+    return typeof model === 'string' ? model : null;
+  }
 
   const activeApis = endpoints
     .map((endpoint) => endpoint.api)

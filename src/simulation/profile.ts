@@ -18,6 +18,8 @@ export interface UsageGroup {
   readonly perRequest: readonly number[];
   /** True if its rows write out a field that is 0, or leave it out. */
   readonly zeros: 'written' | 'left out';
+  /** Seconds since the epoch: it has no usage before. Default: none before the organization is there. */
+  readonly since?: number;
 }
 
 /**
@@ -26,21 +28,45 @@ export interface UsageGroup {
  */
 export type CostStyle = 'text' | 'number' | 'zero' | 'absent' | 'adjustment';
 
-export interface CostGroup {
+interface CostLine {
   readonly projectId: string | null;
   readonly lineItem: string;
   readonly apiKeyId: string | null;
   readonly userId: string | null;
   readonly apiSource: string;
   readonly currency: string;
-  /** Average amount of a day, in units of the currency. */
-  readonly perDay: number;
   /** The unit that `quantity` counts; null: the line has no quantity. */
   readonly unit: string | null;
-  /** Price of one of them. */
-  readonly price: number;
   readonly style: CostStyle;
 }
+
+/** A line whose amounts have nothing to do with what is used. */
+export interface DrawnCosts extends CostLine {
+  /** Average amount of a day, in units of the currency. */
+  readonly perDay: number;
+  /** Price of one of what `quantity` counts. */
+  readonly price: number;
+}
+
+/** What a line bills: some leaves of what one group uses. */
+export interface Billed {
+  readonly api: string;
+  /** Its place among the groups of the api. */
+  readonly group: number;
+  /** The places of the leaves (`leaves.ts`). */
+  readonly leaves: readonly number[];
+  /** Returns the price of a million of them on a UTC day, counted from the epoch. */
+  readonly price: (day: number) => number;
+}
+
+/** A line that bills what is used. */
+export interface BilledCosts extends CostLine {
+  readonly billed: Billed;
+  /** How many of what is billed `quantity` counts as one. */
+  readonly unitSize: number;
+}
+
+export type CostGroup = DrawnCosts | BilledCosts;
 
 /** How late and how wrong the API is. Probabilities are in [0, 1]. */
 export interface Behaviour {

@@ -191,7 +191,8 @@ describe('on the organization of the demonstration', { timeout: 120_000 }, () =>
     for (const [api, groups] of profile.usage) {
       if (['vector_stores', 'code_interpreter_sessions', 'file_search_calls'].includes(api)) continue;
       // project_id comes first, model fourth.
-      for (const { labels } of groups) {
+      for (const { labels, since = 0 } of groups) {
+        if (since * 1_000 > start) continue;
         if (typeof labels[0] === 'string' && typeof labels[3] === 'string') used.set(`${labels[0]} ${labels[3]}`, '');
       }
     }

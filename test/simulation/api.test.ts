@@ -350,8 +350,8 @@ describe('lists', () => {
       if (!page.has_more) break;
       after = page.last_id;
     }
-    expect(ids).toHaveLength(11);
-    expect(new Set(ids).size).toBe(11);
+    expect(ids).toHaveLength(12);
+    expect(new Set(ids).size).toBe(12);
   });
 
   test('leave archived projects out unless asked, and refuse what is in them', () => {
