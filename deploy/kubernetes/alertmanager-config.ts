@@ -90,20 +90,28 @@ function resource(spec: object): string {
 
 /** What silences what. @param alertmanager text of alertmanager.yml */
 export function inhibitions(alertmanager: string): string {
+  return resource(inhibitionsSpec(alertmanager));
+}
+
+export function inhibitionsSpec(alertmanager: string): object {
   const { inhibit_rules } = configuration.parse(parse(alertmanager));
-  return resource({
+  return {
     inhibitRules: inhibit_rules.map(({ source_matchers, target_matchers, equal }) => ({
       sourceMatch: source_matchers.map(matcher),
       targetMatch: target_matchers.map(matcher),
       equal,
     })),
-  });
+  };
 }
 
 /** Who hears of what, as a patch of the above. @param templates text of openai.tmpl */
 export function messages(alertmanager: string, templates: string): string {
+  return resource(messagesSpec(alertmanager, templates));
+}
+
+export function messagesSpec(alertmanager: string, templates: string): object {
   const { route: root, receivers } = configuration.parse(parse(alertmanager));
-  return resource({
+  return {
     route: {
       ...routeOf(root, { matchers: [ours] }),
       routes: root.routes.map((each) => routeOf(each, { matchers: each.matchers.map(matcher) })),
@@ -119,5 +127,5 @@ export function messages(alertmanager: string, templates: string): string {
         color,
       })),
     })),
-  });
+  };
 }

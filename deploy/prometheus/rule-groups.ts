@@ -4,10 +4,12 @@ import { parse } from 'yaml';
 
 /** Returns the groups in the order of the files. @throws if a file has none */
 export function ruleGroupsOf(files: readonly string[]): readonly unknown[] {
-  return files.flatMap((file) => groupsIn(parse(readFileSync(file, 'utf8'), { merge: true })));
+  return files.flatMap((file) => ruleGroupsIn(readFileSync(file, 'utf8')));
 }
 
-function groupsIn(document: unknown): readonly unknown[] {
+/** Returns the groups of a file's text. @throws if it has none */
+export function ruleGroupsIn(text: string): readonly unknown[] {
+  const document: unknown = parse(text, { merge: true });
   const groups = typeof document === 'object' && document !== null ? Object.entries(document) : [];
   const found = groups.find(([key]) => key === 'groups')?.[1];
   if (!Array.isArray(found)) throw new Error('a file of rules without groups');

@@ -1,5 +1,6 @@
 /** Which parts of which documents are generated, and from what. */
 import { adviceTable } from './advice-table.ts';
+import { chartValuesTable } from './chart-values.ts';
 import { commandsTable, exitTable } from './commands-table.ts';
 import { budgetTable, selfTable, usageTables } from './metrics-page.ts';
 import { limitsTable, namesTable } from './names-page.ts';
@@ -13,6 +14,7 @@ export interface GeneratedPart {
 }
 
 export const generatedParts: readonly GeneratedPart[] = [
+  { file: 'deploy/helm/openai-usage-exporter/README.md', part: 'values', text: chartValuesTable },
   { file: 'docs/deploy.md', part: 'advice', text: adviceTable },
   { file: 'docs/settings.md', part: 'commands', text: commandsTable },
   { file: 'docs/settings.md', part: 'exit codes', text: exitTable },

@@ -3,6 +3,7 @@
  * missing, its tests are skipped and say so; with REQUIRE_TOOLS=1 they fail instead.
  */
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { findProgram } from '../../deploy/stack/programs.ts';
@@ -10,6 +11,18 @@ import { findProgram } from '../../deploy/stack/programs.ts';
 /** Returns where the program is; undefined if it is missing. @param comesWith the Debian package that has it */
 export function findTool(name: string, comesWith: string): string | undefined {
   return found(() => findProgram([name], comesWith));
+}
+
+/** The folder of the programs and schemas that .ci/tools gets: those that Debian does not have. */
+export const builtTools = process.env['CI_TOOLS'] ?? join(homedir(), '.cache/openai-usage-exporter/tools');
+
+/** Returns where a file or program of that folder is; undefined if it is missing. */
+export function findBuiltTool(name: string): string | undefined {
+  const path = join(builtTools, name);
+  return found(() => {
+    if (!existsSync(path)) throw new Error(`${name} is not in ${builtTools}; get it with .ci/tools`);
+    return path;
+  });
 }
 
 function found(find: () => string): string | undefined {
