@@ -8,10 +8,10 @@ import { join, resolve } from 'node:path';
 import { defaultLinks } from '../prometheus/links.ts';
 import {
   alertmanagerConfiguration,
+  hurriedConfiguration,
+  hurriedRules,
   prometheusConfiguration,
-  quickBudgets,
   receiverFiles,
-  replaceAll,
 } from './configuration.ts';
 import { loadHistory } from './history.ts';
 import { startAlertmanager, startPrometheus } from './monitoring.ts';
@@ -21,12 +21,6 @@ import { startReceiver } from './receiver.ts';
 /** Of the package, which is where npm runs this. */
 const root = process.cwd();
 const deploy = resolve(root, 'deploy');
-
-/** More often than one would for good, so that there is something to see at once. */
-const hurry = [
-  ['scrape_interval: 30s', 'scrape_interval: 5s'],
-  ['evaluation_interval: 1m', 'evaluation_interval: 15s'],
-] as const;
 
 /** Of the demonstration: enough for the month of one project, too little for the other. */
 const budgets = ['--budget.monthly=9000', '--budget.monthly-project=proj_search=400,proj_mobile=900'];
@@ -93,12 +87,7 @@ async function main(told: Promise<string>): Promise<void> {
     for (const name of readdirSync(join(deploy, 'prometheus/rules'))) {
       const text = readFileSync(join(deploy, 'prometheus/rules', name), 'utf8');
       const runbooks = defaultLinks.runbooks.replace('localhost:9090', `127.0.0.1:${prometheus}`);
-      write(
-        `rules/${name}`,
-        quickBudgets(text)
-          .replaceAll(/interval: \dm/g, 'interval: 15s')
-          .replaceAll(defaultLinks.runbooks, runbooks),
-      );
+      write(`rules/${name}`, hurriedRules(text).replaceAll(defaultLinks.runbooks, runbooks));
     }
     const toPrometheus = prometheusConfiguration(readFileSync(join(deploy, 'prometheus/prometheus.yml'), 'utf8'), {
       exporter: `127.0.0.1:${exporter}`,
@@ -110,7 +99,7 @@ async function main(told: Promise<string>): Promise<void> {
       await startPrometheus(
         {
           directory,
-          configuration: write('prometheus.yml', replaceAll(toPrometheus, hurry)),
+          configuration: write('prometheus.yml', hurriedConfiguration(toPrometheus)),
           port: prometheus,
         },
         join(root, 'docs'),

@@ -13,10 +13,11 @@ import { only, parseDockerfile } from '../helpers/dockerfile.ts';
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const deploy = `${root}deploy/`;
 const readYaml = (name: string): unknown => parse(readFileSync(`${deploy}${name}`, 'utf8'), { merge: true });
-const service = z.object({
+const common = z.object({
   image: z.string(),
   build: z.object({ context: z.string() }).optional(),
   user: z.string(),
+  restart: z.string(),
   read_only: z.boolean(),
   cap_drop: z.array(z.string()),
   security_opt: z.array(z.string()),
@@ -24,16 +25,29 @@ const service = z.object({
   environment: z.record(z.string(), z.string()).optional(),
   volumes: z.array(z.string()).optional(),
   secrets: z.array(z.string()).optional(),
+  depends_on: z.record(z.string(), z.object({ condition: z.string() })).default({}),
+});
+const service = common.extend({
   ports: z.array(z.string()),
   healthcheck: z.object({ test: z.array(z.string()) }),
 });
+/** A service that does something once, before others start. */
+const task = common.extend({ restart: z.literal('no'), entrypoint: z.array(z.string()) });
 const named = z.record(z.string(), z.unknown()).default({});
 const compose = z
-  .object({ name: z.string(), services: z.record(z.string(), service), secrets: named, volumes: named })
+  .object({
+    name: z.string(),
+    services: z
+      .object({ exporter: service, history: task, blocks: task, prometheus: service, alertmanager: service })
+      .extend({ grafana: service })
+      .strict(),
+    secrets: named,
+    volumes: named,
+  })
   .parse(readYaml('compose.yaml'));
 
 /** Holds what the other files add to a service. A list is added to the one that is there, but a command takes its place. */
-const change = service.pick({ command: true, environment: true, volumes: true, secrets: true }).strict();
+const change = common.pick({ command: true, environment: true, volumes: true, secrets: true }).strict();
 const addition = z
   .object({
     name: z.string().optional(),
@@ -44,29 +58,29 @@ const addition = z
   .strict();
 const serve = addition.parse(readYaml('compose.serve.yaml'));
 const messages = addition.parse(readYaml('compose.messages.yaml'));
-const services = Object.entries(compose.services);
+const { history, blocks, ...lasting } = compose.services;
+const services = Object.entries(lasting);
+const all = Object.entries(compose.services);
 const [final] = parseDockerfile(readFileSync(`${root}Dockerfile`, 'utf8')).slice(-1);
 
-test('exporter, Prometheus, Alertmanager and Grafana', () => {
-  expect(services.map(([name]) => name)).toEqual(['exporter', 'prometheus', 'alertmanager', 'grafana']);
+describe.each(services)('%s', (_name, each) => {
+  test('says whether it is healthy, and is open to this machine only', () => {
+    expect(each.healthcheck.test[0]).toBe('CMD');
+    for (const port of each.ports) expect(port).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
+  });
 });
 
-describe.each(services)('%s', (_name, each) => {
+describe.each(all)('%s', (_name, each) => {
   test('is a version that is told, or built from here', () => {
-    if (each.build === undefined) expect(each.image).toMatch(/^[\w./-]+:v?\d+\.\d+\.\d+$/);
-    else expect(existsSync(resolve(deploy, each.build.context, 'Dockerfile'))).toBe(true);
+    if (each.build !== undefined) expect(existsSync(resolve(deploy, each.build.context, 'Dockerfile'))).toBe(true);
+    else if (each.image !== lasting.exporter.image) expect(each.image).toMatch(/^[\w./-]+:v?\d+\.\d+\.\d+$/);
   });
 
-  test('cannot write, be root or gain rights, and says whether it is healthy', () => {
+  test('cannot write, be root or gain rights', () => {
     expect(each.user).toMatch(/^[1-9]\d+:[1-9]\d+$/);
     expect(each.read_only).toBe(true);
     expect(each.cap_drop).toEqual(['ALL']);
     expect(each.security_opt).toEqual(['no-new-privileges:true']);
-    expect(each.healthcheck.test[0]).toBe('CMD');
-  });
-
-  test('is open to this machine only', () => {
-    for (const port of each.ports) expect(port).toMatch(/^127\.0\.0\.1:\d+:\d+$/);
   });
 
   test('has every file that it mounts, and every volume', () => {
@@ -78,10 +92,37 @@ describe.each(services)('%s', (_name, each) => {
   });
 });
 
+describe('the history of the demonstration', () => {
+  test('is there before Prometheus starts, which waits for it', () => {
+    expect(history.depends_on).toEqual({ exporter: { condition: 'service_healthy' } });
+    expect(blocks.depends_on).toEqual({ history: { condition: 'service_completed_successfully' } });
+    expect(lasting.prometheus.depends_on).toEqual({ blocks: { condition: 'service_completed_successfully' } });
+  });
+
+  test("is written by the exporter's own image into the folder that its user owns, and read from there", () => {
+    const { exporter, prometheus } = lasting;
+    expect([history.image, history.user]).toEqual([exporter.image, exporter.user]);
+    expect([blocks.image, blocks.user]).toEqual([prometheus.image, prometheus.user]);
+    const [program = '', folder = ''] = history.command ?? [];
+    expect(existsSync(resolve(deploy, program.replace('/app/deploy/', '')))).toBe(true);
+    expect(history.volumes).toContain(`prepared:${folder}`);
+    expect(final?.instructions.find(({ name }) => name === 'ENV')?.text).toContain(`STATE_DIRECTORY=${folder} `);
+    expect(blocks.volumes?.[0]?.split(':')[0]).toBe('prepared');
+    expect(blocks.volumes?.[1]).toBe(prometheus.volumes?.find((volume) => volume.startsWith('prometheus:')));
+    expect(prometheus.volumes?.[0]).toBe('prepared:/etc/prometheus:ro');
+  });
+
+  test('is not written for an organization of your own, whose Prometheus has the configuration from here', () => {
+    expect(serve.services['history']?.command).toEqual(['--version']);
+    expect(history.entrypoint.at(-1)).toMatch(/node$/);
+    expect(serve.services['prometheus']?.volumes).toEqual(['./prometheus:/etc/prometheus:ro']);
+  });
+});
+
 test('by itself it is the demonstration, needs no secret, and asks itself as the image does', () => {
   const { exporter } = compose.services;
   expect(exporter?.command).toEqual(['demo']);
-  for (const [, { secrets }] of services) expect(secrets).toBeUndefined();
+  for (const [, { secrets }] of all) expect(secrets).toBeUndefined();
   const health = final && only(final, 'HEALTHCHECK').exec;
   expect(exporter?.healthcheck.test.slice(1)).toEqual(health);
 });
@@ -108,15 +149,20 @@ describe('an organization of its own', () => {
   test('has its key from a file, and settings that exist', () => {
     expect(exporter?.command).toEqual(['serve']);
     const known = new Set([...Object.values(flags).map(variableOf), 'OPENAI_ADMIN_KEY_FILE']);
-    const variables = { ...compose.services['exporter']?.environment, ...exporter?.environment };
+    const variables = { ...compose.services.exporter.environment, ...exporter?.environment };
     for (const name of Object.keys(variables)) expect(known).toContain(name);
     expect(exporter?.secrets?.map((name) => `/run/secrets/${name}`)).toEqual([variables['OPENAI_ADMIN_KEY_FILE']]);
   });
 
   test('has no budget that nobody has set', () => {
-    const variable = variableOf(flags.budgetMonthly);
-    expect(compose.services['exporter']?.environment?.[variable]).toBe(`\${BUDGET_MONTHLY-9000}`);
-    expect(exporter?.environment?.[variable]).toBe(`\${BUDGET_MONTHLY:-}`);
+    for (const [flag, name] of [
+      [flags.budgetMonthly, 'BUDGET_MONTHLY'],
+      [flags.budgetMonthlyProject, 'BUDGET_MONTHLY_PROJECT'],
+    ] as const) {
+      const variable = variableOf(flag);
+      expect(compose.services.exporter.environment?.[variable]).toMatch(new RegExp(`^\\$\\{${name}-.+\\}$`));
+      expect(exporter?.environment?.[variable]).toBe(`\${${name}:-}`);
+    }
   });
 
   test('keeps its state file in a volume, where the image has a folder that its user owns', () => {
@@ -146,7 +192,7 @@ describe('messages', () => {
   test('go out with the other configuration, and its addresses', () => {
     const { alertmanager } = messages.services;
     expect(alertmanager?.secrets).toEqual([...receiverFiles]);
-    const quiet = compose.services['alertmanager']?.command ?? [];
+    const quiet = compose.services.alertmanager.command ?? [];
     expect(alertmanager?.command).toEqual(quiet.map((word) => word.replace('/quiet.yml', '/alertmanager.yml')));
     expect(alertmanager?.command).not.toEqual(quiet);
   });
@@ -161,11 +207,14 @@ describe('messages', () => {
 
 test('Prometheus and Alertmanager are the versions that the tests run, each with its own configuration', () => {
   const { prometheus, alertmanager } = compose.services;
-  expect(prometheus?.image).toBe('prom/prometheus:v3.5.3');
-  expect(alertmanager?.image).toBe('prom/alertmanager:v0.33.1');
-  for (const each of [prometheus, alertmanager]) {
-    const [, file = ''] = /--config\.file=(\S+)/.exec(each?.command?.join(' ') ?? '') ?? [];
-    const mount = each?.volumes?.find((volume) => volume.split(':')[1] === dirname(file));
+  expect(prometheus.image).toBe('prom/prometheus:v3.5.3');
+  expect(alertmanager.image).toBe('prom/alertmanager:v0.33.1');
+  for (const [each, volumes] of [
+    [prometheus, serve.services['prometheus']?.volumes],
+    [alertmanager, alertmanager.volumes],
+  ] as const) {
+    const [, file = ''] = /--config\.file=(\S+)/.exec(each.command?.join(' ') ?? '') ?? [];
+    const mount = volumes?.find((volume) => volume.split(':')[1] === dirname(file));
     expect(existsSync(resolve(deploy, mount?.split(':')[0] ?? '?', file.split('/').at(-1) ?? '?'))).toBe(true);
   }
 });
@@ -186,9 +235,9 @@ test('Grafana finds data source, boards and alerts', () => {
     readFileSync(`${provisioning}dashboards/dashboards.yaml`, 'utf8'),
   );
   const path = boards.providers[0]?.options.path;
-  const mount = compose.services['grafana']?.volumes?.find((volume) => volume.split(':')[1] === path);
+  const mount = compose.services.grafana.volumes?.find((volume) => volume.split(':')[1] === path);
   const folder = resolve(deploy, mount?.split(':')[0] ?? '?');
   for (const { uid } of dashboards) expect(statSync(`${folder}/${uid}.json`).isFile()).toBe(true);
-  const home = compose.services['grafana']?.environment?.['GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH'];
+  const home = compose.services.grafana.environment?.['GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH'];
   expect(home).toBe(`${path}/openai-overview.json`);
 });

@@ -6,6 +6,8 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { parse } from 'yaml';
 import {
   alertmanagerConfiguration,
+  hurriedConfiguration,
+  hurriedRules,
   prometheusConfiguration,
   quickBudgets,
   replaceAll,
@@ -47,11 +49,23 @@ describe('configurations', () => {
 
   test('alerts on budgets fire soon, and no others', () => {
     const rule = (name: string) => `      - alert: ${name}\n        expr: |\n          a\n        for: 15m\n`;
-    expect(quickBudgets(rule('OpenAIBudgetExceeded') + rule('OpenAISpendUnusual'))).toBe(
-      rule('OpenAIBudgetExceeded').replace('15m', '30s') + rule('OpenAISpendUnusual'),
+    const budgets = ['OpenAIBudgetExceeded', 'OpenAIForecastAboveBudget'];
+    const others = rule('OpenAISpendUnusual');
+    expect(quickBudgets(budgets.map(rule).join('') + others)).toBe(
+      budgets.map((name) => rule(name).replace('15m', '30s')).join('') + others,
     );
     const alerts = read('prometheus/rules/openai-alerts.yml');
-    expect(quickBudgets(alerts)).not.toBe(alerts);
+    expect(quickBudgets(alerts).match(/for: 30s/g)).toHaveLength(4);
+  });
+
+  test('in a hurry, Prometheus looks every few seconds', () => {
+    expect(parse(hurriedConfiguration(read('prometheus/prometheus.yml')))).toMatchObject({
+      global: { scrape_interval: '5s', evaluation_interval: '15s' },
+    });
+    const rules: { groups: { interval?: string }[] } = parse(
+      hurriedRules(read('prometheus/rules/openai-recording.yml')),
+    );
+    expect(new Set(rules.groups.map(({ interval = '15s' }) => interval))).toEqual(new Set(['15s']));
   });
 
   test('what is not there cannot be replaced', () => {

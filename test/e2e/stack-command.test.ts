@@ -1,6 +1,9 @@
-/** `npm run stack`, as people run it: addresses, live data in Prometheus, a month of history, and nothing left behind. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+/**
+ * `npm run stack`, as people run it: addresses, live data in Prometheus, a month of history, alerts, and nothing left
+ * behind; and what the compose file has prepared for the same.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -36,6 +39,18 @@ function start(temporary: string): { readonly child: ChildProcess; readonly out:
   return { child, out: () => out };
 }
 
+/** Runs what the compose file runs before Prometheus starts. The past is there from an earlier time. */
+function expectPrepared(target: string): void {
+  const folder = mkdtempSync(join(tmpdir(), 'prepared-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  writeFileSync(join(folder, 'past.om'), '');
+  execFileSync(process.execPath, ['.build/deploy/stack/prepare-compose.js', folder, target], { cwd: root });
+  const checked = execFileSync('promtool', ['check', 'config', 'prometheus.yml'], { cwd: folder, encoding: 'utf8' });
+  expect(checked).toContain('2 rule files found');
+  expect(readFileSync(join(folder, 'rules/openai-alerts.yml'), 'utf8')).toContain('for: 30s');
+  expect(readFileSync(join(folder, 'past.om'), 'utf8')).toBe('');
+}
+
 test.skipIf(!installed)(
   'it prints addresses, has live data, and leaves nothing behind',
   async () => {
@@ -60,6 +75,7 @@ test.skipIf(!installed)(
       await address('Prometheus'),
       await address('Alertmanager'),
     ];
+    const ready = Date.now();
     const value = async (query: string) => {
       const answer = await fetch(`${prometheus}/api/v1/query?${new URLSearchParams({ query })}`);
       const { data }: Result = JSON.parse(await answer.text());
@@ -88,6 +104,16 @@ test.skipIf(!installed)(
         ]);
       }
     }
+    // On any day of the month a project has spent its budget, or will have.
+    await vi.waitFor(
+      async () =>
+        expect(
+          await value(
+            'count(ALERTS{alertname=~"OpenAI(Forecast.+|BudgetExceeded)", project_id="proj_search", alertstate="firing"})',
+          ),
+        ).toBeGreaterThan(0),
+      { timeout: 120_000 - (Date.now() - ready), interval: 1_000 },
+    );
     // What is counted goes on where the history ends: no fall that Prometheus would take for a reset.
     expect(await value('sum(resets(job_project:openai_tokens_total:sum[10m]))')).toBe(0);
     const found: { data: { activeAlertmanagers: unknown[] } } = JSON.parse(
@@ -95,6 +121,7 @@ test.skipIf(!installed)(
     );
     expect(found.data.activeAlertmanagers).toEqual([{ url: `${alertmanager}/api/v2/alerts` }]);
     expect((await fetch(`${exporter}/-/ready`)).status).toBe(200);
+    expectPrepared(exporter.replace('http://', ''));
 
     if (child.pid === undefined) throw new Error('not started');
     process.kill(-child.pid, 'SIGINT');
