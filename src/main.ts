@@ -12,6 +12,8 @@ import { placesText, serve } from './commands/serve.ts';
 import { type BackfillTask, startBackfill } from './commands/start-backfill.ts';
 import { codeOf, reasonOf } from './error-code.ts';
 import { leaveHanging } from './leave.ts';
+import { createLiveThread } from './live/live-thread.ts';
+import type { LiveTask } from './live/messages.ts';
 import { createLogger, type Logger } from './log.ts';
 import { createServingMetrics } from './metrics/self.ts';
 import { type Api, userCosts } from './openai/catalogue.ts';
@@ -166,10 +168,30 @@ async function run(settings: Settings, key: KeySetting | undefined): Promise<num
     restarting: metrics.readerRestarted,
   });
   isStuck = reader.isStuck;
+  const liveTask: LiveTask = { settings, coloured: task.coloured };
+  const liveUsage = settings.live.enabled
+    ? createLiveThread({
+        spawn: () => new Worker(new URL('./live/thread.js', import.meta.url), { workerData: liveTask }),
+        clock: systemClock,
+        log,
+        writeLine: (line) => logOutput?.write(line),
+      })
+    : undefined;
   try {
     const listening = simulated ? { listening: showPlaces(settings) } : {};
     const { signal } = stop;
-    await serve({ reader, metrics, settings, clock: systemClock, log, version, simulated, ...listening, signal });
+    await serve({
+      reader,
+      metrics,
+      liveUsage,
+      settings,
+      clock: systemClock,
+      log,
+      version,
+      simulated,
+      ...listening,
+      signal,
+    });
     return done;
   } catch (error) {
     if (!(error instanceof ListenError || error instanceof ReaderFailed)) throw error;

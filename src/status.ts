@@ -7,6 +7,29 @@ export interface Status extends Health {
   readonly usage: UsageStatus;
   readonly spend: SpendStatus;
   readonly limits: LimitsStatus;
+  /** What applications and gateways report; absent where that is not taken. */
+  readonly live?: LiveStatus;
+}
+
+/** Live usage: what arrived in the last minutes, and what became of all records since the start. */
+export interface LiveStatus {
+  /** The oldest first; the last one is in progress. */
+  readonly minutes: readonly LiveMinute[];
+  readonly records: {
+    readonly counted: number;
+    readonly duplicate: number;
+    readonly skipped: number;
+    readonly refused: number;
+  };
+  /** Combinations of label values that are kept. */
+  readonly groups: number;
+  /** Records that went into the group `other`, because there were too many groups. */
+  readonly folded: number;
+}
+
+export interface LiveMinute extends Amounts {
+  readonly start: string;
+  readonly records: number;
 }
 
 /** How the exporter itself is doing. */

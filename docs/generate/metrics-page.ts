@@ -1,4 +1,7 @@
 /** The tables of metrics in docs/metrics.md: of the API's data from the catalogue, of the exporter itself from its own text. */
+import { liveFoldedFamily, liveHourFamily, liveRecordsFamily, liveTotalFamily } from '../../src/live/families.ts';
+import { allLabels } from '../../src/live/labels.ts';
+import { liveApis, liveFields } from '../../src/live/vocabulary.ts';
 import {
   monthToDateFamily,
   organizationBudgetFamily,
@@ -81,6 +84,29 @@ export function budgetTable(): string {
       ([{ name, type, help }, labels]) => [code(name), type, labels.map(code).join(', '), help],
     ),
   );
+}
+
+/** Live usage: every field of every api, then what became of the records. */
+export function liveTables(): string {
+  const labels = allLabels([])
+    .map(({ name }) => code(name))
+    .join(', ');
+  const rows = liveApis.flatMap((api) =>
+    liveFields
+      .filter((field) => field.api === api)
+      .map((field) => [
+        code(liveHourFamily(field).name),
+        code(liveTotalFamily(field).name),
+        `${field.unit}.${field.note === undefined ? '' : ` ${field.note}`}`,
+      ]),
+  );
+  const own = [[liveRecordsFamily, ['format', 'outcome']] as const, [liveFoldedFamily, []] as const].map(
+    ([{ name, type, help }, names]) => [code(name), type, names.map(code).join(', '), help],
+  );
+  return `Labels: ${labels}, and those of ${code('--live.labels')}.
+
+${markdownTable(['Gauge of an hour', 'Counter', 'Value'], rows)}
+${markdownTable(head, own)}`;
 }
 
 function meaningOf(field: Field): string {

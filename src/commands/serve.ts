@@ -1,5 +1,6 @@
 /** Runs the web server and the thread that reads OpenAI until told to stop. `serve` and `demo` differ only in what they hand in. */
 import type { Clock } from '../clock.ts';
+import type { LiveThread } from '../live/live-thread.ts';
 import type { Logger } from '../log.ts';
 import { type OwnText, ownText } from '../metrics/own-text.ts';
 import type { ServingMetrics } from '../metrics/self.ts';
@@ -10,6 +11,7 @@ import type { Settings } from '../settings/settings.ts';
 import { noWebConfig, type WebConfig } from '../settings/web-config.ts';
 import { createBasicAuth } from '../web/basic-auth.ts';
 import { createBcrypt } from '../web/bcrypt.ts';
+import { createReporterCheck } from '../web/bearer-token.ts';
 import { warningsOf } from '../web/exposure.ts';
 import { createLiveConfig, type LiveConfig } from '../web/live-config.ts';
 import { createClientRateCounter } from '../web/rate-limit.ts';
@@ -20,7 +22,9 @@ import { tlsServer } from '../web/tls.ts';
 export interface ServeOptions {
   readonly reader: Reader;
   readonly metrics: ServingMetrics;
-  readonly settings: Pick<Settings, 'web'>;
+  /** Undefined where live usage is not taken. */
+  readonly liveUsage: LiveThread | undefined;
+  readonly settings: Pick<Settings, 'web' | 'live'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly version: string;
@@ -36,7 +40,7 @@ export interface ServeOptions {
  * @throws {ListenError} if the address cannot be listened on
  */
 export async function serve(options: ServeOptions): Promise<void> {
-  const { reader, metrics, settings, clock, log, version, simulated, signal } = options;
+  const { reader, metrics, liveUsage, settings, clock, log, version, simulated, signal } = options;
   const { configFile, listen } = settings.web;
   let address = formatAddress(listen);
   const warn = (config: WebConfig) => {
@@ -55,7 +59,12 @@ export async function serve(options: ServeOptions): Promise<void> {
   const server = createServer({
     page: reader.page,
     own: ownTexts(reader, metrics),
-    status: reader.status,
+    ...(liveUsage === undefined ? {} : liveParts(liveUsage, settings.live, { clock, log })),
+    status: async () => {
+      const told = liveUsage?.status();
+      const status = await reader.status();
+      return told === undefined ? status : { ...status, live: told };
+    },
     ready: reader.ready,
     maxRequests: settings.web.maxRequests,
     telemetryPath: settings.web.telemetryPath,
@@ -83,13 +92,25 @@ export async function serve(options: ServeOptions): Promise<void> {
     log.info('stopping');
     stopped = server.stop();
   });
+  if (liveUsage !== undefined && settings.live.tokenFile === undefined && !simulated) {
+    log.warn('live usage is taken from this machine alone, for there is no token; give --live.token-file');
+  }
   try {
-    await reader.run(signal);
+    await Promise.all([reader.run(signal), liveUsage?.run(signal)]);
   } finally {
     await (stopped ?? server.stop());
     refusals.end();
     await bcrypt.close();
   }
+}
+
+/** What the web server needs for live usage. */
+function liveParts(
+  { page, report }: LiveThread,
+  { tokenFile }: Settings['live'],
+  { clock, log }: { readonly clock: Clock; readonly log: Logger },
+) {
+  return { further: [page], live: { isAllowed: createReporterCheck({ tokenFile, clock, log }), report } };
 }
 
 /** The own metrics of both threads; those of the serving thread are compressed again only when they have changed. */

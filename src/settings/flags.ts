@@ -7,6 +7,7 @@ import { type Api, allDimensions, endpoints, type Width } from '../openai/catalo
 import { type Anchor, anchor } from './anchor.ts';
 import { baseUrl } from './base-url.ts';
 import { type ListenAddress, listenAddress } from './listen-address.ts';
+import { type LiveLabel, liveLabels } from './live-labels.ts';
 import { type Budgets, budgetAmount, projectBudgets } from './money-budgets.ts';
 import { type TargetLabels, targetLabels } from './target-labels.ts';
 import { telemetryPath } from './telemetry-path.ts';
@@ -260,6 +261,38 @@ export const flags = {
     summary: 'budgets of projects',
     details:
       'Budgets of a month for single projects, in usd, each by its id: `proj_a=200,proj_b=50`. Served as `openai_project_budget_amount`.',
+  }),
+  live: flag<boolean>(onOff, 'false', {
+    name: 'live',
+    kind: 'switch',
+    placeholder: '',
+    summary: 'take live usage at /api/live',
+    details:
+      'Takes what applications and gateways report at `POST /api/live` and `POST /api/live/otlp/v1/metrics`, and shows it as `openai_live_…`. Without `--live.token-file` it is taken from this machine only. `demo` has it on and reports to itself.',
+  }),
+  liveTokenFile: optional<string>(path, {
+    name: 'live.token-file',
+    kind: 'value',
+    placeholder: 'path',
+    summary: 'token that live usage needs',
+    details:
+      'A file with the token, of at least 16 characters, that whoever reports live usage has to send as `Authorization: Bearer …`. It is read again when a token is refused, so that it can be replaced.',
+  }),
+  liveLabels: optional<readonly LiveLabel[]>(liveLabels, {
+    name: 'live.labels',
+    kind: 'list',
+    placeholder: 'a,b=path',
+    summary: 'further labels of live usage',
+    details:
+      "Further labels of live usage, up to 10, from the report's envelope or query; or, as `app=metadata.application`, from that place in each record. A dimension can be given a place, too: `project_id=metadata.project`.",
+  }),
+  liveMaxGroups: flag<number>(whole(1, 1_000_000), '10000', {
+    name: 'live.max-groups',
+    kind: 'value',
+    placeholder: 'n',
+    summary: 'live groups; rest: other',
+    details:
+      'The most groups (combinations of label values) kept for live usage, from 1 to 1000000. The rest is added up in one group whose labels all read `other`.',
   }),
   listen: flag<ListenAddress>(listenAddress, ':9185', {
     name: 'web.listen-address',

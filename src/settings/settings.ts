@@ -8,9 +8,11 @@ import type { Anchor } from './anchor.ts';
 import { type Given, type GivenByFlag, readArguments } from './arguments.ts';
 import type { BackfillSettings } from './backfill-settings.ts';
 import { sendsInTheClear } from './base-url.ts';
+import { readToken } from './bearer-token.ts';
 import { allFlags, type Command, type Flag, flags, noStateFile } from './flags.ts';
 import { type KeySetting, type ReadFile, readKey } from './key-setting.ts';
 import type { ListenAddress } from './listen-address.ts';
+import type { LiveLabel } from './live-labels.ts';
 import type { Budgets } from './money-budgets.ts';
 import { usualStateFile } from './state-file.ts';
 import { formatDuration, shown } from './values.ts';
@@ -46,6 +48,13 @@ export interface Settings {
   /** `refresh` is 0 where names and limits are not read. */
   readonly names: { readonly refresh: number; readonly userEmail: boolean; readonly allRateLimits: boolean };
   readonly budget: Budgets;
+  /** What applications report. `tokenFile` was readable at the start; without one, only this machine may report. */
+  readonly live: {
+    readonly enabled: boolean;
+    readonly tokenFile: string | undefined;
+    readonly labels: readonly LiveLabel[];
+    readonly maxGroups: number;
+  };
   readonly web: {
     readonly listen: ListenAddress;
     readonly telemetryPath: string;
@@ -96,7 +105,11 @@ export function parseSettings(
   // What is simulated must not take the place of what was real, only because a variable is set.
   if (command === 'demo' && !fromArguments.given.has(flags.stateFile.name)) given.delete(flags.stateFile.name);
   const reader = createReader(given, command);
-  const settings = settingsFrom(reader, command === 'demo' ? undefined : usualStateFile(env), readBytes);
+  const settings = settingsFrom(reader, command, {
+    usualState: command === 'demo' ? undefined : usualStateFile(env),
+    readFile,
+    readBytes,
+  });
   const history = command === 'backfill' ? historyFrom(reader) : undefined;
   errors.push(...reader.mistakes, ...fromVariables.mistakes);
 
@@ -166,7 +179,18 @@ function createReader(all: GivenByFlag, command: Command | undefined): Reader {
   return reader;
 }
 
-function settingsFrom(reader: Reader, usualState: string | undefined, readBytes: ReadBytes | undefined): Settings {
+/** What settings need besides what was given. */
+interface Surroundings {
+  readonly usualState: string | undefined;
+  readonly readFile: ReadFile | undefined;
+  readonly readBytes: ReadBytes | undefined;
+}
+
+function settingsFrom(
+  reader: Reader,
+  command: Command | undefined,
+  { usualState, readFile, readBytes }: Surroundings,
+): Settings {
   const baseUrl = reader.read(flags.baseUrl);
   const allowHttp = reader.read(flags.allowHttp);
   if (reader.sound(flags.baseUrl) && reader.sound(flags.allowHttp) && sendsInTheClear(baseUrl) && !allowHttp) {
@@ -195,6 +219,7 @@ function settingsFrom(reader: Reader, usualState: string | undefined, readBytes:
       monthly: reader.read(flags.budgetMonthly),
       monthlyByProject: reader.read(flags.budgetMonthlyProject) ?? [],
     },
+    live: liveFrom(reader, command, readFile),
     web: {
       listen: reader.read(flags.listen),
       telemetryPath: reader.read(flags.telemetryPath),
@@ -241,6 +266,25 @@ function stateFrom(reader: Reader, usual: string | undefined): Settings['state']
   const file = reader.read(flags.stateFile);
   if (file === undefined) return { file: usual, isUsual: true };
   return { file: file === noStateFile ? undefined : file, isUsual: false };
+}
+
+/** A demonstration reports usage to itself, so that there is something to see. */
+function liveFrom(reader: Reader, command: Command | undefined, readFile: ReadFile | undefined): Settings['live'] {
+  const isDemo = command === 'demo' && !reader.given(flags.live);
+  const tokenFile = reader.read(flags.liveTokenFile);
+  if (tokenFile !== undefined) {
+    try {
+      readToken(tokenFile, readFile);
+    } catch (error) {
+      reader.add(flags.liveTokenFile, error instanceof Error ? error.message : 'holds no token');
+    }
+  }
+  return {
+    enabled: isDemo || reader.read(flags.live),
+    tokenFile,
+    labels: reader.read(flags.liveLabels) ?? [],
+    maxGroups: reader.read(flags.liveMaxGroups),
+  };
 }
 
 /** The host of the address that will be asked; of the usual one, where that is wrong itself. */

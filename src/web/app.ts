@@ -7,6 +7,7 @@ import type { PageSource } from '../metrics/page.ts';
 import { type Status, StatusUnavailable } from '../status.ts';
 import type { Verdict } from './basic-auth.ts';
 import { clientAt } from './client-address.ts';
+import { type LiveRoutesOptions, liveHandler } from './live-routes.ts';
 import { sendExposition } from './metrics-answer.ts';
 import { refreshScript } from './refresh.ts';
 import type { Refuse } from './refused-clients.ts';
@@ -23,6 +24,10 @@ export type Authorize = (request: Request, client: string) => Verdict | Promise<
 
 export interface AppOptions {
   readonly page: PageSource;
+  /** Further pages that follow it. */
+  readonly further?: readonly PageSource[];
+  /** Takes live usage; without it there are no such routes. */
+  readonly live?: LiveRoutesOptions;
   /** The exporter's own metrics in the text format; they follow the page. */
   readonly own: () => Promise<readonly OwnText[]>;
   /** Everything that the status page shows. @throws {StatusUnavailable} where it cannot be had now */
@@ -72,14 +77,15 @@ export function createApp(options: AppOptions): Express {
   app.enable('strict routing');
   app.set('query parser', false);
 
+  const isLive = options.live !== undefined;
   app.use((request, response, next) => {
     response.setHeader('X-Content-Type-Options', 'nosniff');
     response.setHeader('Content-Security-Policy', closedPolicy);
     response.setHeader('Referrer-Policy', 'no-referrer');
     response.setHeader('Cache-Control', 'no-store');
     for (const [name, value] of Object.entries(headers())) response.setHeader(name, value);
-    // No route reads a body; one that comes anyway ends with its connection, however long it is.
-    if (request.headers['transfer-encoding'] !== undefined || Number(request.headers['content-length'] ?? 0) > 0) {
+    // Only live usage is read; another body that comes ends with its connection, however long it is.
+    if (hasBody(request) && !(isLive && request.method === 'POST' && request.path === livePath)) {
       response.setHeader('Connection', 'close');
     }
     next();
@@ -150,6 +156,10 @@ export function createApp(options: AppOptions): Express {
     answer(response, 200, refreshScript, 'text/javascript; charset=utf-8');
   });
 
+  if (options.live !== undefined) {
+    app.route(livePath).post(liveHandler(options.live, { delay, refuse })).all(postOnly);
+  }
+
   app.use((_request, response) => answer(response, 404, 'Not found.\n'));
   // Express knows a handler of errors by its four parameters.
   app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
@@ -165,7 +175,13 @@ export function createApp(options: AppOptions): Express {
   return app;
 }
 
-function scrapeHandler({ page, own, maxRequests, onRejected, clock, log }: AppOptions) {
+const livePath = '/api/live';
+
+function hasBody({ headers }: Request): boolean {
+  return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
+}
+
+function scrapeHandler({ page, further = [], own, maxRequests, onRejected, clock, log }: AppOptions) {
   const slots = createSlots(maxRequests, clock, (after) => {
     log.warn('a scrape was cut off: its reader was too slow', { seconds: after / 1_000 });
   });
@@ -178,7 +194,7 @@ function scrapeHandler({ page, own, maxRequests, onRejected, clock, log }: AppOp
       answer(response, 503, `Too many scrapes at once (--web.max-requests is ${maxRequests}).\n`);
       return;
     }
-    await sendExposition(request, response, { page, own });
+    await sendExposition(request, response, { pages: [page, ...further], own });
   };
 }
 
@@ -189,6 +205,11 @@ function readOnly(request: Request, response: Response, next: NextFunction): voi
   }
   response.setHeader('Allow', 'GET, HEAD');
   answer(response, 405, 'Only GET and HEAD are answered here.\n');
+}
+
+function postOnly(_request: Request, response: Response): void {
+  response.setHeader('Allow', 'POST');
+  answer(response, 405, 'Only POST is answered here.\n');
 }
 
 function answer(

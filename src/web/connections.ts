@@ -5,7 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { clientAt } from './client-address.ts';
-import { type Intake, readInPieces } from './intake.ts';
+import { type Intake, piece, readInPieces } from './intake.ts';
 import type { Refuse } from './refused-clients.ts';
 
 export interface ConnectionsOptions {
@@ -38,6 +38,8 @@ interface Connection {
   readonly socket: Socket;
   readonly client: string;
   isAnswering: boolean;
+  /** The request that is being answered, and what had been handed over when it began. */
+  current?: { readonly request: IncomingMessage; readonly handedBefore: number };
   /** The bytes that it sends, once requests can come. */
   intake?: Intake;
   /** Requests that came in one piece with the one that is being answered. */
@@ -72,6 +74,9 @@ export function createConnections({ most, answer, refuse }: ConnectionsOptions):
     open.set(socket, connection);
     if (isStopping) response.setHeader('Connection', 'close');
     response.once('close', () => ended(connection));
+    connection.current = { request, handedBefore: connection.intake?.handed() ?? 0 };
+    // Whoever reads the body wants what is left of it.
+    request.on('resume', () => connection.intake?.read());
     answer(request, response);
   }
 
@@ -124,7 +129,11 @@ export function createConnections({ most, answer, refuse }: ConnectionsOptions):
     ready(socket, opened) {
       if (opened !== undefined) open.delete(opened);
       const connection = add(socket);
-      connection.intake = readInPieces(socket, () => connection.isAnswering);
+      connection.intake = readInPieces(
+        socket,
+        () => connection.isAnswering && !isBodyRead(connection),
+        () => (isBodyRead(connection) ? bodyLeft(connection) : 0),
+      );
     },
     asked(request, response) {
       const connection = open.get(request.socket);
@@ -140,4 +149,17 @@ export function createConnections({ most, answer, refuse }: ConnectionsOptions):
       for (const { socket } of open.values()) socket.destroy();
     },
   };
+}
+
+/** Reports whether the body of the request that is being answered is read, and has not ended. */
+function isBodyRead({ current }: Connection): boolean {
+  return current?.request.readableFlowing === true && !current.request.complete;
+}
+
+/** Bytes of the body that have surely not been handed over yet; 0 where its length was not said. */
+function bodyLeft({ current, intake }: Connection): number {
+  if (current === undefined || intake === undefined) return 0;
+  const { request, handedBefore } = current;
+  // The piece with the end of the head can have held the beginning of the body.
+  return Number(request.headers['content-length'] ?? 0) - piece - (intake.handed() - handedBefore);
 }

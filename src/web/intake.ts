@@ -5,33 +5,41 @@
 import type { Socket } from 'node:net';
 
 /** Bytes. The shortest request has 25, so that at most twenty wait behind the one that is answered. */
-const piece = 512;
+export const piece = 512;
+/** Bytes of a body that is being read. */
+const bodyPiece = 65_536;
 
 export interface Intake {
   /** Hands over what there is; to be called when nothing is being answered any more. */
   read(): void;
   /** Reports whether all that came has been handed over. */
   isEmpty(): boolean;
+  /** Returns how many bytes have been handed over, the piece in which the parser is included. */
+  handed(): number;
 }
 
 /**
  * Takes over a connection that Node's HTTP server has begun to read.
- * @param isBusy reports whether a request is being answered
+ * @param isBusy reports whether a request is being answered, and nothing more of it is wanted
+ * @param bodyLeft the bytes that are left of a body that is being read; 0 where that is not known
  */
-export function readInPieces(socket: Socket, isBusy: () => boolean): Intake {
+export function readInPieces(socket: Socket, isBusy: () => boolean, bodyLeft: () => number): Intake {
   const parsers = socket.listeners('data');
   socket.removeAllListeners('data');
   let unread: Buffer = Buffer.alloc(0);
   let isHeld = false;
   let isReading = false;
+  let handed = 0;
 
   function read(): void {
     // Handing over a piece can end an answer, which calls this again.
     if (isReading) return;
     isReading = true;
     while (unread.length > 0 && !isBusy() && !socket.destroyed) {
-      const next = unread.subarray(0, piece);
-      unread = unread.subarray(piece);
+      const size = Math.max(piece, Math.min(bodyPiece, bodyLeft()));
+      const next = unread.subarray(0, size);
+      unread = unread.subarray(size);
+      handed += next.length;
       for (const parse of parsers) Reflect.apply(parse, socket, [next]);
     }
     isReading = false;
@@ -48,5 +56,5 @@ export function readInPieces(socket: Socket, isBusy: () => boolean): Intake {
     unread = unread.length === 0 ? chunk : Buffer.concat([unread, chunk]);
     read();
   });
-  return { read, isEmpty: () => unread.length === 0 };
+  return { read, isEmpty: () => unread.length === 0, handed: () => handed };
 }

@@ -1,4 +1,4 @@
-/** Answers a scrape: the finished page, then the exporter's own metrics; plain or as one gzip stream. */
+/** Answers a scrape: the finished pages, then the exporter's own metrics; plain or as one gzip stream. */
 import type { Request, Response } from 'express';
 import { gzipHeader, gzipTrailer, joinPieces } from '../metrics/gzip.ts';
 import { type OwnText, onlyFamilies } from '../metrics/own-text.ts';
@@ -15,12 +15,14 @@ const expositionType = 'text/plain; version=0.0.4; charset=utf-8';
 export async function sendExposition(
   request: Request,
   response: Response,
-  { page, own }: { readonly page: PageSource; readonly own: () => Promise<readonly OwnText[]> },
+  { pages, own }: { readonly pages: readonly PageSource[]; readonly own: () => Promise<readonly OwnText[]> },
 ): Promise<void> {
   const families = familiesAsked(request.url);
   // Taken once: what is published during a slow scrape belongs to the next one.
-  const whole = page.current();
-  const current = families === undefined ? whole : whole.only(families);
+  const current = pages.map((page) => {
+    const whole = page.current();
+    return families === undefined ? whole : whole.only(families);
+  });
   const gzip = acceptsGzip(request.headers['accept-encoding']);
   response.setHeader('Content-Type', expositionType);
   response.setHeader('Vary', 'Accept-Encoding');
@@ -29,8 +31,10 @@ export async function sendExposition(
     response.end();
     return;
   }
-  let rest: readonly Uint8Array[] = gzip ? [gzipHeader, ...current.gzip] : current.plain;
-  if (current.plainBytes > 0) {
+  let rest: readonly Uint8Array[] = gzip
+    ? [gzipHeader, ...current.flatMap((each) => each.gzip)]
+    : current.flatMap(({ plain }) => plain);
+  if (current.some(({ plainBytes }) => plainBytes > 0)) {
     await write(response, rest);
     rest = [];
   }
@@ -42,7 +46,7 @@ export async function sendExposition(
     return;
   }
   const { length, crc } = joinPieces([
-    { length: current.plainBytes, crc: current.crc },
+    ...current.map(({ plainBytes, crc }) => ({ length: plainBytes, crc })),
     ...chosen.map((each) => ({ length: each.plain.length, crc: each.crc })),
   ]);
   response.end(Buffer.concat([...rest, ...chosen.map((each) => each.gzip), gzipTrailer(crc, length)]));

@@ -45,6 +45,7 @@ test('without anything but a key, every default holds', () => {
       series: { maxGroups: 10_000 },
       names: { refresh: 600_000, userEmail: false, allRateLimits: false },
       budget: { monthly: undefined, monthlyByProject: [] },
+      live: { enabled: false, tokenFile: undefined, labels: [], maxGroups: 10_000 },
       web: { listen: { host: undefined, port: 9_185 }, telemetryPath: '/metrics', maxRequests: 40 },
       log: { level: 'info', format: 'json' },
       demo: { speed: 1 },

@@ -1,0 +1,41 @@
+/** The metric families of live usage: names, types and HELP. The reference in docs/ is generated from them. */
+import type { Family } from '../metrics/families.ts';
+import type { LiveField } from './vocabulary.ts';
+
+function about({ api, name, unit, note }: LiveField): string {
+  return `${name} of ${api} as applications and gateways report it, in ${unit}.${note === undefined ? '' : ` ${note}`}`;
+}
+
+/** The counter of a field. */
+export function liveTotalFamily(field: LiveField): Family {
+  return {
+    name: `openai_live_${field.api}_${field.name}_total`,
+    type: 'counter',
+    help: `${about(field)} Since the start of the process. It is no part of OpenAI's own numbers: never add them.`,
+  };
+}
+
+/** The gauge of a field in the hours on show. */
+export function liveHourFamily(field: LiveField): Family {
+  return {
+    name: `openai_live_${field.api}_${field.name}`,
+    type: 'gauge',
+    help: `${about(field)} One hour: select one state. The usage of the same hour less this was not reported.`,
+  };
+}
+
+export const liveRecordsFamily: Family = {
+  name: 'openai_exporter_live_records_total',
+  type: 'counter',
+  help: 'Records of live usage that were received, by format and by what became of them.',
+};
+
+export const liveFoldedFamily: Family = {
+  name: 'openai_exporter_live_folded_records_total',
+  type: 'counter',
+  help: 'Records of live usage that were added to the group "other", because there were more groups than --live.max-groups.',
+};
+
+/** What can become of a record. */
+export const outcomes = ['counted', 'duplicate', 'skipped', 'refused'] as const;
+export type Outcome = (typeof outcomes)[number];

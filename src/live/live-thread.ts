@@ -1,0 +1,159 @@
+/**
+ * The thread of live usage as the serving thread has it: started, asked, and started again when it dies. Its counters
+ * begin anew then, which Prometheus sees as a reset.
+ */
+import type { Worker } from 'node:worker_threads';
+import type { Clock } from '../clock.ts';
+import type { Logger } from '../log.ts';
+import { emptyPage, type PageSource } from '../metrics/page.ts';
+import { createShownPage } from '../metrics/shown-page.ts';
+import type { LiveStatus } from '../status.ts';
+import type { Asked, FromLive, ToLive } from './messages.ts';
+import type { Report, ReportAnswer } from './report.ts';
+
+/** In milliseconds. */
+const limits = {
+  /** From a death to the next start; doubles with each death that follows soon. */
+  firstPause: 1_000,
+  longestPause: 60_000,
+  /** A thread that has lived for so long begins with the first pause again. */
+  soundAfter: 600_000,
+  /** The time that a thread has to end by itself when it is told to. */
+  stop: 1_000,
+} as const;
+
+export interface LiveThreadOptions {
+  /** Starts the thread. */
+  readonly spawn: () => Worker;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Writes a line of the thread's log. */
+  readonly writeLine: (line: string) => void;
+}
+
+export interface LiveThread {
+  readonly page: PageSource;
+  /** Returns what the thread told last; undefined before the first time. */
+  status(): LiveStatus | undefined;
+  /**
+   * Hands a report over and resolves with its answer.
+   * @throws {LiveUnavailable} if the thread dies before, or is not there
+   */
+  report(report: Report): Promise<ReportAnswer>;
+  /** Keeps the thread running until the signal is aborted. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Nobody takes live usage at the moment: whoever reports should do so again soon. */
+export class LiveUnavailable extends Error {
+  override readonly name = 'LiveUnavailable';
+}
+
+interface Waiting {
+  readonly resolve: (answer: ReportAnswer) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** Returns one whose thread has not been started. */
+export function createLiveThread({ spawn, clock, log, writeLine }: LiveThreadOptions): LiveThread {
+  let page: PageSource = { current: () => emptyPage };
+  let status: LiveStatus | undefined;
+  let worker: Worker | undefined;
+  let lastId = 0;
+  const waiting = new Map<number, Waiting>();
+  /** Reports of this turn of the event loop: one message takes them all. */
+  let gathered: Asked[] = [];
+
+  function send(): void {
+    const reports = gathered;
+    gathered = [];
+    // Bodies of their own are handed over; small ones share a buffer with others and are copied.
+    const moved = reports.flatMap(({ body }) => {
+      const { buffer } = body;
+      return buffer instanceof ArrayBuffer && buffer.byteLength === body.byteLength ? [buffer] : [];
+    });
+    const message: ToLive = { kind: 'reports', reports };
+    worker?.postMessage(message, moved);
+  }
+
+  function hear(message: FromLive, show: ReturnType<typeof createShownPage>): void {
+    switch (message.kind) {
+      case 'answers':
+        for (const { id, ...answer } of message.answers) {
+          waiting.get(id)?.resolve(answer);
+          waiting.delete(id);
+        }
+        break;
+      case 'page':
+        show.show(message.update);
+        page = show;
+        ({ status } = message);
+        break;
+      case 'log':
+        writeLine(message.line);
+        break;
+    }
+  }
+
+  /** One life of the thread. Resolves with the reason of its death; undefined if it was told to stop. */
+  function live(signal: AbortSignal): Promise<unknown> {
+    const thread = spawn();
+    worker = thread;
+    const shown = createShownPage();
+    let reason: unknown;
+    thread.on('message', (message: FromLive) => hear(message, shown));
+    thread.on('error', (error) => {
+      reason ??= error;
+    });
+    return new Promise((resolve) => {
+      let killer: NodeJS.Timeout | undefined;
+      const stop = () => {
+        const message: ToLive = { kind: 'stop' };
+        thread.postMessage(message);
+        killer = setTimeout(() => void thread.terminate(), limits.stop);
+      };
+      thread.on('exit', (code) => {
+        clearTimeout(killer);
+        signal.removeEventListener('abort', stop);
+        worker = undefined;
+        for (const one of waiting.values()) one.reject(unavailable());
+        waiting.clear();
+        resolve(signal.aborted ? undefined : (reason ?? new Error(`it ended with code ${code}`)));
+      });
+      signal.addEventListener('abort', stop, { once: true });
+      if (signal.aborted) stop();
+    });
+  }
+
+  return {
+    page: { current: () => page.current() },
+    status: () => status,
+    report(report) {
+      if (worker === undefined) return Promise.reject(unavailable());
+      lastId++;
+      const id = lastId;
+      if (gathered.length === 0) setImmediate(send);
+      gathered.push({ id, ...report });
+      return new Promise((resolve, reject) => waiting.set(id, { resolve, reject }));
+    },
+    async run(signal) {
+      let pause: number = limits.firstPause;
+      while (!signal.aborted) {
+        const began = clock.monotonic();
+        const reason = await live(signal);
+        if (reason === undefined) return;
+        if (clock.monotonic() - began > limits.soundAfter) pause = limits.firstPause;
+        log.error('the thread of live usage has died; its counters begin anew when it has been started again', {
+          error: reason,
+          startsAgainInSeconds: pause / 1_000,
+        });
+        await clock.sleep(pause, signal).catch(() => undefined);
+        pause = Math.min(limits.longestPause, pause * 2);
+      }
+    },
+  };
+}
+
+function unavailable(): LiveUnavailable {
+  return new LiveUnavailable('live usage cannot be taken at the moment; report it again in a few seconds');
+}

@@ -1,0 +1,102 @@
+/**
+ * The live usage of one organization: takes records, counts each once, and makes the parts of the page that show them.
+ * Time is passed in. One organization's records and another's never meet.
+ */
+
+import type { LiveLabel } from '../settings/live-labels.ts';
+import type { LiveStatus } from '../status.ts';
+import type { Milliseconds } from '../units.ts';
+import { type Outcome, outcomes } from './families.ts';
+import { allLabels } from './labels.ts';
+import { LiveBook } from './live-book.ts';
+import { LiveMinutes } from './live-minutes.ts';
+import { type Defaults, type Reading, readRecord, type Usage } from './read-record.ts';
+import { type Format, formats } from './record-kind.ts';
+import { createSeenIds } from './seen-ids.ts';
+
+export interface LiveOptions {
+  /** `--live.labels`. */
+  readonly labels: readonly LiveLabel[];
+  readonly maxGroups: number;
+  readonly zeroHold: Milliseconds;
+  readonly settleDelay: Milliseconds;
+  /** Called with the usage of each record that counts, and the names of its labels. */
+  readonly counted?: (usage: Usage, labels: readonly string[]) => void;
+}
+
+/** An instant by both clocks: UTC, and monotonic. */
+export interface Instant {
+  readonly now: Milliseconds;
+  readonly elapsed: Milliseconds;
+}
+
+export interface LiveUsage {
+  /** The labels of every series, in their order. */
+  readonly labels: readonly LiveLabel[];
+  readonly book: LiveBook;
+  /** Reads a record; nothing counts yet. */
+  read(record: unknown, defaults: Defaults): Reading;
+  /** Counts what was read, once. */
+  count(reading: Reading, at: Instant): Outcome;
+  /** Records so far. */
+  records(format: Format, outcome: Outcome): number;
+  status(now: Milliseconds): LiveStatus;
+  /** Rises with every record. */
+  readonly revision: number;
+}
+
+export function createLiveUsage(options: LiveOptions): LiveUsage {
+  const labels = allLabels(options.labels);
+  const names = labels.map(({ name }) => name);
+  const book = new LiveBook({ ...options, labels: names });
+  const minutes = new LiveMinutes();
+  const seen = createSeenIds();
+  const tally = new Map<string, number>(
+    formats.flatMap((format) => outcomes.map((outcome) => [`${format} ${outcome}`, 0] as const)),
+  );
+  let revision = 0;
+
+  function outcomeOf(reading: Reading, { now, elapsed }: Instant): Outcome {
+    if ('skipped' in reading) return 'skipped';
+    if ('reason' in reading) return 'refused';
+    const { usage } = reading;
+    if (usage.id !== undefined && !seen.add(usage.id, elapsed)) return 'duplicate';
+    book.add(usage, now);
+    minutes.add(usage, now);
+    options.counted?.(usage, names);
+    return 'counted';
+  }
+
+  function count(reading: Reading, at: Instant): Outcome {
+    const outcome = outcomeOf(reading, at);
+    const key = `${reading.format} ${outcome}`;
+    tally.set(key, (tally.get(key) ?? 0) + 1);
+    revision++;
+    return outcome;
+  }
+
+  const sumOf = (outcome: Outcome) =>
+    formats.reduce((sum, format) => sum + (tally.get(`${format} ${outcome}`) ?? 0), 0);
+
+  return {
+    labels,
+    book,
+    count,
+    read: (record, defaults) => readRecord(record, labels, defaults),
+    records: (format, outcome) => tally.get(`${format} ${outcome}`) ?? 0,
+    status: (now) => ({
+      minutes: minutes.at(now),
+      records: {
+        counted: sumOf('counted'),
+        duplicate: sumOf('duplicate'),
+        skipped: sumOf('skipped'),
+        refused: sumOf('refused'),
+      },
+      groups: book.groups.size,
+      folded: book.folded,
+    }),
+    get revision() {
+      return revision;
+    },
+  };
+}

@@ -1,0 +1,101 @@
+/** Answers a report of live usage: a body in, what became of its records out. */
+import { gunzipSync } from 'node:zlib';
+import { codeOf } from '../error-code.ts';
+import { isObject, own } from '../openai/json.ts';
+import { mostRecords, recordsIn } from './json-body.ts';
+import { givenLabels } from './labels.ts';
+import type { Instant, LiveUsage } from './live-usage.ts';
+import { apiNamed, type Defaults, type Reading, RecordRefused } from './read-record.ts';
+
+/** Bytes of a body, as sent and unpacked. */
+export const mostBytes: number = 8 * 1_024 * 1_024;
+
+/** A request as the serving thread took it in. */
+export interface Report {
+  readonly body: Uint8Array;
+  readonly isGzip: boolean;
+  /** The query, without the question mark. */
+  readonly query: string;
+}
+
+export interface ReportAnswer {
+  readonly status: 200 | 400 | 413;
+  /** JSON. */
+  readonly text: string;
+}
+
+/** What became of the records of a request. */
+export interface Outcomes {
+  readonly counted: number;
+  readonly duplicates: number;
+  readonly skipped: number;
+  readonly refused: readonly { readonly index: number; readonly reason: string }[];
+}
+
+/** A body that cannot be taken at all. */
+export class BodyUnreadable extends Error {
+  override readonly name = 'BodyUnreadable';
+  readonly status: 400 | 413;
+
+  constructor(status: 400 | 413, message: string) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/** Counts all of a body that can be counted. Nothing counts before the whole body is read. */
+export function answerReport(live: LiveUsage, report: Report, at: Instant): ReportAnswer {
+  try {
+    const defaults = readQuery(report.query);
+    const records = recordsIn(Buffer.from(unpacked(report)).toString());
+    if (records === 'too many') throw new BodyUnreadable(413, `there are more than ${mostRecords} records in it`);
+    const readings = records.map((record): Reading => {
+      return 'value' in record ? live.read(record.value, defaults) : { format: 'unknown', reason: record.reason };
+    });
+    const outcomes = countAll(live, readings, at);
+    const isReadable = records.length === 0 || records.some((record) => 'value' in record && isObject(record.value));
+    return { status: isReadable ? 200 : 400, text: json(outcomes) };
+  } catch (error) {
+    if (!(error instanceof BodyUnreadable)) throw error;
+    live.count({ format: 'unknown', reason: error.message }, at);
+    return { status: error.status, text: json({ error: error.message }) };
+  }
+}
+
+function countAll(live: LiveUsage, readings: readonly Reading[], at: Instant): Outcomes {
+  const refused: Outcomes['refused'][number][] = [];
+  const sums = { counted: 0, duplicate: 0, skipped: 0, refused: 0 };
+  for (const [index, reading] of readings.entries()) {
+    sums[live.count(reading, at)]++;
+    if ('reason' in reading) refused.push({ index, reason: reading.reason });
+  }
+  return { counted: sums.counted, duplicates: sums.duplicate, skipped: sums.skipped, refused };
+}
+
+/** Reads what the query says of all records. @throws {BodyUnreadable} for an api that is none */
+function readQuery(query: string): Defaults {
+  const given = Object.fromEntries(new URLSearchParams(query));
+  try {
+    return { api: apiNamed(own(given, 'api')), labels: givenLabels(given) };
+  } catch (error) {
+    if (error instanceof RecordRefused) throw new BodyUnreadable(400, `the query: ${error.message}`);
+    throw error;
+  }
+}
+
+/** @throws {BodyUnreadable} */
+export function unpacked({ body, isGzip }: Report): Uint8Array {
+  if (!isGzip) return body;
+  try {
+    return gunzipSync(body, { maxOutputLength: mostBytes });
+  } catch (error) {
+    if (codeOf(error) === 'ERR_BUFFER_TOO_LARGE') {
+      throw new BodyUnreadable(413, `it is longer than ${mostBytes / 1_024 / 1_024} MiB when it is unpacked`);
+    }
+    throw new BodyUnreadable(400, 'it is not gzip, though Content-Encoding says so');
+  }
+}
+
+function json(value: unknown): string {
+  return `${JSON.stringify(value)}\n`;
+}

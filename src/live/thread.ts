@@ -1,0 +1,68 @@
+/**
+ * The entry of the thread of live usage: takes reports, counts, and renders its part of the page. It runs straight
+ * through; a body that takes long here makes nobody wait for a scrape.
+ */
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { systemClock } from '../clock.ts';
+import { createLogger } from '../log.ts';
+import { createChanges } from '../metrics/changes.ts';
+import { buffersOf } from '../metrics/page.ts';
+import { createPublisher } from '../metrics/publisher.ts';
+import { colours, logLook, noPaint } from '../paint.ts';
+import { liveSections } from './live-section.ts';
+import { createLiveUsage } from './live-usage.ts';
+import { type Answered, type FromLive, type LiveTask, publishEvery, type ToLive } from './messages.ts';
+import { answerReport } from './report.ts';
+
+/** The share of its time that the thread renders, at the most, however much there is to render. */
+const shareOfRendering = 0.2;
+
+async function run({ settings, coloured }: LiveTask, port: MessagePort): Promise<void> {
+  const post = (message: FromLive, moved: ArrayBuffer[] = []) => port.postMessage(message, moved);
+  const log = createLogger({
+    ...settings.log,
+    destination: { write: (line) => post({ kind: 'log', line }) },
+    look: logLook(coloured ? colours : noPaint),
+  });
+  const clock = systemClock;
+  const stop = new AbortController();
+  const { settleDelay } = settings.poll;
+  const live = createLiveUsage({ ...settings.live, zeroHold: settings.counters.zeroHold, settleDelay });
+  const changes = createChanges();
+  const sections = liveSections({ live, settleDelay });
+  let saidFolded = false;
+
+  port.on('message', (message: ToLive) => {
+    if (message.kind === 'stop') return stop.abort(new Error('told to stop'));
+    const at = { now: clock.now(), elapsed: clock.monotonic() };
+    const answers = message.reports.map((report): Answered => ({ id: report.id, ...answerReport(live, report, at) }));
+    post({ kind: 'answers', answers });
+    changes.note('live records');
+    if (live.book.folded > 0 && !saidFolded) {
+      saidFolded = true;
+      log.warn(
+        `live usage has more than ${settings.live.maxGroups} groups; that of further ones goes into one whose labels all read "other". Raise --live.max-groups, or report fewer labels`,
+      );
+    }
+  });
+
+  const publisher = createPublisher({
+    sections,
+    changes,
+    clock,
+    async show(update, seconds) {
+      post({ kind: 'page', update, status: live.status(clock.now()) }, buffersOf(update));
+      const pause = Math.max(publishEvery, (seconds * 1_000 * (1 - shareOfRendering)) / shareOfRendering);
+      await clock.sleep(pause, stop.signal).catch(() => undefined);
+    },
+  });
+  try {
+    await publisher.run(stop.signal);
+  } catch (error) {
+    if (!stop.signal.aborted) throw error;
+  }
+}
+
+if (parentPort === null) throw new Error('this file is the entry of a worker thread');
+await run(workerData, parentPort);
+process.exit(0);

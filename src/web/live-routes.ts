@@ -1,0 +1,148 @@
+/**
+ * Takes reports of live usage: who may report, how much at once, and in which form. What is in them is for the thread
+ * of live usage to read.
+ */
+import type { Request, Response } from 'express';
+import type { Report, ReportAnswer } from '../live/report.ts';
+import { mostBytes } from '../live/report.ts';
+import type { CheckReporter } from './bearer-token.ts';
+import { clientAt } from './client-address.ts';
+import type { Refuse } from './refused-clients.ts';
+import { createReportsUnderWay, type UnderWay } from './reports-under-way.ts';
+
+export interface LiveRoutesOptions {
+  readonly isAllowed: CheckReporter;
+  /** Hands a report over. What it rejects with is that nobody takes reports now. */
+  readonly report: (report: Report) => Promise<ReportAnswer>;
+}
+
+/** Gives the milliseconds after which a client may come again, 0 if it may be answered. */
+export type Delay = (client: string) => number;
+
+const jsonTypes = /^application\/(?:json|[a-z0-9.+-]+\+json|x-ndjson|ndjson|jsonl|json-lines|x-jsonlines|json-seq)$/;
+const json = 'application/json; charset=utf-8';
+
+/** Seconds after which an overloaded exporter may be tried again. */
+const retryAfter = '1';
+
+/** Returns the handler of `POST /api/live`. */
+export function liveHandler(
+  { isAllowed, report }: LiveRoutesOptions,
+  { delay, refuse }: { readonly delay: Delay; readonly refuse: Refuse },
+): (request: Request, response: Response) => Promise<void> {
+  const underWay = createReportsUnderWay();
+
+  /** Answers a request that may not come in. Returns true if it did. */
+  function turnedAway(request: Request, response: Response, client: string): boolean {
+    const { remoteAddress } = request.socket;
+    const wait = delay(client);
+    if (wait > 0) {
+      refuse('rate_limited', remoteAddress);
+      response.setHeader('Retry-After', Math.ceil(wait / 1_000));
+      answer(response, 429, { error: 'there are too many requests of this client' });
+      return true;
+    }
+    switch (isAllowed(request.headers.authorization, remoteAddress)) {
+      case 'allowed':
+        return false;
+      case 'unauthorized':
+        refuse('unauthorized', remoteAddress);
+        response.setHeader('WWW-Authenticate', 'Bearer');
+        answer(response, 401, { error: 'the token is missing or wrong; send it as Authorization: Bearer' });
+        return true;
+      case 'not local':
+        refuse('unauthorized', remoteAddress);
+        answer(response, 403, {
+          error: 'without --live.token-file live usage is taken from the machine of the exporter alone',
+        });
+        return true;
+    }
+  }
+
+  return async (request, response) => {
+    const client = clientAt(request.socket.remoteAddress);
+    if (turnedAway(request, response, client)) return;
+    const form = formOf(request);
+    if ('error' in form) return answer(response, 415, form);
+    if (Number(request.headers['content-length'] ?? 0) > mostBytes) return answer(response, 413, tooLong);
+    const room = underWay.begin(client);
+    if (room === undefined) return overloaded(response, refuse);
+    response.once('close', room.end);
+    const body = await bodyOf(request, response, room);
+    if (body === undefined) return;
+    if (typeof body === 'string') {
+      if (body === 'too long') return answer(response, 413, tooLong);
+      return overloaded(response, refuse);
+    }
+    const { search } = new URL(request.url, 'http://localhost');
+    const reported = await report({ body, isGzip: form.isGzip, query: search.slice(1) }).catch((error: unknown) => {
+      return error instanceof Error ? error : new Error('nobody takes it');
+    });
+    if (response.destroyed) return;
+    if (reported instanceof Error) {
+      response.setHeader('Retry-After', retryAfter);
+      return answer(response, 503, { error: reported.message });
+    }
+    end(response, reported.status, reported.text);
+  };
+}
+
+const tooLong = { error: `the body is longer than ${mostBytes / 1_024 / 1_024} MiB; send it in several parts` };
+
+/** The form of the body, or why it is none that can be read. */
+function formOf({ headers }: Request): { readonly isGzip: boolean } | { readonly error: string } {
+  const [type = ''] = (headers['content-type'] ?? '').split(';', 1);
+  if (!jsonTypes.test(type.trim().toLowerCase())) {
+    return { error: 'the body must be JSON or NDJSON; send Content-Type: application/json or application/x-ndjson' };
+  }
+  const encoding = (headers['content-encoding'] ?? 'identity').trim().toLowerCase();
+  if (encoding !== 'identity' && encoding !== 'gzip') {
+    return { error: 'the body must be sent as it is or with Content-Encoding: gzip' };
+  }
+  return { isGzip: encoding === 'gzip' };
+}
+
+/** Reads a body within bounds; undefined if the client has gone. */
+function bodyOf(
+  request: Request,
+  response: Response,
+  room: UnderWay,
+): Promise<Uint8Array | 'too long' | 'no room' | undefined> {
+  if (request.headers.expect !== undefined) response.writeContinue();
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let length = 0;
+    request.on('data', (chunk: Buffer) => {
+      length += chunk.length;
+      if (length > mostBytes) return stop('too long');
+      if (!room.add(chunk.length)) return stop('no room');
+      chunks.push(chunk);
+    });
+    const stop = (why: 'too long' | 'no room') => {
+      request.removeAllListeners('data');
+      request.pause();
+      resolve(why);
+    };
+    request.once('end', () => resolve(chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks)));
+    request.once('close', () => resolve(undefined));
+  });
+}
+
+function overloaded(response: Response, refuse: Refuse): void {
+  refuse('crowded', response.req.socket.remoteAddress);
+  response.setHeader('Retry-After', retryAfter);
+  answer(response, 429, { error: 'there are too many reports at once' });
+}
+
+/** Answers a request that is refused: what is left of its body ends with the connection. */
+function answer(response: Response, status: number, body: { readonly error: string }): void {
+  response.setHeader('Connection', 'close');
+  end(response, status, `${JSON.stringify({ error: body.error })}\n`);
+}
+
+function end(response: Response, status: number, text: string): void {
+  response.statusCode = status;
+  response.setHeader('Content-Type', json);
+  response.setHeader('Content-Length', Buffer.byteLength(text));
+  response.end(text);
+}

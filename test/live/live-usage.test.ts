@@ -1,0 +1,135 @@
+/** What is reported becomes counters and gauges: each record once, at its own time, within bounds. */
+import { expect, test } from 'vitest';
+import { liveSections } from '../../src/live/live-section.ts';
+import { createLiveUsage, type LiveOptions } from '../../src/live/live-usage.ts';
+import { answerReport, type Outcomes } from '../../src/live/report.ts';
+import { parseExposition } from '../helpers/exposition-parser.ts';
+
+const minute = 60_000;
+const hour = 60 * minute;
+/** A quarter past an hour, so that the hour before has just settled. */
+const noon = Date.UTC(2026, 4, 15, 12, 15);
+const settleDelay = 15 * minute;
+
+function startLive(options: Partial<LiveOptions> = {}) {
+  const live = createLiveUsage({ labels: [], maxGroups: 100, zeroHold: 2 * minute, settleDelay, ...options });
+  let now = noon;
+  const at = () => ({ now, elapsed: now - noon });
+  return {
+    live,
+    wait(ms: number) {
+      now += ms;
+    },
+    send(body: unknown, query = ''): Outcomes {
+      const text = typeof body === 'string' ? body : JSON.stringify(body);
+      return JSON.parse(answerReport(live, { body: Buffer.from(text), isGzip: false, query }, at()).text);
+    },
+    /** A page whose every part is rendered anew. */
+    exposition() {
+      return parseExposition(
+        liveSections({ live, settleDelay })
+          .flatMap((section) => [...section.render(now, now - noon)].map(({ text }) => text))
+          .join(''),
+      );
+    },
+  };
+}
+
+const labels = {
+  project_id: 'none',
+  user_id: 'none',
+  api_key_id: 'none',
+  model: 'gpt-5',
+  service_tier: 'none',
+  batch: 'none',
+};
+const total = 'openai_live_completions_input_tokens_total';
+const gauge = 'openai_live_completions_input_tokens';
+
+const chat = (tokens: number, more: object = {}) => ({
+  object: 'chat.completion',
+  model: 'gpt-5',
+  usage: { prompt_tokens: tokens, completion_tokens: 1 },
+  ...more,
+});
+
+test('a counter shows 0 before its first value', () => {
+  const { send, exposition, wait } = startLive();
+  send(chat(10));
+  expect(exposition().value(total, labels)).toBe(0);
+  wait(2 * minute - 1);
+  send(chat(5));
+  expect(exposition().value(total, labels)).toBe(0);
+  wait(1);
+  expect(exposition().value(total, labels)).toBe(15);
+});
+
+test('usage counts in the hour that its record names, within the last day', () => {
+  const { send, exposition } = startLive();
+  const seconds = (ms: number) => ms / 1_000;
+  send(chat(1, { created: seconds(noon - hour) }));
+  send(chat(10, { created: seconds(noon - 25 * hour) }));
+  send(chat(100, { created: seconds(noon + 24 * hour) }));
+  send(chat(1_000));
+  expect(exposition().value(gauge, { ...labels, bucket_width: '1h', state: 'settled' })).toBe(1);
+  expect(exposition().value(gauge, { ...labels, bucket_width: '1h', state: 'open' })).toBe(1_110);
+});
+
+test('an id counts once, until an hour has passed', () => {
+  const { send, wait } = startLive();
+  const record = chat(1, { id: 'chatcmpl-1' });
+  expect(send([record, record])).toMatchObject({ counted: 1, duplicates: 1 });
+  wait(hour - 1);
+  expect(send(record)).toMatchObject({ counted: 0, duplicates: 1 });
+  wait(1);
+  expect(send(record)).toMatchObject({ counted: 1, duplicates: 0 });
+});
+
+test('past the bound, usage goes into one group, and no label is invented', () => {
+  const { send, exposition, wait } = startLive({ maxGroups: 2 });
+  for (const model of ['a', 'b', 'c', 'd']) send(chat(1, { model }));
+  wait(2 * minute);
+  exposition();
+  wait(2 * minute);
+  const other = Object.fromEntries(Object.keys(labels).map((name) => [name, 'other']));
+  expect(exposition().value(total, other)).toBe(2);
+  expect(exposition().value('openai_exporter_live_folded_records_total')).toBe(2);
+});
+
+test('labels come from the envelope, the record and the query, in that order', () => {
+  const { send, exposition, wait } = startLive({
+    labels: [
+      { name: 'team', path: undefined },
+      { name: 'app', path: 'metadata.application' },
+    ],
+  });
+  send({ labels: { team: 'search' }, record: chat(1, { metadata: { application: 'bot' } }) }, 'team=x&app=y&other=z');
+  exposition();
+  wait(2 * minute);
+  expect(exposition().value(total, { ...labels, team: 'search', app: 'bot' })).toBe(1);
+});
+
+test('good records of a mixed batch count, and the others have a reason without their text', () => {
+  const { send } = startLive();
+  expect(send(`${JSON.stringify(chat(1))}\n{"CANARY": \n42\n${JSON.stringify(chat(-1))}\n`)).toEqual({
+    counted: 1,
+    duplicates: 0,
+    skipped: 0,
+    refused: [
+      { index: 1, reason: 'it is not JSON' },
+      { index: 2, reason: 'a record must be an object' },
+      { index: 3, reason: 'prompt_tokens is negative' },
+    ],
+  });
+});
+
+test('an array that is cut off counts for nothing', () => {
+  const { send } = startLive();
+  const body = JSON.stringify([chat(1), chat(2)]).slice(0, -1);
+  expect(send(body)).toEqual({
+    counted: 0,
+    duplicates: 0,
+    skipped: 0,
+    refused: [{ index: 0, reason: 'it is not JSON' }],
+  });
+});
