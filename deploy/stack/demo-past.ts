@@ -2,7 +2,7 @@
  * The past of the demonstration, so that a first look shows weeks and not minutes: the month before, as OpenMetrics for
  * promtool. Counters and money are the truth of the simulated organization. The series that the recording rules would
  * have recorded of them are written, too: `promtool tsdb create-blocks-from rules` makes blocks for every single rule,
- * which takes minutes. A test compares their names with the rules.
+ * which takes minutes. A test holds some hours of them against the rules, sample by sample.
  */
 import { endpoints, type UsageEndpoint } from '../../src/openai/catalogue.ts';
 import { amountToDecimal } from '../../src/simulation/costs.ts';
@@ -20,6 +20,8 @@ export interface PastOptions {
   readonly now: number;
   /** Default 30. */
   readonly days?: number;
+  /** Seconds between the samples of the API's own counters; default an hour, as `backfill` writes them. */
+  readonly rawStep?: number;
 }
 
 const daySeconds = day / 1_000;
@@ -108,8 +110,8 @@ function recordedOf({ api, fields, dimensions }: UsageEndpoint, field: string): 
   return isUnit && unit !== undefined ? [all('units')] : [];
 }
 
-/** The counters of an api, by the hour as `backfill` writes them, and what is recorded of them at every instant. */
-function usagePast({ organization, job, instance, now }: PastOptions, endpoint: UsageEndpoint): Tell {
+/** The counters of an api, and what is recorded of them at every instant. */
+function usagePast({ organization, job, instance, now, rawStep = hourSeconds }: PastOptions, endpoint: UsageEndpoint): Tell {
   const { api, dimensions, fields } = endpoint;
   const truth = (from: number, to: number) =>
     organization.truth.usage(api, { from, to }, { groupBy: dimensions, at: now });
@@ -162,7 +164,7 @@ function usagePast({ organization, job, instance, now }: PastOptions, endpoint: 
       for (const [key, total] of totals) lines.push(`${key} ${fresh.has(key) ? 0 : total}`);
     };
     show(sums);
-    if (instant % hourSeconds === 0) show(raw);
+    if (instant % rawStep === 0) show(raw);
   };
 }
 
