@@ -69,7 +69,7 @@ function target({ expr, legend }: Query, index: number, step?: string): promethe
 /** The newest number, of one series. */
 export function number(about: About, expr: string): Panel {
   const panel = new stat.PanelBuilder()
-    .withTarget(target({ expr }, 0).instant())
+    .withTarget(target({ expr }, 0, everyMinute).instant())
     .colorMode(isColoured(about) ? common.BigValueColorMode.Value : common.BigValueColorMode.None)
     .graphMode(common.BigValueGraphMode.None)
     .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(['lastNotNull']));
@@ -83,7 +83,7 @@ const isColoured = ({ thresholds, words = [] }: About) =>
 export function lines(
   about: About,
   queries: readonly Query[],
-  { step, stacked = false, bars = false, softMax }: Look = {},
+  { step = everyMinute, stacked = false, bars = false, softMax }: Look = {},
 ): Panel {
   const panel = new timeseries.PanelBuilder()
     .targets(queries.map((query, index) => target(query, index, step).range()))
@@ -106,7 +106,7 @@ export function lines(
     .tooltip(
       new common.VizTooltipOptionsBuilder().mode(common.TooltipDisplayMode.Multi).sort(common.SortOrder.Descending),
     );
-  if (step !== undefined) panel.interval(step);
+  panel.interval(step);
   if (softMax !== undefined) panel.axisSoftMax(softMax);
   for (const { legend, past } of queries) {
     if (past === true && legend !== undefined) {
@@ -117,7 +117,7 @@ export function lines(
 }
 
 export interface Look {
-  /** The least time between two points: how often the series is recorded. $__rate_interval follows from it. */
+  /** The least time between two points: how often the series is recorded. Default: a minute. */
   readonly step?: string;
   readonly stacked?: boolean;
   readonly bars?: boolean;
@@ -125,7 +125,10 @@ export interface Look {
   readonly softMax?: number;
 }
 
-/** How often counters with few labels are recorded. */
+/**
+ * How often counters with few labels are recorded. As the least time between two points it makes $__rate_interval 4 minutes,
+ * which has two samples of whatever is scraped every 2 minutes or more often, whether Grafana knows how often or not.
+ */
 export const everyMinute = '1m';
 /** How often counters with all labels are recorded for curves. */
 export const everyTwoMinutes = '2m';

@@ -111,7 +111,10 @@ function recordedOf({ api, fields, dimensions }: UsageEndpoint, field: string): 
 }
 
 /** The counters of an api, and what is recorded of them at every instant. */
-function usagePast({ organization, job, instance, now, rawStep = hourSeconds }: PastOptions, endpoint: UsageEndpoint): Tell {
+function usagePast(
+  { organization, job, instance, now, rawStep = hourSeconds }: PastOptions,
+  endpoint: UsageEndpoint,
+): Tell {
   const { api, dimensions, fields } = endpoint;
   const truth = (from: number, to: number) =>
     organization.truth.usage(api, { from, to }, { groupBy: dimensions, at: now });

@@ -124,6 +124,13 @@ describe.each(dashboards.map((board) => [board.title, board] as const))('%s', (_
     }
   });
 
+  test('has two samples in every rate, though scrapes be 2 minutes apart', () => {
+    for (const { panel, target } of queries.filter(({ target: { expr } }) => expr.includes('$__rate_interval'))) {
+      const [, minutes] = /^(\d+)m$/.exec(target.interval ?? panel.interval ?? '') ?? [];
+      expect([panel.title, 4 * Number(minutes)]).toEqual([panel.title, expect.toSatisfy((span: number) => span >= 4)]);
+    }
+  });
+
   test('sums no gauge over several widths or states, and no replicas', () => {
     for (const { target } of queries) {
       for (const { name, matchers } of selectorsIn(target.expr)) {

@@ -12,6 +12,7 @@ const target = z.object({
   instant: z.boolean(),
   format: z.string().optional(),
   legendFormat: z.string().optional(),
+  interval: z.string().optional(),
 });
 
 const panel = z.object({
