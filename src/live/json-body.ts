@@ -16,14 +16,14 @@ export function recordsIn(text: string): readonly Parsed[] | 'too many' {
   const lines = linesOf(body);
   if (lines === 'too many') return lines;
   const [first = '', ...more] = lines;
-  if (more.length > 0 && 'value' in parse(first)) return lines.map(parse);
-  const whole = parse(body);
+  if (more.length > 0 && 'value' in parseJson(first)) return lines.map(parseJson);
+  const whole = parseJson(body);
   if ('value' in whole) {
     if (!Array.isArray(whole.value)) return [whole];
     return whole.value.length > mostRecords ? 'too many' : whole.value.map((value: unknown) => ({ value }));
   }
   // The first of several lines can be the broken one.
-  const each = more.length > 0 ? lines.map(parse) : [];
+  const each = more.length > 0 ? lines.map(parseJson) : [];
   return each.some((one) => 'value' in one && typeof one.value === 'object') ? each : [whole];
 }
 
@@ -36,7 +36,8 @@ function linesOf(text: string): readonly string[] | 'too many' {
   return lines.length > mostRecords ? 'too many' : lines;
 }
 
-function parse(text: string): Parsed {
+/** Parses a text within the bounds. */
+export function parseJson(text: string): Parsed {
   const reason = beyondBounds(text);
   if (reason !== undefined) return { reason };
   try {

@@ -1,4 +1,4 @@
-/** Answers a report of live usage: a body in, what became of its records out. */
+/** Answers a report of records: a body in, what became of them out. */
 import { gunzipSync } from 'node:zlib';
 import { codeOf } from '../error-code.ts';
 import { isObject, own } from '../openai/json.ts';
@@ -10,8 +10,12 @@ import { apiNamed, type Defaults, type Reading, RecordRefused } from './read-rec
 /** Bytes of a body, as sent and unpacked. */
 export const mostBytes: number = 8 * 1_024 * 1_024;
 
+/** The form of a body: any mix of records, or OTLP in one of its encodings. */
+export type ReportForm = 'records' | 'otlp json' | 'otlp protobuf';
+
 /** A request as the serving thread took it in. */
 export interface Report {
+  readonly form: ReportForm;
   readonly body: Uint8Array;
   readonly isGzip: boolean;
   /** The query, without the question mark. */
@@ -20,8 +24,8 @@ export interface Report {
 
 export interface ReportAnswer {
   readonly status: 200 | 400 | 413;
-  /** JSON. */
-  readonly text: string;
+  /** In the encoding of the request. */
+  readonly body: string | Uint8Array;
 }
 
 /** What became of the records of a request. */
@@ -44,7 +48,7 @@ export class BodyUnreadable extends Error {
 }
 
 /** Counts all of a body that can be counted. Nothing counts before the whole body is read. */
-export function answerReport(live: LiveUsage, report: Report, at: Instant): ReportAnswer {
+export function answerRecords(live: LiveUsage, report: Report, at: Instant): ReportAnswer {
   try {
     const defaults = readQuery(report.query);
     const records = recordsIn(Buffer.from(unpacked(report)).toString());
@@ -54,11 +58,11 @@ export function answerReport(live: LiveUsage, report: Report, at: Instant): Repo
     });
     const outcomes = countAll(live, readings, at);
     const isReadable = records.length === 0 || records.some((record) => 'value' in record && isObject(record.value));
-    return { status: isReadable ? 200 : 400, text: json(outcomes) };
+    return { status: isReadable ? 200 : 400, body: json(outcomes) };
   } catch (error) {
     if (!(error instanceof BodyUnreadable)) throw error;
     live.count({ format: 'unknown', reason: error.message }, at);
-    return { status: error.status, text: json({ error: error.message }) };
+    return { status: error.status, body: json({ error: error.message }) };
   }
 }
 
@@ -73,7 +77,7 @@ function countAll(live: LiveUsage, readings: readonly Reading[], at: Instant): O
 }
 
 /** Reads what the query says of all records. @throws {BodyUnreadable} for an api that is none */
-function readQuery(query: string): Defaults {
+export function readQuery(query: string): Defaults {
   const given = Object.fromEntries(new URLSearchParams(query));
   try {
     return { api: apiNamed(own(given, 'api')), labels: givenLabels(given) };

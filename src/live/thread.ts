@@ -12,7 +12,8 @@ import { colours, logLook, noPaint } from '../paint.ts';
 import { liveSections } from './live-section.ts';
 import { createLiveUsage } from './live-usage.ts';
 import { type Answered, type FromLive, type LiveTask, publishEvery, type ToLive } from './messages.ts';
-import { answerReport } from './report.ts';
+import { createOtlpAnswers } from './otlp/answer.ts';
+import { answerRecords } from './report.ts';
 
 /** The share of its time that the thread renders, at the most, however much there is to render. */
 const shareOfRendering = 0.2;
@@ -28,6 +29,7 @@ async function run({ settings, coloured }: LiveTask, port: MessagePort): Promise
   const stop = new AbortController();
   const { settleDelay } = settings.poll;
   const live = createLiveUsage({ ...settings.live, zeroHold: settings.counters.zeroHold, settleDelay });
+  const otlp = createOtlpAnswers(live, clock.now());
   const changes = createChanges();
   const sections = liveSections({ live, settleDelay });
   let saidFolded = false;
@@ -35,7 +37,10 @@ async function run({ settings, coloured }: LiveTask, port: MessagePort): Promise
   port.on('message', (message: ToLive) => {
     if (message.kind === 'stop') return stop.abort(new Error('told to stop'));
     const at = { now: clock.now(), elapsed: clock.monotonic() };
-    const answers = message.reports.map((report): Answered => ({ id: report.id, ...answerReport(live, report, at) }));
+    const answers = message.reports.map((report): Answered => {
+      const answer = report.form === 'records' ? answerRecords(live, report, at) : otlp.answer(report, at);
+      return { id: report.id, ...answer };
+    });
     post({ kind: 'answers', answers });
     changes.note('live records');
     if (live.book.folded > 0 && !saidFolded) {

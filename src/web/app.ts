@@ -7,7 +7,7 @@ import type { PageSource } from '../metrics/page.ts';
 import { type Status, StatusUnavailable } from '../status.ts';
 import type { Verdict } from './basic-auth.ts';
 import { clientAt } from './client-address.ts';
-import { type LiveRoutesOptions, liveHandler } from './live-routes.ts';
+import { type LiveRoutesOptions, liveHandlers, livePaths } from './live-routes.ts';
 import { sendExposition } from './metrics-answer.ts';
 import { refreshScript } from './refresh.ts';
 import type { Refuse } from './refused-clients.ts';
@@ -85,7 +85,7 @@ export function createApp(options: AppOptions): Express {
     response.setHeader('Cache-Control', 'no-store');
     for (const [name, value] of Object.entries(headers())) response.setHeader(name, value);
     // Only live usage is read; another body that comes ends with its connection, however long it is.
-    if (hasBody(request) && !(isLive && request.method === 'POST' && request.path === livePath)) {
+    if (hasBody(request) && !(isLive && request.method === 'POST' && isLivePath(request.path))) {
       response.setHeader('Connection', 'close');
     }
     next();
@@ -157,7 +157,8 @@ export function createApp(options: AppOptions): Express {
   });
 
   if (options.live !== undefined) {
-    app.route(livePath).post(liveHandler(options.live, { delay, refuse })).all(postOnly);
+    const handler = liveHandlers(options.live, { delay, refuse });
+    for (const route of ['records', 'otlp'] as const) app.route(livePaths[route]).post(handler(route)).all(postOnly);
   }
 
   app.use((_request, response) => answer(response, 404, 'Not found.\n'));
@@ -175,7 +176,9 @@ export function createApp(options: AppOptions): Express {
   return app;
 }
 
-const livePath = '/api/live';
+function isLivePath(path: string): boolean {
+  return Object.values<string>(livePaths).includes(path);
+}
 
 function hasBody({ headers }: Request): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;

@@ -3,8 +3,7 @@
  * of live usage to read.
  */
 import type { Request, Response } from 'express';
-import type { Report, ReportAnswer } from '../live/report.ts';
-import { mostBytes } from '../live/report.ts';
+import { mostBytes, type Report, type ReportAnswer, type ReportForm } from '../live/report.ts';
 import type { CheckReporter } from './bearer-token.ts';
 import { clientAt } from './client-address.ts';
 import type { Refuse } from './refused-clients.ts';
@@ -21,15 +20,20 @@ export type Delay = (client: string) => number;
 
 const jsonTypes = /^application\/(?:json|[a-z0-9.+-]+\+json|x-ndjson|ndjson|jsonl|json-lines|x-jsonlines|json-seq)$/;
 const json = 'application/json; charset=utf-8';
+const protobuf = 'application/x-protobuf';
+
+/** The routes, and the forms that are taken at each: OpenTelemetry's exporters add the end of the path by themselves. */
+export const livePaths = { records: '/api/live', otlp: '/api/live/otlp/v1/metrics' } as const;
+export type LiveRoute = keyof typeof livePaths;
 
 /** Seconds after which an overloaded exporter may be tried again. */
 const retryAfter = '1';
 
-/** Returns the handler of `POST /api/live`. */
-export function liveHandler(
+/** Returns what makes the handler of each route; they share the bounds. */
+export function liveHandlers(
   { isAllowed, report }: LiveRoutesOptions,
   { delay, refuse }: { readonly delay: Delay; readonly refuse: Refuse },
-): (request: Request, response: Response) => Promise<void> {
+): (route: LiveRoute) => (request: Request, response: Response) => Promise<void> {
   const underWay = createReportsUnderWay();
 
   /** Answers a request that may not come in. Returns true if it did. */
@@ -59,10 +63,10 @@ export function liveHandler(
     }
   }
 
-  return async (request, response) => {
+  return (route) => async (request, response) => {
     const client = clientAt(request.socket.remoteAddress);
     if (turnedAway(request, response, client)) return;
-    const form = formOf(request);
+    const form = formOf(request, route);
     if ('error' in form) return answer(response, 415, form);
     if (Number(request.headers['content-length'] ?? 0) > mostBytes) return answer(response, 413, tooLong);
     const room = underWay.begin(client);
@@ -75,7 +79,7 @@ export function liveHandler(
       return overloaded(response, refuse);
     }
     const { search } = new URL(request.url, 'http://localhost');
-    const reported = await report({ body, isGzip: form.isGzip, query: search.slice(1) }).catch((error: unknown) => {
+    const reported = await report({ ...form, body, query: search.slice(1) }).catch((error: unknown) => {
       return error instanceof Error ? error : new Error('nobody takes it');
     });
     if (response.destroyed) return;
@@ -83,23 +87,40 @@ export function liveHandler(
       response.setHeader('Retry-After', retryAfter);
       return answer(response, 503, { error: reported.message });
     }
-    end(response, reported.status, reported.text);
+    end(response, reported.status, reported.body, form.form === 'otlp protobuf' ? protobuf : json);
   };
 }
 
 const tooLong = { error: `the body is longer than ${mostBytes / 1_024 / 1_024} MiB; send it in several parts` };
 
 /** The form of the body, or why it is none that can be read. */
-function formOf({ headers }: Request): { readonly isGzip: boolean } | { readonly error: string } {
-  const [type = ''] = (headers['content-type'] ?? '').split(';', 1);
-  if (!jsonTypes.test(type.trim().toLowerCase())) {
-    return { error: 'the body must be JSON or NDJSON; send Content-Type: application/json or application/x-ndjson' };
+function formOf({ headers }: Request, route: LiveRoute): Pick<Report, 'form' | 'isGzip'> | { readonly error: string } {
+  const [named = ''] = (headers['content-type'] ?? '').split(';', 1);
+  const type = named.trim().toLowerCase();
+  const form: ReportForm | undefined = route === 'records' ? recordsForm(type) : otlpForms.get(type);
+  if (form === undefined) {
+    return {
+      error:
+        route === 'records'
+          ? 'the body must be JSON or NDJSON; send Content-Type: application/json or application/x-ndjson'
+          : `the body must be OTLP; send Content-Type: ${protobuf} or application/json`,
+    };
   }
   const encoding = (headers['content-encoding'] ?? 'identity').trim().toLowerCase();
   if (encoding !== 'identity' && encoding !== 'gzip') {
     return { error: 'the body must be sent as it is or with Content-Encoding: gzip' };
   }
-  return { isGzip: encoding === 'gzip' };
+  return { form, isGzip: encoding === 'gzip' };
+}
+
+const otlpForms: ReadonlyMap<string, ReportForm> = new Map([
+  ['application/json', 'otlp json'],
+  [protobuf, 'otlp protobuf'],
+  ['application/protobuf', 'otlp protobuf'],
+]);
+
+function recordsForm(type: string): ReportForm | undefined {
+  return jsonTypes.test(type) ? 'records' : undefined;
 }
 
 /** Reads a body within bounds; undefined if the client has gone. */
@@ -137,12 +158,12 @@ function overloaded(response: Response, refuse: Refuse): void {
 /** Answers a request that is refused: what is left of its body ends with the connection. */
 function answer(response: Response, status: number, body: { readonly error: string }): void {
   response.setHeader('Connection', 'close');
-  end(response, status, `${JSON.stringify({ error: body.error })}\n`);
+  end(response, status, `${JSON.stringify({ error: body.error })}\n`, json);
 }
 
-function end(response: Response, status: number, text: string): void {
+function end(response: Response, status: number, body: string | Uint8Array, type: string): void {
   response.statusCode = status;
-  response.setHeader('Content-Type', json);
-  response.setHeader('Content-Length', Buffer.byteLength(text));
-  response.end(text);
+  response.setHeader('Content-Type', type);
+  response.setHeader('Content-Length', Buffer.byteLength(body));
+  response.end(body);
 }

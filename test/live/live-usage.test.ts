@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest';
 import { liveSections } from '../../src/live/live-section.ts';
 import { createLiveUsage, type LiveOptions } from '../../src/live/live-usage.ts';
-import { answerReport, type Outcomes } from '../../src/live/report.ts';
+import { answerRecords, type Outcomes } from '../../src/live/report.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
 
 const minute = 60_000;
@@ -22,7 +22,8 @@ function startLive(options: Partial<LiveOptions> = {}) {
     },
     send(body: unknown, query = ''): Outcomes {
       const text = typeof body === 'string' ? body : JSON.stringify(body);
-      return JSON.parse(answerReport(live, { body: Buffer.from(text), isGzip: false, query }, at()).text);
+      const report = { form: 'records', body: Buffer.from(text), isGzip: false, query } as const;
+      return JSON.parse(String(answerRecords(live, report, at()).body));
     },
     /** A page whose every part is rendered anew. */
     exposition() {
