@@ -2,7 +2,7 @@
 import { adviceTable } from './advice-table.ts';
 import { chartValuesTable } from './chart-values.ts';
 import { commandsTable, exitTable } from './commands-table.ts';
-import { budgetTable, liveTables, selfTable, usageTables } from './metrics-page.ts';
+import { budgetTable, estimateTable, liveTables, selfTable, usageTables } from './metrics-page.ts';
 import { limitsTable, namesTable } from './names-page.ts';
 import { settingsTable } from './settings-page.ts';
 
@@ -23,6 +23,7 @@ export const generatedParts: readonly GeneratedPart[] = [
   { file: 'docs/metrics.md', part: 'names', text: namesTable },
   { file: 'docs/metrics.md', part: 'limits', text: limitsTable },
   { file: 'docs/metrics.md', part: 'budgets', text: budgetTable },
+  { file: 'docs/metrics.md', part: 'estimates', text: estimateTable },
   { file: 'docs/metrics.md', part: 'live', text: liveTables },
   { file: 'docs/metrics.md', part: 'exporter', text: selfTable },
 ];

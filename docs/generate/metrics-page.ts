@@ -3,6 +3,10 @@ import { liveFoldedFamily, liveHourFamily, liveRecordsFamily, liveTotalFamily } 
 import { allLabels } from '../../src/live/labels.ts';
 import { liveApis, liveFields } from '../../src/live/vocabulary.ts';
 import {
+  estimateErrorFamily,
+  estimateHourFamily,
+  estimateTodayFamily,
+  estimateUnpricedFamily,
   monthToDateFamily,
   organizationBudgetFamily,
   previousMonthFamily,
@@ -74,6 +78,22 @@ function moneyRows(endpoint: Endpoint, field: Field): readonly (readonly string[
     labels,
     help,
   ]);
+}
+
+/** Estimates of what is being spent. */
+export function estimateTable(): string {
+  const owner = ['project_id', 'model'];
+  return markdownTable(
+    head,
+    (
+      [
+        [estimateTodayFamily, ['currency', ...owner]],
+        [estimateHourFamily, ['currency', ...owner]],
+        [estimateErrorFamily, ['currency']],
+        [estimateUnpricedFamily, owner],
+      ] as const
+    ).map(([{ name, type, help }, labels]) => [code(name), type, labels.map(code).join(', '), help]),
+  );
 }
 
 /** Budgets, which come from flags. */

@@ -76,6 +76,33 @@ export const projectBudgetFamily: Family = {
   help: 'The budget of a month for a project, as given with --budget.monthly-project, in units of the currency.',
 };
 
+const estimated =
+  'An estimate, in units of the currency: usage that has settled, at the prices that follow from the costs and the usage of settled days. What has no price is not in it.';
+
+export const estimateTodayFamily: Family = {
+  name: 'openai_spend_estimate_today_amount',
+  type: 'gauge',
+  help: `${estimated} Of the running UTC day so far.`,
+};
+
+export const estimateHourFamily: Family = {
+  name: 'openai_spend_estimate_hour_amount',
+  type: 'gauge',
+  help: `${estimated} Of the newest sixty settled minutes.`,
+};
+
+export const estimateErrorFamily: Family = {
+  name: 'openai_spend_estimate_error_ratio',
+  type: 'gauge',
+  help: 'How far to trust the estimates: of the newest settled day of costs, estimate / actual - 1. It is estimated with the prices of the days before it; credits and adjustments are left out.',
+};
+
+export const estimateUnpricedFamily: Family = {
+  name: 'openai_spend_estimate_unpriced_tokens',
+  type: 'gauge',
+  help: 'Tokens of the running UTC day that no estimate counts, because no settled day has a price for the model.',
+};
+
 /** HELP text as the text format asks: backslash and line feed escaped. */
 export function familyHeader(family: Family): string {
   const help = family.help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n');

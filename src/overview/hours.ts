@@ -3,8 +3,8 @@ import type { Width } from '../openai/catalogue.ts';
 import { widthSeconds } from '../openai/catalogue.ts';
 import type { Amounts, HourStatus, Ranked, Ranking, UsageStatus } from '../status.ts';
 import type { Account } from '../usage/account.ts';
+import type { Ids } from '../usage/ids.ts';
 import { bucketAt } from '../usage/windows.ts';
-import type { Ids } from './ids.ts';
 import { type BucketSums, type Columns, hasTokens, isCounted, type Sums } from './sums.ts';
 
 /** Bars of the chart, the running hour included. */

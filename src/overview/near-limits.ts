@@ -8,10 +8,10 @@ import { widthSeconds } from '../openai/catalogue.ts';
 import type { LimitsStatus, NearLimit } from '../status.ts';
 import type { Account } from '../usage/account.ts';
 import { nearestNumber, zero } from '../usage/decimal.ts';
+import type { Ids } from '../usage/ids.ts';
 import { foldedValue, noValue } from '../usage/labels.ts';
 import { bucketAt } from '../usage/windows.ts';
 import { mostRanked } from './hours.ts';
-import type { Ids } from './ids.ts';
 import type { MonthCosts, SpendOptions } from './spend.ts';
 import { type BucketSums, hasTokens, isCounted } from './sums.ts';
 

@@ -4,8 +4,8 @@
  */
 import type { Endpoint } from '../openai/catalogue.ts';
 import type { Bucket } from '../usage/bucket.ts';
+import { Ids } from '../usage/ids.ts';
 import type { Ledger } from '../usage/ledger.ts';
-import { Ids } from './ids.ts';
 
 /** Sums by number of `Ids`, for those that the bucket has. */
 export interface Columns {

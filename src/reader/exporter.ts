@@ -4,9 +4,11 @@
  */
 import type { Big } from 'big.js';
 import type { Clock } from '../clock.ts';
+import { createEstimator } from '../estimate/estimator.ts';
 import type { Logger } from '../log.ts';
 import { budgetSection } from '../metrics/budgets-section.ts';
 import { createChanges } from '../metrics/changes.ts';
+import { estimateSection, estimateSectionName } from '../metrics/estimate-section.ts';
 import type { Piece } from '../metrics/gzip.ts';
 import { moneySection, moneySectionName, userMoneySection } from '../metrics/money-section.ts';
 import type { PageUpdate } from '../metrics/page.ts';
@@ -152,8 +154,24 @@ export function createExporter(options: ExporterOptions): Exporter {
     );
   const accounts = parts.map(({ account }) => account);
   const costs = accounts.filter((account) => account.kind === 'costs').find(({ endpoint }) => endpoint.api === 'costs');
+  const estimator =
+    costs &&
+    createEstimator({
+      costs,
+      usage: accounts.filter((account) => account.kind === 'usage'),
+      settleDelay,
+      interval: Math.max(interval, idleInterval),
+    });
   const daily = createDailyLog(log, clock);
   const changes = createChanges();
+
+  function sayOdd(remarks: readonly string[]): void {
+    if (remarks.length === 0) return;
+    const more = remarks.length - mostRemarks;
+    const all = [...remarks.slice(0, mostRemarks), ...(more > 0 ? [`And ${more} more.`] : [])];
+    daily.warn('prices', 'costs', all.join(' '));
+  }
+
   const names = createNames({
     settings,
     apis: parts.map(({ endpoint }) => endpoint),
@@ -193,6 +211,7 @@ export function createExporter(options: ExporterOptions): Exporter {
         return names.watch(section, () => shownGroups(account));
       }),
       ...(costs === undefined ? [] : [names.watch(moneySection(costs), () => shownGroups(costs))]),
+      ...(estimator === undefined ? [] : [estimateSection(estimator, ({ prices }) => sayOdd(prices.remarks))]),
       budgetSection(settings.budget),
       ...names.sections,
     ],
@@ -276,6 +295,7 @@ export function createExporter(options: ExporterOptions): Exporter {
       late: self.changed,
       changed() {
         changes.note(api);
+        changes.note(estimateSectionName);
         if (api !== costs?.endpoint.api) return;
         changes.note(moneySectionName);
         if (polled.has(userCosts.api)) changes.note(userCosts.api);
@@ -339,6 +359,9 @@ function createDailyLog(log: Logger, clock: Clock) {
     },
   };
 }
+
+/** Oddities of prices that are said at once. */
+const mostRemarks = 5;
 
 function differenceOf(amount: Big, currency: string): string {
   const more = amount.gt('0') ? 'more' : 'less';

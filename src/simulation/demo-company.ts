@@ -158,7 +158,7 @@ export const tierFactors: Readonly<Record<string, number>> = { batch: 0.5, flex:
 const agreed: Readonly<Record<string, number>> = { 'o3-2025-04-16': 0.9, 'gpt-5-2025-08-07': 0.95 };
 
 /** From the 16th of each month on, this model is cheaper until the month ends. */
-const cheaperLate = { model: 'gpt-4o-mini-2024-07-18', from: 16, factor: 0.94 };
+const cheaperLate = { model: 'gpt-4o-mini-2024-07-18', from: 16, factor: 0.96 };
 
 /** Returns the part of its price that is paid for a model on a UTC day, counted from the epoch. */
 export function discountOn(model: string, day: number): number {

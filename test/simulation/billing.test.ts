@@ -51,7 +51,7 @@ describe('what usage costs', () => {
       return Number(line?.amount) / (line?.quantity ?? 0);
     };
     expect(price(14)).toBeCloseTo(price(15), 6);
-    expect(price(16) / price(15)).toBeCloseTo(0.94, 6);
+    expect(price(16) / price(15)).toBeCloseTo(0.96, 6);
     const newest = (from: number) =>
       sum(truth.spent({ from, to: from + day }).filter(({ model }) => model === 'gpt-6-astra'));
     expect(newest(newestModelSince - day)).toBe(0n);

@@ -1,5 +1,5 @@
 /** Label values as small numbers, so that sums over thousands of groups are sums over columns. */
-import type { GroupTable } from '../usage/groups.ts';
+import type { GroupTable } from './groups.ts';
 
 /** Values that are numbered before it is worth beginning anew: names come and go over the months. */
 const most = 500_000;

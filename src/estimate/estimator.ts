@@ -1,0 +1,256 @@
+/**
+ * Estimates of what is being spent, from usage that has settled and the prices of settled days: today so far, and the last
+ * hour. Everything is made anew from the buckets held; what has not changed since the last time is kept.
+ */
+import type { Big } from 'big.js';
+import { widthSeconds } from '../openai/catalogue.ts';
+import { inMilliseconds, type Milliseconds, type Seconds } from '../units.ts';
+import type { Bucket } from '../usage/bucket.ts';
+import type { CostAccount } from '../usage/cost-account.ts';
+import { cover, coveredThrough } from '../usage/cover.ts';
+import { Decimal, nearestNumber, zero } from '../usage/decimal.ts';
+import type { UsageAccount } from '../usage/usage-account.ts';
+import { bucketAt, hour } from '../usage/windows.ts';
+import { type Amounts, allTokens, isUsed, measures, unitsOf } from './measures.ts';
+import { type Money, mostDays, type Prices, pricesOf } from './prices.ts';
+import { type SettledDay, settledDay, type UsageDay } from './settled-day.ts';
+import { Owners, SpanSum, UsedByOwner } from './used.ts';
+
+/** What one project spends on one model, in one currency. A dimension that usage is not grouped by is empty. */
+export interface Spend {
+  readonly currency: string;
+  readonly project: string;
+  readonly model: string;
+  /** Of today so far, and of the last hour. */
+  readonly today: Big;
+  readonly hour: Big;
+}
+
+/** Tokens of today that have no price. */
+export interface Unpriced {
+  readonly project: string;
+  readonly model: string;
+  readonly tokens: number;
+}
+
+export interface Estimate {
+  readonly spend: readonly Spend[];
+  readonly unpriced: readonly Unpriced[];
+  /** By currency, of the newest settled day: estimate / actual - 1. */
+  readonly error: ReadonlyMap<string, number>;
+  readonly prices: Prices;
+  /** The end of the settled usage of today that is counted, the latest of all apis. */
+  readonly through: Seconds;
+}
+
+export type UsageSource = Pick<UsageAccount, 'endpoint' | 'ledger' | 'counters'>;
+
+export interface EstimatorOptions {
+  /** The account of costs. */
+  readonly costs: Pick<CostAccount, 'ledger'>;
+  /** Those of usage. */
+  readonly usage: readonly UsageSource[];
+  readonly settleDelay: Milliseconds;
+  /** The longest time between two polls of an api. */
+  readonly interval: Milliseconds;
+}
+
+export interface Estimator {
+  /** Returns the estimate as of an instant; undefined while there is none to be made. */
+  at(now: Milliseconds): Estimate | undefined;
+}
+
+const daySeconds = widthSeconds['1d'];
+const hourSeconds = widthSeconds['1h'];
+
+/** Days that are looked back for settled ones: costs settle a day after their end. */
+const lookback = mostDays + 3;
+
+export function createEstimator(options: EstimatorOptions): Estimator {
+  const { costs, settleDelay, interval } = options;
+  const accounts = options.usage.filter(({ endpoint }) => endpoint.fields.some(({ kind }) => kind === 'flow'));
+  const owners = new Owners();
+  const spans = {
+    today: { sums: new Map<UsageSource, SpanSum>(), used: new UsedByOwner() },
+    hour: { sums: new Map<UsageSource, SpanSum>(), used: new UsedByOwner() },
+  };
+  let days = new Map<string, KnownDay>();
+  let prices:
+    | { readonly of: readonly SettledDay[]; readonly prices: Prices; readonly error: Estimate['error'] }
+    | undefined;
+
+  /** The settled days that are known, the newest first. */
+  function settledDays(now: Milliseconds): readonly SettledDay[] {
+    const { ledger } = costs;
+    if (!ledger.groups.dimensions.includes('line_item')) return [];
+    const today = bucketAt(now, '1d');
+    const known = new Map<string, KnownDay>();
+    const found: SettledDay[] = [];
+    for (let back = 1; back <= lookback && found.length <= mostDays; back++) {
+      const start = today - back * daySeconds;
+      const bucket = ledger.settled('1d', start);
+      if (bucket === undefined) continue;
+      const usage = usageOf(start);
+      const parts = [bucket, ...(usage ?? []).map((day) => day.bucket)];
+      const before = days.get(`${start}`);
+      const day =
+        before !== undefined && sameBuckets(before.parts, parts)
+          ? before.day
+          : settledDay({ ledger, bucket }, usage, owners);
+      known.set(`${start}`, { parts, day });
+      found.push(day);
+    }
+    days = known;
+    return found;
+  }
+
+  /** Returns the day of each api; undefined where one of those that are read does not have it. */
+  function usageOf(start: Seconds): readonly UsageDay[] | undefined {
+    const found: UsageDay[] = [];
+    for (const account of accounts) {
+      const { ledger } = account;
+      // An api that never answered keeps the others from nothing.
+      if (ledger.version === 0) continue;
+      const bucket = ledger.settled('1d', start);
+      if (bucket === undefined) return undefined;
+      found.push({ ledger, bucket });
+    }
+    return found;
+  }
+
+  function pricesAt(now: Milliseconds): NonNullable<typeof prices> {
+    const settled = settledDays(now);
+    if (prices !== undefined && sameDays(prices.of, settled)) return prices;
+    const [newest, ...before] = settled;
+    const error = newest === undefined ? new Map<string, number>() : errorOf(newest, pricesOf(before));
+    prices = { of: settled, prices: pricesOf(settled), error };
+    return prices;
+  }
+
+  /** Adds up what was used in a span, of all apis. Returns its end, the latest of all; undefined where nothing is known. */
+  function addUp(
+    { sums, used }: (typeof spans)['today'],
+    bucketsOf: (account: UsageSource) => { readonly buckets: readonly Bucket[]; readonly end: Seconds } | undefined,
+  ): Seconds | undefined {
+    let end: Seconds | undefined;
+    const found: SpanSum[] = [];
+    for (const account of accounts) {
+      const { ledger } = account;
+      const span = bucketsOf(account);
+      if (span === undefined) continue;
+      end = Math.max(end ?? span.end, span.end);
+      let sum = sums.get(account);
+      if (sum?.ledger !== ledger) sum = new SpanSum(ledger);
+      sums.set(account, sum);
+      sum.update(span.buckets);
+      owners.of(ledger);
+      found.push(sum);
+    }
+    used.clear(owners.size);
+    for (const sum of found) sum.addTo(used, owners);
+    return end;
+  }
+
+  /** The settled buckets of today, as far as there is no gap; undefined while history is read. */
+  function today({ ledger, counters }: UsageSource, now: Milliseconds) {
+    const start = bucketAt(now, '1d');
+    const to = bucketAt(now - settleDelay, '1m');
+    if (ledger.version === 0) return undefined;
+    const end = to <= start ? start : coveredThrough(ledger.settled, start, to);
+    return counters === 'replaying' && end < to ? undefined : { buckets: [...cover(ledger.settled, start, end)], end };
+  }
+
+  /** The newest sixty settled minutes; undefined where one of them is not known, or they are old. */
+  function lastHour({ ledger }: UsageSource, now: Milliseconds) {
+    const end = ledger.newestSettledEnd('1m');
+    if (end === undefined || inMilliseconds(end) < now - settleDelay - interval - hour) return undefined;
+    const start = end - hourSeconds;
+    if (coveredThrough(ledger.settled, start, end) < end) return undefined;
+    return { buckets: [...cover(ledger.settled, start, end)], end };
+  }
+
+  return {
+    at(now) {
+      if (accounts.length === 0 || !accounts.some(({ ledger }) => ledger.groups.dimensions.includes('model'))) {
+        return undefined;
+      }
+      const { prices: known, error } = pricesAt(now);
+      if (known.days.length === 0) return undefined;
+      if (accounts.some((account) => account.ledger.version > 0 && today(account, now) === undefined)) return undefined;
+      const through = addUp(spans.today, (account) => today(account, now));
+      if (through === undefined) return undefined;
+      addUp(spans.hour, (account) => lastHour(account, now));
+      return { ...spendOf(known), error, prices: known, through };
+    },
+  };
+
+  function spendOf(known: Prices): Pick<Estimate, 'spend' | 'unpriced'> {
+    const found = new Map<string, { -readonly [Key in keyof Spend]: Spend[Key] }>();
+    const unpriced = new Map<string, { -readonly [Key in keyof Unpriced]: Unpriced[Key] }>();
+    const add = (owner: number, span: 'today' | 'hour', money: readonly Money[]) => {
+      const { project, model } = owners.at(owner);
+      for (const { currency, amount } of money) {
+        const key = `${currency}\u0000${project}\u0000${model}`;
+        const spend = found.get(key) ?? { currency, project, model, today: zero, hour: zero };
+        spend[span] = spend[span].plus(amount);
+        found.set(key, spend);
+      }
+    };
+    for (let owner = 0; owner < owners.size; owner++) {
+      const { project, model, tier } = owners.at(owner);
+      for (const span of ['today', 'hour'] as const) {
+        const used = spans[span].used.of(owner);
+        if (!isUsed(used)) continue;
+        add(owner, span, known.tools(used));
+        const cost = known.model(model, tier, used);
+        if (cost !== undefined) add(owner, span, cost);
+        else if (span === 'today') {
+          const tokens = unitsOf(used, allTokens, []);
+          if (tokens === 0) continue;
+          const key = `${project}\u0000${model}`;
+          const entry = unpriced.get(key) ?? { project, model, tokens: 0 };
+          entry.tokens += tokens;
+          unpriced.set(key, entry);
+        }
+      }
+    }
+    return { spend: [...found.values()], unpriced: [...unpriced.values()] };
+  }
+}
+
+interface KnownDay {
+  readonly parts: readonly Bucket[];
+  readonly day: SettledDay;
+}
+
+function sameBuckets(a: readonly Bucket[], b: readonly Bucket[]): boolean {
+  return a.length === b.length && a.every((bucket, index) => bucket === b[index]);
+}
+
+function sameDays(a: readonly SettledDay[], b: readonly SettledDay[]): boolean {
+  return a.length === b.length && a.every((day, index) => day === b[index]);
+}
+
+/** Returns by how much an estimate of a day, with the prices of those before it, misses what it cost. */
+function errorOf(day: SettledDay, prices: Prices): ReadonlyMap<string, number> {
+  const errors = new Map<string, number>();
+  if (prices.days.length === 0) return errors;
+  const estimated = new Map<string, Big>();
+  const add = (money: readonly Money[]) => {
+    for (const { currency, amount } of money) estimated.set(currency, (estimated.get(currency) ?? zero).plus(amount));
+  };
+  const all: Amounts = new Float64Array(measures.length);
+  for (const [model, tiers] of day.used) {
+    for (const [tier, used] of tiers) {
+      add(prices.model(model, tier, used) ?? []);
+      for (let place = 0; place < all.length; place++) all[place] = (all[place] ?? 0) + (used[place] ?? 0);
+    }
+  }
+  add(prices.tools(all));
+  for (const [currency, { total }] of day.billed) {
+    if (!total.gt(zero)) continue;
+    const ratio = (estimated.get(currency) ?? zero).div(total).minus(new Decimal('1'));
+    errors.set(currency, nearestNumber(ratio));
+  }
+  return errors;
+}

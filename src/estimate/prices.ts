@@ -1,0 +1,214 @@
+/**
+ * The effective prices: what the organization really paid for one of what it used, on its settled days. Pure.
+ *
+ * The price of a kind is that of the newest settled day that bills it, averaged with the days before as long as they say about
+ * the same: a new price counts from its first settled day on, and chance is evened out. No price list is kept.
+ */
+import type { Big } from 'big.js';
+import { Decimal, nearestNumber } from '../usage/decimal.ts';
+import type { Tier } from './line-items.ts';
+import { type Amounts, isUsed, measures, partsBilledApart, unitsOf } from './measures.ts';
+import { type Billing, type Billings, type CurrencyDay, type SettledDay, whole, wholeOf } from './settled-day.ts';
+
+/** Settled days that prices are made of, at most. */
+export const mostDays = 7;
+
+/** Days whose price differs by more than this part from the newest's are of another price. */
+const sameWithin = 0.02;
+
+/** A price that has become so many times as large, or as small, is said. */
+const jump = 100;
+
+/** What is paid for one of some units: those of `plus` less those of `minus`. */
+interface Term {
+  /** Undefined: all of the model, in what it was used in. */
+  readonly plus: readonly number[] | undefined;
+  readonly minus: readonly number[];
+  readonly price: Big;
+}
+
+/** What a model and tier costs, by currency. */
+type Plan = ReadonlyMap<string, readonly Term[]>;
+
+export interface Money {
+  readonly currency: string;
+  readonly amount: Big;
+}
+
+export interface Prices {
+  /** The days that they follow from, the newest first; UTC, in seconds. */
+  readonly days: readonly number[];
+  /** Returns what something used of a model costs; undefined for a model without a price. */
+  model(model: string, tier: Tier, used: Amounts): readonly Money[] | undefined;
+  /** Returns what the calls of tools cost. */
+  tools(used: Amounts): readonly Money[];
+  /** Sentences about what does not fit together, or has changed very much. */
+  readonly remarks: readonly string[];
+}
+
+/** @param settled the days, the newest first */
+export function pricesOf(settled: readonly SettledDay[]): Prices {
+  const days = settled.slice(0, mostDays);
+  const remarks = days.flatMap((day) => day.remarks);
+  const plans = new Map<string, Plan | undefined>();
+  const currencies = [...new Set(days.flatMap(({ billed }) => [...billed.keys()]))].sort();
+
+  function planOf(model: string, tier: Tier): Plan | undefined {
+    const key = `${tier}\u0000${model}`;
+    if (!plans.has(key)) plans.set(key, makePlan(model, tier));
+    return plans.get(key);
+  }
+
+  function makePlan(model: string, tier: Tier): Plan | undefined {
+    const plan = new Map<string, readonly Term[]>();
+    for (const currency of currencies) {
+      const billed = billedBy(days, currency, model, tier);
+      const terms = termsOf(billed, (kind, newer) => newer.some((day) => isKindUsed(day, model, kind)));
+      if (terms.length > 0) plan.set(currency, terms);
+    }
+    return plan.size === 0 ? undefined : plan;
+  }
+
+  const toolPlan = new Map(
+    currencies.map((currency) => {
+      const billed = days.flatMap((day) => {
+        const billings = day.billed.get(currency)?.tools;
+        return billings === undefined ? [] : [{ day, billings }];
+      });
+      return [currency, termsOf(billed, () => false)] as const;
+    }),
+  );
+
+  remarks.push(...jumpsIn(days));
+  return {
+    days: days.map(({ start }) => start),
+    model(model, tier, used) {
+      const plan = planOf(model, tier);
+      return plan === undefined ? undefined : costOf(plan, used);
+    },
+    tools: (used) => costOf(toolPlan, used),
+    remarks,
+  };
+}
+
+/** A day that bills a model or the tools. */
+interface BilledDay {
+  readonly day: SettledDay;
+  readonly billings: Billings;
+}
+
+/**
+ * Returns the days that bill a model and tier, the newest first. A tier that is used and not billed apart has the prices of no
+ * tier; and what was not billed apart on the newest day is not looked for on older ones.
+ */
+function billedBy(days: readonly SettledDay[], currency: string, model: string, tier: Tier): readonly BilledDay[] {
+  const found = (wanted: Tier) =>
+    days.flatMap((day) => {
+      const billings = day.billed.get(currency)?.models.get(model)?.get(wanted);
+      return billings === undefined ? [] : [{ day, billings }];
+    });
+  const own = found(tier);
+  if (tier === '') return own;
+  const usual = found('');
+  const newest = own[0]?.day.start ?? Number.NEGATIVE_INFINITY;
+  const isNotApart = usual.some(({ day }) => day.start > newest && isUsed(day.used.get(model)?.get(tier) ?? none));
+  return own.length === 0 || isNotApart ? usual : own;
+}
+
+const none: Amounts = new Float64Array(0);
+
+function isKindUsed({ used }: SettledDay, model: string, kind: number): boolean {
+  return [...(used.get(model)?.values() ?? [])].some((amounts) => (amounts[kind] ?? 0) > 0);
+}
+
+/**
+ * Returns the terms of what days bill: those of the newest, and kinds that older days bill and newer ones did not use.
+ * @param isUsedSince reports whether a kind was used on any of these days
+ */
+function termsOf(
+  billed: readonly BilledDay[],
+  isUsedSince: (kind: number, days: readonly SettledDay[]) => boolean,
+): readonly Term[] {
+  const kinds = new Map<number, Big>();
+  for (const [index, { billings }] of billed.entries()) {
+    const newer = billed.slice(0, index).map(({ day }) => day);
+    for (const kind of billings.keys()) {
+      if (kinds.has(kind)) continue;
+      if (index > 0 && (kind === whole || isUsedSince(kind, newer))) continue;
+      kinds.set(kind, priceOf(billed.slice(index).flatMap(({ billings: of }) => of.get(kind) ?? [])));
+    }
+  }
+  const apart = new Set([...kinds.keys()].filter((kind) => kind !== whole));
+  return [...kinds].map(([kind, price]) =>
+    kind === whole
+      ? { plus: undefined, minus: [], price }
+      : { plus: [kind], minus: partsBilledApart(kind, apart), price },
+  );
+}
+
+/** Returns the price of the newest billing, averaged with those before it that have about the same. */
+function priceOf(billings: readonly Billing[]): Big {
+  const [newest] = billings;
+  let amount = new Decimal('0');
+  let units = 0;
+  const usual = newest === undefined ? 0 : numberOf(newest);
+  for (const billing of billings) {
+    if (Math.abs(numberOf(billing) - usual) > usual * sameWithin) break;
+    amount = amount.plus(billing.amount);
+    units += billing.units;
+  }
+  if (units === 0) return amount;
+  return amount.div(new Decimal(String(units)));
+}
+
+/** A price as a number, to compare. */
+function numberOf({ amount, units }: Billing): number {
+  return nearestNumber(amount) / units;
+}
+
+function costOf(plan: Plan, used: Amounts): readonly Money[] {
+  const found: Money[] = [];
+  for (const [currency, terms] of plan) {
+    let amount: Big | undefined;
+    for (const { plus, minus, price } of terms) {
+      const units = unitsOf(used, plus ?? wholeOf(used), minus);
+      if (units === 0) continue;
+      const cost = price.times(new Decimal(String(units)));
+      amount = amount === undefined ? cost : amount.plus(cost);
+    }
+    if (amount !== undefined) found.push({ currency, amount });
+  }
+  return found;
+}
+
+/** Says of the newest day which prices are very different from those of the day before that has them. */
+function jumpsIn(days: readonly SettledDay[]): readonly string[] {
+  const [newest, ...before] = days;
+  if (newest === undefined) return [];
+  const found: string[] = [];
+  const look = (name: string, now: Billings, earlier: (day: CurrencyDay) => Billings | undefined, currency: string) => {
+    for (const [kind, billing] of now) {
+      const old = before.flatMap((day) => {
+        const of = day.billed.get(currency);
+        return (of === undefined ? undefined : earlier(of)?.get(kind)) ?? [];
+      })[0];
+      if (old === undefined) continue;
+      const ratio = numberOf(billing) / numberOf(old);
+      if (ratio >= jump || ratio <= 1 / jump) found.push(jumped(name, kind, ratio));
+    }
+  };
+  for (const [currency, { models, tools }] of newest.billed) {
+    for (const [model, tiers] of models) {
+      for (const [tier, billings] of tiers) {
+        look(model, billings, (day) => day.models.get(model)?.get(tier), currency);
+      }
+    }
+    look('tools', tools, (day) => day.tools, currency);
+  }
+  return found;
+}
+
+function jumped(name: string, kind: number, ratio: number): string {
+  const what = kind === whole ? 'all of it' : (measures[kind] ?? '');
+  return `The price of ${name} (${what}) on the newest settled day is ${Number(ratio.toPrecision(3))} times that of the day before; estimates go by it.`;
+}

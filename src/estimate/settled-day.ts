@@ -1,0 +1,270 @@
+/**
+ * What a settled day says of prices: the amounts of its lines and the usage that they bill, by model, tier and kind. Pure.
+ */
+import type { Big } from 'big.js';
+import type { Bucket } from '../usage/bucket.ts';
+import { Decimal, zero } from '../usage/decimal.ts';
+import type { Ledger } from '../usage/ledger.ts';
+import { type Line, lineOf, quantityUnits, type Tier } from './line-items.ts';
+import { type Amounts, allTokens, noAmounts, partsBilledApart, toolMeasures, unitsOf, wholes } from './measures.ts';
+import { eachUse, type Owners } from './used.ts';
+
+/** A day of usage of one api. */
+export interface UsageDay {
+  readonly ledger: Ledger;
+  readonly bucket: Bucket;
+}
+
+/** What a line, or several of the same kind, billed on a day: the price is `amount / units`. */
+export interface Billing {
+  readonly amount: Big;
+  /** More than 0. */
+  readonly units: number;
+}
+
+/** The kind of what no known kind bills: all of a model, as a whole. */
+export const whole = -1;
+
+/** Billings of one model and tier, or of the tools, by measure, or `whole`. */
+export type Billings = ReadonlyMap<number, Billing>;
+
+export interface SettledDay {
+  /** UTC, in seconds. */
+  readonly start: number;
+  /** What was billed in each currency. */
+  readonly billed: ReadonlyMap<string, CurrencyDay>;
+  /** What was used of each model, by tier. */
+  readonly used: ReadonlyMap<string, ReadonlyMap<Tier, Amounts>>;
+  /** Sentences about what does not fit together. */
+  readonly remarks: readonly string[];
+}
+
+export interface CurrencyDay {
+  /** Amounts of all lines but credits and adjustments. */
+  readonly total: Big;
+  readonly models: ReadonlyMap<string, ReadonlyMap<Tier, Billings>>;
+  readonly tools: Billings;
+}
+
+/** A quantity that differs from usage by more than this part is said. */
+const contradiction = 0.1;
+
+/** Lines of one model, tier and kind, or of one tool. */
+interface Cell {
+  amount: Big;
+  /** What the quantity counts, in units of the measure; NaN where a line has none, or none that is known. */
+  quantity: number;
+}
+
+/** Returns what was used on a day, by model and tier, and by the name of no model for tools. */
+function usedOn(usage: readonly UsageDay[], owners: Owners): Map<string, Map<Tier, Amounts>> {
+  const used = new Map<string, Map<Tier, Amounts>>();
+  const columns: Amounts[] = [];
+  for (const { ledger, bucket } of usage) {
+    eachUse(ledger, bucket, owners, (number, measure, amount) => {
+      let column = columns[number];
+      if (column === undefined) {
+        const { model, tier } = owners.at(number);
+        const tiers = used.get(model) ?? new Map<Tier, Amounts>();
+        used.set(model, tiers);
+        column = tiers.get(tier) ?? noAmounts();
+        tiers.set(tier, column);
+        columns[number] = column;
+      }
+      column[measure] = (column[measure] ?? 0) + amount;
+    });
+  }
+  return used;
+}
+
+/**
+ * Returns what a day of costs says of prices.
+ * @param costs grouped by line item at least
+ * @param usage the same day of every api whose usage is read; undefined where one of them is not known
+ */
+export function settledDay(
+  costs: { readonly ledger: Ledger; readonly bucket: Bucket },
+  usage: readonly UsageDay[] | undefined,
+  owners: Owners,
+): SettledDay {
+  const used = usedOn(usage ?? [], owners);
+  const remarks: string[] = [];
+  const billed = new Map<string, CurrencyDay>();
+  for (const [currency, { total, models, tools }] of cellsOf(costs, (name) => used.has(name))) {
+    const priced = new Map<string, ReadonlyMap<Tier, Billings>>();
+    for (const [model, tiers] of models) {
+      const byTier = usage === undefined ? byQuantity(tiers) : byUsage(model, tiers, used.get(model), remarks);
+      if (byTier.size > 0) priced.set(model, byTier);
+    }
+    billed.set(currency, { total, models: priced, tools: toolBillings(tools, [...used.values()]) });
+  }
+  return { start: costs.bucket.start, billed, used, remarks };
+}
+
+interface CurrencyCells {
+  total: Big;
+  readonly models: Map<string, Map<Tier, Map<number, Cell>>>;
+  readonly tools: Map<number, Cell>;
+}
+
+function cellsOf(
+  { ledger, bucket }: { readonly ledger: Ledger; readonly bucket: Bucket },
+  isModel: (name: string) => boolean,
+): Map<string, CurrencyCells> {
+  const { groups, endpoint } = ledger;
+  const lineItem = groups.dimensions.indexOf('line_item');
+  const fieldOf = (kind: string) => endpoint.fields.findIndex((field) => field.kind === kind);
+  const lines = new Map<string, Line>();
+  const currencies = new Map<string, CurrencyCells>();
+  const quantities = quantitiesOf(ledger, bucket, fieldOf('quantity'));
+  for (const [slot, text] of (bucket.decimals.get(fieldOf('money')) ?? []).entries()) {
+    const group = bucket.groups[slot];
+    if (text === null || group === undefined) continue;
+    const name = groups.values(group)[lineItem] ?? '';
+    const line = lines.get(name) ?? lineOf(name, isModel);
+    lines.set(name, line);
+    if (line.is === 'credit') continue;
+    const currency = groups.unit(group) ?? '';
+    const cells = currencies.get(currency) ?? { total: zero, models: new Map(), tools: new Map() };
+    currencies.set(currency, cells);
+    const amount = new Decimal(text);
+    cells.total = cells.total.plus(amount);
+    if (line.is === 'other') continue;
+    const quantity = quantities.get(groups.base(group));
+    // Where the text does not say what is billed, the unit of the quantity may.
+    const kind = line.kind ?? quantity?.measure ?? whole;
+    const isOfKind = quantity !== undefined && (quantity.measure ?? kind) === kind;
+    addTo(cellsFor(cells, line), kind, amount, isOfKind ? quantity.amount : Number.NaN);
+  }
+  return currencies;
+}
+
+function cellsFor({ models, tools }: CurrencyCells, line: Extract<Line, { is: 'model' | 'tool' }>): Map<number, Cell> {
+  if (line.is === 'tool') return tools;
+  const tiers = models.get(line.model) ?? new Map<Tier, Map<number, Cell>>();
+  models.set(line.model, tiers);
+  const kinds = tiers.get(line.tier) ?? new Map<number, Cell>();
+  tiers.set(line.tier, kinds);
+  return kinds;
+}
+
+function addTo(cells: Map<number, Cell>, kind: number, amount: Big, quantity: number): void {
+  const cell = cells.get(kind);
+  if (cell === undefined) {
+    cells.set(kind, { amount, quantity });
+    return;
+  }
+  cell.amount = cell.amount.plus(amount);
+  cell.quantity += quantity;
+}
+
+interface Quantity {
+  /** Null for tokens, of whatever kind. */
+  readonly measure: number | null;
+  readonly amount: number;
+}
+
+/** Returns the quantity of each group that has one in a unit that is known. */
+function quantitiesOf({ groups }: Ledger, bucket: Bucket, field: number): ReadonlyMap<number, Quantity> {
+  const found = new Map<number, Quantity>();
+  const values = bucket.numbers.get(field);
+  for (let slot = 0; slot < (values?.length ?? 0); slot++) {
+    const group = bucket.groups[slot] ?? 0;
+    const unit = quantityUnits.get(groups.unit(group) ?? '');
+    const value = values?.[slot] ?? Number.NaN;
+    if (unit === undefined || !(value > 0)) continue;
+    found.set(groups.base(group), { measure: unit.measure, amount: value * unit.each });
+  }
+  return found;
+}
+
+/** Where usage is not known, a line's own quantity gives the price of a kind that is known. */
+function byQuantity(tiers: ReadonlyMap<Tier, ReadonlyMap<number, Cell>>): ReadonlyMap<Tier, Billings> {
+  const found = new Map<Tier, Billings>();
+  for (const [tier, cells] of tiers) {
+    const billings = new Map<number, Billing>();
+    for (const [kind, { amount, quantity }] of cells) {
+      if (kind !== whole && quantity > 0 && amount.gte(zero)) billings.set(kind, { amount, units: quantity });
+    }
+    if (billings.size > 0) found.set(tier, billings);
+  }
+  return found;
+}
+
+/** @param used of the model, by tier; undefined where it was not used */
+function byUsage(
+  model: string,
+  tiers: ReadonlyMap<Tier, ReadonlyMap<number, Cell>>,
+  used: ReadonlyMap<Tier, Amounts> | undefined,
+  remarks: string[],
+): ReadonlyMap<Tier, Billings> {
+  // A model that usage does not tell of has the quantities alone.
+  if (used === undefined) return byQuantity(tiers);
+  const cellsByTier = new Map<Tier, Map<number, Cell>>();
+  for (const [tier, cells] of tiers) {
+    // A tier that only the bill knows has its usage among that of no tier.
+    const place = used.has(tier) ? tier : '';
+    const into = cellsByTier.get(place) ?? new Map<number, Cell>();
+    cellsByTier.set(place, into);
+    for (const [kind, { amount, quantity }] of cells) addTo(into, kind, amount, quantity);
+  }
+  const found = new Map<Tier, Billings>();
+  for (const [tier, cells] of cellsByTier) {
+    const billings = billingsOf(model, cells, usedBy(tier, cellsByTier, used), remarks);
+    if (billings.size > 0) found.set(tier, billings);
+  }
+  return found;
+}
+
+/** Returns what a tier bills of: its own usage, or that of all tiers without lines of their own. */
+function usedBy(tier: Tier, billed: ReadonlyMap<Tier, unknown>, used: ReadonlyMap<Tier, Amounts>): Amounts {
+  if (tier !== '') return used.get(tier) ?? noAmounts();
+  const sum = noAmounts();
+  for (const [other, amounts] of used) {
+    if (other !== '' && billed.has(other)) continue;
+    for (let place = 0; place < sum.length; place++) sum[place] = (sum[place] ?? 0) + (amounts[place] ?? 0);
+  }
+  return sum;
+}
+
+function billingsOf(model: string, cells: ReadonlyMap<number, Cell>, used: Amounts, remarks: string[]): Billings {
+  const kinds = new Set([...cells.keys()].filter((kind) => kind !== whole && unitsOf(used, [kind], []) > 0));
+  const billings = new Map<number, Billing>();
+  let rest: Big | undefined;
+  for (const [kind, { amount, quantity }] of cells) {
+    const units = kinds.has(kind) ? unitsOf(used, [kind], partsBilledApart(kind, kinds)) : 0;
+    if (units === 0) {
+      rest = (rest ?? zero).plus(amount);
+      continue;
+    }
+    if (Math.abs(quantity / units - 1) > contradiction) remarks.push(contradicting(model, quantity, units));
+    // What was given back says nothing of the price.
+    if (amount.gte(zero)) billings.set(kind, { amount, units });
+  }
+  const units = unitsOf(used, wholeOf(used), []);
+  if (rest?.gte(zero) === true && units > 0 && (rest.gt(zero) || billings.size === 0)) {
+    billings.set(whole, { amount: rest, units });
+  }
+  return billings;
+}
+
+/** Returns the measures that a model is priced by as a whole. */
+export function wholeOf(used: Amounts): readonly number[] {
+  return wholes.find((places) => unitsOf(used, places, []) > 0) ?? allTokens;
+}
+
+function toolBillings(cells: ReadonlyMap<number, Cell>, used: readonly ReadonlyMap<Tier, Amounts>[]): Billings {
+  const billings = new Map<number, Billing>();
+  for (const place of toolMeasures) {
+    const cell = cells.get(place);
+    if (cell === undefined || cell.amount.lt(zero)) continue;
+    let units = 0;
+    for (const tiers of used) for (const amounts of tiers.values()) units += amounts[place] ?? 0;
+    if (units > 0) billings.set(place, { amount: cell.amount, units });
+  }
+  return billings;
+}
+
+function contradicting(model: string, quantity: number, units: number): string {
+  return `The bill counts ${Math.round(quantity)} where usage of ${model} counts ${Math.round(units)}; prices go by usage.`;
+}
