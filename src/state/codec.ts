@@ -13,6 +13,8 @@ export interface ApiState {
   readonly anchor: number;
   /** The dimensions that the groups were grouped by; undefined in files of older versions, which had all that the settings name. */
   readonly dimensions?: readonly string[] | undefined;
+  /** True if nobody may have scraped the values yet, for the series took the place of others just now. */
+  readonly unseen?: boolean | undefined;
   /** Names of the fields, in the order of the values. */
   readonly fields: readonly string[];
   /** Eight bytes for each group: `groupHash` of its labels. */
@@ -38,6 +40,7 @@ interface Header {
     readonly api: string;
     readonly anchor: number;
     readonly dimensions?: readonly string[] | undefined;
+    readonly unseen?: boolean | undefined;
     readonly fields: readonly string[];
     readonly groups: number;
   }[];
@@ -56,10 +59,11 @@ export function fingerprintOf(settings: unknown): string {
 export function encodeState({ fingerprint, apis }: State): Buffer {
   const header: Header = {
     fingerprint,
-    apis: apis.map(({ api, anchor, dimensions, fields, hashes }) => ({
+    apis: apis.map(({ api, anchor, dimensions, unseen, fields, hashes }) => ({
       api,
       anchor,
       dimensions,
+      unseen,
       fields,
       groups: hashes.length / hashBytes,
     })),
@@ -92,12 +96,12 @@ export function decodeState(bytes: Buffer): State {
     // A copy of its own, so that it is aligned.
     return Uint8Array.from(body.subarray(position - length, position));
   };
-  const apis = header.apis.map(({ api, anchor, dimensions, fields, groups }): ApiState => {
+  const apis = header.apis.map(({ api, anchor, dimensions, unseen, fields, groups }): ApiState => {
     const hashes = take(groups * hashBytes);
     const values = new Float64Array(littleEndian(take(groups * fields.length * valueBytes)).buffer);
     // No sum of counts is larger: it was a glitch, which earlier versions took for a count, and must not stay.
     for (const [index, value] of values.entries()) if (value > Number.MAX_SAFE_INTEGER) values[index] = Number.NaN;
-    return { api, anchor, dimensions, fields, hashes, values };
+    return { api, anchor, dimensions, unseen, fields, hashes, values };
   });
   if (position !== body.length) throw new Error('it is longer than its header says');
   return { fingerprint: header.fingerprint, apis };
@@ -124,13 +128,14 @@ function isHeader(value: unknown): value is Header {
 
 function isApiHeader(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  const { api, anchor, dimensions, fields, groups } = value as Partial<Record<keyof Header['apis'][number], unknown>>;
+  const { api, anchor, dimensions, unseen, fields, groups } = value as Partial<Record<keyof Header['apis'][number], unknown>>;
   return (
     typeof api === 'string' &&
     Number.isSafeInteger(anchor) &&
     Number.isSafeInteger(groups) &&
     Number(groups) >= 0 &&
     (dimensions === undefined || isTexts(dimensions)) &&
+    (unseen === undefined || typeof unseen === 'boolean') &&
     isTexts(fields)
   );
 }

@@ -87,7 +87,8 @@ function apiState(api: string, { book, hashes: own, earlier }: Remembered): ApiS
       values[(groups + index) * fields.length + column] = earlier.value(row, field) ?? Number.NaN;
     });
   });
-  return { api, anchor: ledger.anchor, dimensions: ledger.groups.dimensions, fields, hashes, values };
+  const { dimensions } = ledger.groups;
+  return { api, anchor: ledger.anchor, dimensions, unseen: book.isUnseen || undefined, fields, hashes, values };
 }
 
 /**
@@ -146,6 +147,7 @@ export function restoredOf(state: State | undefined, api: string): Restored | un
   return {
     anchor: found.anchor,
     dimensions: found.dimensions,
+    unseen: found.unseen === true,
     sum: (field) => rows.unclaimed().reduce((sum, row) => sum + (rows.value(row, field) ?? 0), 0),
     group: (labels) => groups.get(keyOf(groupHash(api, labels))),
     value: (field, group) => rows.value(group, field),

@@ -26,6 +26,8 @@ export interface BookOptions {
   readonly until: Seconds;
   /** The value that an earlier process showed for a series; undefined for one that it did not know. */
   readonly restored?: (field: number, group: number) => number | undefined;
+  /** Reports whether nobody may have scraped those values yet: see `CounterBook.isUnseen`. */
+  readonly restoredUnseen?: boolean;
   /** The sums of series of other dimensions that these take the place of. */
   readonly handover?: Handover;
   /** The book before the rollover: its series are shown at 0 until they have new usage or an hour has passed. */
@@ -61,6 +63,9 @@ export class CounterBook {
   #previous: CounterBook | undefined;
   #openedAt: Milliseconds | undefined;
   #finalSince: Milliseconds | undefined;
+  /** When a series began last, above 0, at a value that nobody can have scraped before. */
+  #begunAboveZero: Milliseconds = Number.NEGATIVE_INFINITY;
+  #unseen = false;
   #frozen = false;
   #frozenSince: Milliseconds | undefined;
   #seen = -1;
@@ -96,6 +101,7 @@ export class CounterBook {
       this.#frozenSince ??= elapsed;
       return;
     }
+    this.#unseen = elapsed < this.#begunAboveZero + this.#options.zeroHold;
     const { version } = this.ledger;
     if (version === this.#seen && elapsed < this.#nextChange) return;
     const opening = this.#seen === -1;
@@ -111,6 +117,7 @@ export class CounterBook {
         pending = true;
     }
     this.#seen = version;
+    this.#unseen = elapsed < this.#begunAboveZero + this.#options.zeroHold;
     if (!complete || pending) this.#finalSince = undefined;
     else this.#finalSince ??= elapsed;
   }
@@ -123,6 +130,14 @@ export class CounterBook {
   /** Reports whether its values have been brought up to date once: before, nobody knows what they are. */
   get isBegun(): boolean {
     return this.#seen !== -1;
+  }
+
+  /**
+   * Reports whether series stand above 0 that have not been shown for as long as a zero is: they took the place of
+   * others, and a process that goes on from them must show these values once more, for nobody may have scraped them.
+   */
+  get isUnseen(): boolean {
+    return this.#unseen;
   }
 
   /** Keeps what is shown as it is, until `thaw`. */
@@ -202,7 +217,7 @@ export class CounterBook {
   /** Returns whether a series of the field is still kept below its total. */
   #advanceField(field: number, { size, used, total }: Known, opening: boolean, elapsed: Milliseconds): boolean {
     const { ledger } = this;
-    const { zeroHold, restored, handover } = this.#options;
+    const { zeroHold, restored, restoredUnseen = false, handover } = this.#options;
     const since = this.#since.column(field, size);
     const shown = this.#shown.column(field, size);
     const historyAtOnce =
@@ -219,8 +234,10 @@ export class CounterBook {
         const before = handed ?? restored?.(field, group) ?? 0;
         // A zero that an earlier process showed may not have been scraped yet, so it is held once more; and nobody has
         // scraped what takes the place of other series.
-        const atOnce = (before > 0 && handed === undefined) || (historyAtOnce && target > 0);
+        const isUnseen = handed !== undefined || restoredUnseen;
+        const atOnce = (before > 0 && !isUnseen) || (historyAtOnce && target > 0);
         since[group] = atOnce ? Number.NEGATIVE_INFINITY : elapsed;
+        if (before > 0 && isUnseen) this.#begunAboveZero = elapsed;
         shown[group] = before;
         this.#changed(field);
       }

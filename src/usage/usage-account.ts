@@ -18,6 +18,8 @@ export interface Restored {
   readonly anchor: Seconds;
   /** The dimensions that its groups were grouped by; undefined for what the settings say. */
   readonly dimensions?: readonly string[] | undefined;
+  /** Reports whether nobody may have scraped the values yet. */
+  readonly unseen: boolean;
   /** The sum of all series of the field with this name. */
   sum(field: string): number;
   /** Returns the place of the group whose labels have this text; undefined for one that was not shown. */
@@ -239,7 +241,7 @@ export class UsageAccount extends Account {
     const isOther = restored !== undefined && !sameDimensions(this.#restoredDimensions, ledger.groups.dimensions);
     return new CounterBook({
       ...common,
-      ...(restored === undefined ? {} : isOther ? { handover: this.#sumsRestored(ledger) } : { restored }),
+      ...(restored === undefined ? {} : isOther ? { handover: this.#sumsRestored(ledger) } : { restored, restoredUnseen: this.#options.restored?.unseen === true }),
       ...(previous === undefined ? {} : { previous }),
     });
   }

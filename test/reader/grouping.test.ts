@@ -5,7 +5,7 @@ import { createOrganization, type Organization } from '../../src/simulation/orga
 import { decodeState, encodeState, type State } from '../../src/state/codec.ts';
 import { type FaultRule, refuseDimension } from '../helpers/faults.ts';
 import { type RunningExporter, runExporter, runSimulated } from '../helpers/running-exporter.ts';
-import { createScraper } from '../helpers/scraper.ts';
+import { createScraper, type Scraper } from '../helpers/scraper.ts';
 import { simulatedClient } from '../helpers/simulated-client.ts';
 import { SimulatedDispatcher } from '../helpers/simulated-dispatcher.ts';
 import { createVirtualClock } from '../helpers/virtual-clock.ts';
@@ -44,22 +44,27 @@ interface Watch {
   /** The label names of the series on the page, without order. */
   labels(): readonly string[];
   /** The sum of all series, at each scrape since the first. */
-  readonly sums: readonly number[];
+  readonly sums: number[];
+  readonly scraper: Scraper;
+  /** The sum of the first samples; undefined until there are any. */
+  baseline(): number | undefined;
   until(utc: string): Promise<void>;
 }
 
-/** Scrapes every 15 seconds, as Prometheus would. */
-function watch(exporter: RunningExporter): Watch {
-  const scraper = createScraper();
-  let baseline: number | undefined;
-  const sums: number[] = [];
+/** Scrapes every 15 seconds, as Prometheus would. @param before the watch of the process before, to go on with */
+function watch(exporter: RunningExporter, before?: Watch): Watch {
+  const scraper = before?.scraper ?? createScraper();
+  let baseline = before?.baseline();
+  const sums = before?.sums ?? [];
   let held = 0;
   let last: unknown;
   const heldBack = async () =>
     (await exporter.self('openai_exporter_held_back{api="completions",field="input_tokens"}')) ?? 0;
   const sumOf = (values: Iterable<number>) => [...values].reduce((sum, value) => sum + value, 0);
   return {
+    scraper,
     sums,
+    baseline: () => baseline,
     counted: () => (baseline ?? 0) + sumOf(scraper.rises.values()),
     heldBack,
     heldBackThen: () => held,
@@ -84,6 +89,28 @@ function watch(exporter: RunningExporter): Watch {
         if (scraper.resets.size === 0) held = await heldBack();
       }
     },
+  };
+}
+
+/** Starts one process after the other, each with the state that the one before has left. */
+function withDisk(organization: Organization) {
+  let disk: Buffer | undefined;
+  return (at: string, faults: readonly FaultRule[]): RunningExporter => {
+    const clock = createVirtualClock({ start: Date.parse(at) });
+    const dispatcher = new SimulatedDispatcher({ organization, clock, faults });
+    running = runExporter({
+      clock,
+      flags: ['--poll.apis=completions'],
+      client: (_, observer) => simulatedClient({ dispatcher, clock, observer }),
+      memory: {
+        fingerprint: 'mine',
+        earlier: disk === undefined ? undefined : decodeState(disk),
+        save: async (state: State) => {
+          disk = encodeState(state);
+        },
+      },
+    });
+    return running;
   };
 }
 
@@ -236,29 +263,12 @@ describe('a dimension that is refused', () => {
 
   test('until a restart with a state file: the sum of all goes on from where it was', async () => {
     const organization = organizationUntil('2026-11-21T00:00Z');
-    let disk: Buffer | undefined;
-    const life = (at: string, faults: readonly FaultRule[]) => {
-      const clock = createVirtualClock({ start: Date.parse(at) });
-      const dispatcher = new SimulatedDispatcher({ organization, clock, faults });
-      running = runExporter({
-        clock,
-        flags: ['--poll.apis=completions'],
-        client: (_, observer) => simulatedClient({ dispatcher, clock, observer }),
-        memory: {
-          fingerprint: 'mine',
-          earlier: disk === undefined ? undefined : decodeState(disk),
-          save: async (state: State) => {
-            disk = encodeState(state);
-          },
-        },
-      });
-      return watch(running);
-    };
-    const before = life('2026-11-20T21:27:03Z', [refuseDimension('completions', 'user_id')]);
+    const live = withDisk(organization);
+    const before = watch(live('2026-11-20T21:27:03Z', [refuseDimension('completions', 'user_id')]));
     await before.until('2026-11-20T21:50Z');
     expect(before.labels()).toEqual(without('user_id'));
     await running?.end();
-    const after = life('2026-11-20T22:30:03Z', []);
+    const after = watch(live('2026-11-20T22:30:03Z', []));
     await after.until('2026-11-20T22:50Z');
     expect(after.labels()).toEqual(wanted);
     expect(after.sums[0]).toBe(before.sums.at(-1));
@@ -266,6 +276,32 @@ describe('a dimension that is refused', () => {
     await after.until('2026-11-21T00:40Z');
     await truthOf(organization, after);
   }, 120_000);
+
+  test.each([['once', 1], ['again, as soon as its values are back', 2]])(
+    'after counters were shown, and a restart before anybody has scraped what took their place: %s',
+    async (_, restarts) => {
+      const organization = organizationUntil('2026-11-21T01:00Z');
+      const live = withDisk(organization);
+      const refusal = refuseDimension('completions', 'user_id', { from: Date.parse('2026-11-20T21:55Z') });
+      let seen = watch(live('2026-11-20T21:27:03Z', [refusal]));
+      await seen.until('2026-11-20T21:54Z');
+      expect(seen.labels()).toEqual(wanted);
+      const unscraped = async () => {
+        while (seen.labels().length !== wanted.length - 1) await running?.clock.advance(1_000);
+        await running?.end();
+      };
+      await seen.until('2026-11-20T21:56Z');
+      await unscraped();
+      for (let restart = 1; restart <= restarts; restart++) {
+        seen = watch(live(`2026-11-20T${21 + restart}:40:03Z`, [refusal]), seen);
+        if (restart < restarts) await unscraped();
+      }
+      await seen.until('2026-11-21T03:40Z');
+      expect(seen.labels()).toEqual(without('user_id'));
+      await truthOf(organization, seen);
+    },
+    120_000,
+  );
 
   test('though the user named it: the poll fails, and the advice names what works', async () => {
     running = runSimulated({

@@ -19,6 +19,8 @@ const apiState: fc.Arbitrary<ApiState> = fc
   .record({
     api: fc.string(),
     anchor: fc.integer({ min: 0, max: 4e9 }),
+    dimensions: fc.option(fc.array(fc.string(), { maxLength: 4 }), { nil: undefined }),
+    unseen: fc.option(fc.boolean(), { nil: undefined }),
     fields: fc.array(fc.string({ unit: 'binary' }), { maxLength: 4 }),
     groups: fc.integer({ min: 0, max: 12 }),
   })
@@ -26,6 +28,8 @@ const apiState: fc.Arbitrary<ApiState> = fc
     fc.record({
       api: fc.constant(rest.api),
       anchor: fc.constant(rest.anchor),
+      dimensions: fc.constant(rest.dimensions),
+      unseen: fc.constant(rest.unseen),
       fields: fc.constant(rest.fields.map((field) => Buffer.from(field).toString())),
       hashes: fc.uint8Array({ minLength: 8 * groups, maxLength: 8 * groups }),
       values: fc
@@ -109,6 +113,7 @@ describe('the form of the state file', () => {
       '{"fingerprint":"x","apis":[{"api":"a","anchor":1,"fields":["f"],"groups":9007199254740991}]}',
     ],
     ['an anchor that is a text', '{"fingerprint":"x","apis":[{"api":"a","anchor":"1","fields":[],"groups":0}]}'],
+    ['a word for unseen', '{"fingerprint":"x","apis":[{"api":"a","anchor":1,"unseen":"no","fields":[],"groups":0}]}'],
     ['a field that is a number', '{"fingerprint":"x","apis":[{"api":"a","anchor":1,"fields":[1],"groups":0}]}'],
     ['less content than it says', '{"fingerprint":"x","apis":[{"api":"a","anchor":1,"fields":["f"],"groups":1}]}'],
   ])('refuses a file that is sound but says nonsense: %s', (_, header) => {
