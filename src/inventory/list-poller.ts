@@ -22,6 +22,8 @@ export interface NamesPollerOptions extends Omit<ListTasksOptions, 'readModelsIn
   readonly filters: Filters;
   readonly report: {
     polled(api: ApiLabel, reason: Reason | undefined): void;
+    /** A list that goes on counts as failed until its page has come: there was no answer for too long. */
+    late(): void;
     malformed(api: ApiLabel, items: number): void;
   };
   /** Names or limits may have changed. */
@@ -73,25 +75,33 @@ export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
     const { api, what } = task;
     task.begin(clock.now());
     let last = false;
+    const late = () => {
+      tasks.note(task);
+      logOutcome(task, task.failure);
+      report.late();
+    };
     const outcome = await attempt({ api, clock, log, signal }, async () => {
-      last = await task.next(signal);
+      last = await task.next(signal, late);
     });
+    const wasLate = task.isLate;
     const seconds = task.end(outcome, last);
     const reason = outcome.failure?.reason;
+    if (wasLate || last || reason !== undefined) {
+      tasks.note(task);
+      logOutcome(task, task.failure);
+    }
     if (last || reason !== undefined) {
-      tasks.ended(task);
       if (isListApi(api)) {
         durations.set(api, seconds);
         if (reason === undefined) lastSuccess.set(api, clock.now());
         report.polled(api, reason);
       }
-      logOutcome(task, outcome);
-    }
+    } else if (wasLate) report.late();
     options.changed();
     log.debug(`${api}: ${what} ${last ? 'ended' : 'goes on'}`, { api, seconds, reason });
   }
 
-  function logOutcome(task: Task, { failure }: Outcome): void {
+  function logOutcome(task: Task, failure: Outcome['failure']): void {
     const { api, what } = task;
     if (task === tasks.projects) logScope(api, failure);
     if (failure === undefined) failureLog.succeeded(api, what);

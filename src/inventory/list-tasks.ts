@@ -5,7 +5,7 @@
 import type { Clock } from '../clock.ts';
 import { type ApiLabel, type Endpoint, type ListApi, listApis } from '../openai/catalogue.ts';
 import type { Client } from '../openai/client.ts';
-import type { Reason } from '../openai/errors.ts';
+import type { ApiError, Reason } from '../openai/errors.ts';
 import { createListRead, type List, lists } from '../openai/lists.ts';
 import type { Outcome } from '../poll/attempt.ts';
 import { hour } from '../usage/windows.ts';
@@ -38,8 +38,12 @@ export interface ListTasksOptions {
 export interface PagedRead {
   /** It has begun, and there are pages to go. */
   readonly underWay: boolean;
-  /** Asks for the next page, and takes it in. Resolves with whether it was the last. @throws {ApiError} */
-  next(signal: AbortSignal): Promise<boolean>;
+  /**
+   * Asks for the next page, and takes it in. Resolves with whether it was the last.
+   * @param late called if there is no answer for too long; the request goes on
+   * @throws {ApiError}
+   */
+  next(signal: AbortSignal, late?: (error: ApiError) => void): Promise<boolean>;
 }
 
 /** The part that tasks of several projects have in common. */
@@ -70,10 +74,11 @@ export class Task implements Turn {
   tried: number | undefined;
   failures = 0;
   retryPointless = false;
-  /** True if a read has come to its end, so that there is something to say. */
-  ended = false;
-  /** Why the last read failed. */
-  failure: Outcome['failure'];
+  /** A read has come to its end. */
+  #ended = false;
+  #failure: Outcome['failure'];
+  /** The running request has had no answer for too long. */
+  #late: Outcome['failure'];
   #read: PagedRead | undefined;
   /** Seconds that the pages of the running read have taken. */
   #seconds = 0;
@@ -103,6 +108,20 @@ export class Task implements Turn {
     return this.#kind.rank;
   }
 
+  /** True if a read has come to its end, or does not get there, so that there is something to say. */
+  get ended(): boolean {
+    return this.#ended || this.#late !== undefined;
+  }
+
+  /** Why the last read failed, or does not come to its end. */
+  get failure(): Outcome['failure'] {
+    return this.#late ?? this.#failure;
+  }
+
+  get isLate(): boolean {
+    return this.#late !== undefined;
+  }
+
   get reading(): boolean {
     return this.#read?.underWay === true;
   }
@@ -116,20 +135,28 @@ export class Task implements Turn {
     this.#read = this.#kind.read(this.projectId);
   }
 
-  /** Asks for the next page. Resolves with whether it was the last. @throws {ApiError} */
-  next(signal: AbortSignal): Promise<boolean> {
+  /**
+   * Asks for the next page. Resolves with whether it was the last.
+   * @param late called when the task counts as failed until the page has come: there was no answer for too long
+   * @throws {ApiError}
+   */
+  next(signal: AbortSignal, late: () => void): Promise<boolean> {
     if (this.#read === undefined) throw new Error('a read has to begin before its pages');
-    return this.#read.next(signal);
+    return this.#read.next(signal, (error) => {
+      this.#late = { reason: error.reason, error };
+      late();
+    });
   }
 
   /** To be called after each page. Returns the seconds that the read has taken so far. */
   end({ duration, failure }: Outcome, last: boolean): number {
+    this.#late = undefined;
     this.failures = failure === undefined ? 0 : this.failures + 1;
     // A scope is not added within a minute; asking for it again and again would only fill the API's logs.
     this.retryPointless = failure?.reason === 'permission';
     if (last || failure !== undefined) {
-      this.ended = true;
-      this.failure = failure;
+      this.#ended = true;
+      this.#failure = failure;
     }
     if (!this.reading) this.#read = undefined;
     this.#seconds += duration;
@@ -142,8 +169,8 @@ export interface ListTasks {
   readonly projects: Task;
   /** How the lists of a kind went the last time. */
   outcomeOf(api: ListApi): ListOutcome;
-  /** Has to be told of every read that has ended, well or not. */
-  ended(task: Task): void;
+  /** Has to be told when there is something else to say of how a read goes. */
+  note(task: Task): void;
   /** Those that are worth a try. */
   candidates(): readonly Task[];
   /** Brings the tasks in line with the projects there are; cheap where there is nothing to do. */
@@ -224,8 +251,8 @@ export function createListTasks(options: ListTasksOptions): ListTasks {
           get underWay() {
             return read.underWay;
           },
-          async next(signal) {
-            const { items, malformed, last, broken } = await read.next(signal);
+          async next(signal, late) {
+            const { items, malformed, last, broken } = await read.next(signal, late);
             options.malformed(api, malformed);
             // What came before the end, or before a failure, stands; only the end tells what is gone.
             const all = last ? [...earlier, ...items] : items;
@@ -288,7 +315,11 @@ export function createListTasks(options: ListTasksOptions): ListTasks {
   return {
     projects,
     outcomeOf,
-    ended: (task) => tallies.get(task.api)?.note(task, task.failure),
+    note(task) {
+      const tally = tallies.get(task.api);
+      if (task.ended) tally?.note(task, task.failure);
+      else tally?.forget(task);
+    },
     // Without the scope, or the key, those of the projects would all fail alike.
     candidates: () => (isKeyFault(projects.failure?.reason) ? ofOrganization : all),
     update,

@@ -5,7 +5,7 @@
 import * as z from 'zod';
 import { isTooLong } from './bucket-page.ts';
 import type { ListApi } from './catalogue.ts';
-import type { Client } from './client.ts';
+import type { Client, GetRequest } from './client.ts';
 import { decimalText } from './decimal-text.ts';
 import { ApiError } from './errors.ts';
 import { isObject } from './json.ts';
@@ -195,10 +195,11 @@ export interface ListRead<T> {
   /**
    * Asks for the next page. After a failure the same page is asked for, and the pages before it need not be read
    * again, unless the cursor cannot be used: then `underWay` is false and the list begins anew.
+   * @param late the same as of a request of the client
    * @throws {ApiError} of the request that failed
    * @throws the signal's reason once it is aborted
    */
-  next(signal?: AbortSignal): Promise<ListPage<T>>;
+  next(signal?: AbortSignal, late?: GetRequest['late']): Promise<ListPage<T>>;
 }
 
 /** Items of a page: what every list takes (source: the API's documentation). */
@@ -255,7 +256,7 @@ export function createListRead<T>(
     get underWay() {
       return cursor !== undefined;
     },
-    async next(signal) {
+    async next(signal, late) {
       const page = single ? query : [...query, ['limit', String(perPage)] as const];
       const request = {
         ...target,
@@ -266,6 +267,7 @@ export function createListRead<T>(
         attempts,
         shape: listShape,
         signal,
+        late,
       } as const;
       let value: DecodedPage<T>;
       try {

@@ -335,7 +335,7 @@ export function createExporter(options: ExporterOptions): Exporter {
       try {
         await Promise.all([
           publisher.run(signal),
-          names.run(client, { polled: self.polled, malformed: itemsRefused }, signal),
+          names.run(client, { polled: self.polled, changed: self.changed, malformed: itemsRefused }, signal),
           ...apis.map(({ poller }) => poller.run(signal)),
         ]);
       } finally {

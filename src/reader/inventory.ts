@@ -49,7 +49,7 @@ export interface NamesParts {
   /** Leaves the names to the next process, if they have changed; not too often, unless it is the last time. */
   keep(last: boolean): void;
   /** Reads names and limits until the signal is aborted; then rejects with its reason. */
-  run(client: Client, self: Pick<SelfMetrics, 'polled' | 'malformed'>, signal: AbortSignal): Promise<void>;
+  run(client: Client, self: Pick<SelfMetrics, 'polled' | 'malformed' | 'changed'>, signal: AbortSignal): Promise<void>;
 }
 
 /** Budgets are of projects too, whether these have usage or not. */
@@ -121,7 +121,7 @@ export function createNames(options: NamesOptions): NamesParts {
         apisByModel: apis.filter(({ dimensions }) => dimensions.includes('model')),
         filters: settings.poll.filters,
         isUsed: (projectId) => onPage.values('project_id').has(projectId),
-        report: { polled: self.polled, malformed: self.malformed },
+        report: { polled: self.polled, late: self.changed, malformed: self.malformed },
         changed() {
           if (directory.version !== seen.directory) changes.note(namesSectionName);
           if (limits.version !== seen.limits) changes.note(limitsSectionName);

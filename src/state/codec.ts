@@ -128,7 +128,9 @@ function isHeader(value: unknown): value is Header {
 
 function isApiHeader(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return false;
-  const { api, anchor, dimensions, unseen, fields, groups } = value as Partial<Record<keyof Header['apis'][number], unknown>>;
+  const { api, anchor, dimensions, unseen, fields, groups } = value as Partial<
+    Record<keyof Header['apis'][number], unknown>
+  >;
   return (
     typeof api === 'string' &&
     Number.isSafeInteger(anchor) &&

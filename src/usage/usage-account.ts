@@ -6,7 +6,7 @@ import { type UsageEndpoint, widthSeconds } from '../openai/catalogue.ts';
 import { inMilliseconds, type Milliseconds, type Seconds } from '../units.ts';
 import { Account, type AccountOptions, type CountersState, sameDimensions } from './account.ts';
 import type { Bucket } from './bucket.ts';
-import { CounterBook, type Opening } from './counters.ts';
+import { type BookOptions, CounterBook, type Opening } from './counters.ts';
 import { Handover } from './handover.ts';
 import type { Ledger } from './ledger.ts';
 import type { Span, Summed } from './plan.ts';
@@ -237,13 +237,20 @@ export class UsageAccount extends Account {
         handover: Handover.of({ groups: before.groups, flows, shown }, ledger.groups),
       });
     }
-    const restored = this.#restoredFor(ledger);
-    const isOther = restored !== undefined && !sameDimensions(this.#restoredDimensions, ledger.groups.dimensions);
     return new CounterBook({
       ...common,
-      ...(restored === undefined ? {} : isOther ? { handover: this.#sumsRestored(ledger) } : { restored, restoredUnseen: this.#options.restored?.unseen === true }),
+      ...this.#startOf(ledger),
       ...(previous === undefined ? {} : { previous }),
     });
+  }
+
+  /** How the series go on from those of an earlier process. */
+  #startOf(ledger: Ledger): Pick<BookOptions, 'restored' | 'restoredUnseen' | 'handover'> {
+    const restored = this.#restoredFor(ledger);
+    if (restored === undefined) return {};
+    const isSame = sameDimensions(this.#restoredDimensions, ledger.groups.dimensions);
+    if (!isSame) return { handover: this.#sumsRestored(ledger) };
+    return { restored, restoredUnseen: this.#options.restored?.unseen === true };
   }
 
   get #restoredDimensions(): readonly string[] {

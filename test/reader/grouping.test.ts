@@ -277,7 +277,10 @@ describe('a dimension that is refused', () => {
     await truthOf(organization, after);
   }, 120_000);
 
-  test.each([['once', 1], ['again, as soon as its values are back', 2]])(
+  test.each([
+    ['once', 1],
+    ['again, as soon as its values are back', 2],
+  ])(
     'after counters were shown, and a restart before anybody has scraped what took their place: %s',
     async (_, restarts) => {
       const organization = organizationUntil('2026-11-21T01:00Z');

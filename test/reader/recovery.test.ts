@@ -107,6 +107,34 @@ test('an api that hangs alone counts as down after twice the timeout, while its 
   expect(lived.log.of('warn').filter((line) => line.startsWith('embeddings: poll failed (timeout)'))).toHaveLength(1);
 });
 
+test('a list that hangs counts as down after twice the timeout, too, and as up with its next page', async () => {
+  const to = begins + 20 * minute;
+  const faults = [{ when: { api: 'users', from: begins, to }, fault: { kind: 'hang' } as const }];
+  const lived = runSimulated({ organization, start, flags: ['--names.refresh=10m'], latency: 500, faults });
+  running = lived;
+  await lived.clock.runUntil(begins);
+  lived.dispatcher.forget();
+  const asked = () => lived.dispatcher.requests.find(({ api }) => api === 'users')?.receivedAt;
+  while (asked() === undefined) await lived.clock.advance(1_000);
+  const failures = () => lived.self('openai_exporter_poll_failures_total{api="users",reason="timeout"}');
+  await lived.clock.runUntil((asked() ?? 0) + minute - 1_000);
+  expect(await lived.self('openai_up{api="users"}')).toBe(1);
+  await lived.clock.advance(2_000);
+  expect(await lived.self('openai_up{api="users"}')).toBe(0);
+  // The read goes on.
+  expect(await failures()).toBe(0);
+  const { failure } = lived.exporter.lists.find(({ api }) => api === 'users') ?? {};
+  expect(failure?.()).toMatchObject({ reason: 'timeout' });
+  const others = Object.entries(await up(lived)).filter(([api]) => api !== 'users');
+  expect(others.filter(([, value]) => value !== 1)).toEqual([]);
+  await lived.clock.runUntil(to);
+  expect(await failures()).toBeGreaterThan(0);
+  const said = lived.log.of('warn').filter((line) => line.startsWith('users: reading failed (timeout)'));
+  expect(said).toHaveLength(1);
+  await lived.minutes(10);
+  expect(await lived.self('openai_up{api="users"}')).toBe(1);
+});
+
 test('apis that fail now and then do not slow the others', async () => {
   const faults = ['embeddings', 'moderations'].map((api, seed) => ({
     when: { api, from: begins, chance: 0.7, seed },
