@@ -157,7 +157,10 @@ async function readGranted(options: BackfillOptions, plan: ApiPlan, reading: Rea
       for (const step of steps) {
         const deadline = clock.monotonic() + searchDeadline;
         const span = { endpoint, width: step.width, from: step.from, to: step.to, filters, now: clock.now() };
-        const granted = await grantedOf(dimensions, askerOf(reading.client, span, { deadline, signal }));
+        const granted = await grantedOf(
+          dimensions,
+          askerOf(reading.client, span, { priority: 'poll', deadline, signal }),
+        );
         for (const [name, reason] of granted?.refused ?? []) refused.set(name, reason);
         dimensions = granted?.dimensions ?? dimensions;
       }

@@ -31,7 +31,7 @@ export function probeApi(options: ProbeOptions, api: Api): Promise<ProbeResult> 
     const now = clock.now();
     const from = bucketAt(now, width);
     const span = { endpoint, width, from, to: bucketEnd(from, width), filters, now };
-    const ask = askerOf(client, span, { deadline: clock.monotonic() + deadline });
+    const ask = askerOf(client, span, { priority: 'poll', deadline: clock.monotonic() + deadline });
     const dimensions = endpoint.dimensions.filter((name) => groupBy.includes(name));
     try {
       await ask(dimensions);

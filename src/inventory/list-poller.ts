@@ -59,6 +59,7 @@ export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
       clock,
       filters,
       inUse: limits.inUse,
+      refused: ({ api }, dimension, reason) => sayRefused(api, dimension, reason),
       // They tell whose limits are shown.
       leftOut: (rows) => report.malformed('rate_limits', rows),
     }),
@@ -69,6 +70,24 @@ export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
   const durations = new Map<string, number>();
   /** True if it was said that the key lacks the scope. */
   let refused = false;
+
+  /** Dimensions, by api, that are known to be refused. */
+  const refusedBefore = new Set<string>();
+
+  /** Says once that OpenAI does not tell which models a project uses, and what follows from that. */
+  function sayRefused(api: ApiLabel, dimension: string, reason: string): void {
+    const key = `${api} ${dimension}`;
+    if (refusedBefore.has(key)) return;
+    refusedBefore.add(key);
+    const shown =
+      dimension === 'model'
+        ? 'every rate limit of the projects with usage is shown'
+        : 'the rate limits of the models in use are shown for every project';
+    log.warn(
+      `${api}: OpenAI does not grant grouping by ${dimension}, so nobody knows which models a project uses, and ${shown}; it is tried again each day. OpenAI said: ${reason}`,
+      { api },
+    );
+  }
 
   /** Asks for one page. */
   async function carryOut(task: Task, signal: AbortSignal): Promise<void> {

@@ -297,7 +297,7 @@ export function createListTasks(options: ListTasksOptions): ListTasks {
       if ((options.allRateLimits || usesModels) && tasks.length === kinds.project.length) {
         tasks.push(new Task(kinds.rateLimits, id, 'others'));
       }
-      const lane = usesModels || options.isUsed(id) ? 'used' : 'others';
+      const lane = limits.inUse.names(id) || options.isUsed(id) ? 'used' : 'others';
       for (const task of tasks) task.lane = lane;
     }
     all = [...ofOrganization, ...[...ofProjects.values()].flat()];

@@ -1,9 +1,12 @@
 /** Which project has used which model within the last 30 days: for these the limits are shown. */
-import type { RawBucket } from '../openai/bucket-page.ts';
+import type { RawBucket, RawLabel } from '../openai/bucket-page.ts';
 import { labelValue } from '../usage/labels.ts';
 
 /** Seconds that a use counts. */
 const span = 30 * 86_400;
+
+/** In the place of a project or a model: OpenAI does not tell usage by it, so that it may be any. */
+export const any = '';
 
 /** Pairs that are kept; more are left out. */
 const mostPairs = 100_000;
@@ -15,19 +18,21 @@ export class ModelsInUse {
   readonly #projects = new Map<string, Map<string, number>>();
   #pairs = 0;
 
-  /** Takes in a bucket whose labels are project and model. Returns for how many rows there is no room. */
-  take(bucket: RawBucket): number {
+  /**
+   * Takes in a bucket. Returns for how many rows there is no room.
+   * @param dimensions what its labels are: the project, the model, both or none
+   */
+  take(bucket: RawBucket, dimensions: readonly string[] = ['project_id', 'model']): number {
     let leftOut = 0;
-    const [projects = [], models = []] = bucket.labels;
     const columns = [...bucket.numbers.values()];
+    const column = (name: string) => bucket.labels[dimensions.indexOf(name)];
+    const [projects, models] = [column('project_id'), column('model')];
     for (let row = 0; row < bucket.rows; row++) {
-      const project = projects[row] ?? null;
-      const model = models[row] ?? null;
+      const project = projects === undefined ? any : named(projects[row]);
+      const model = models === undefined ? any : named(models[row]);
       // Without a project or a model there is no limit that could be meant.
-      if (project === null || project === '' || model === null || model === '') continue;
-      if (columns.some((column) => (column[row] ?? 0) > 0)) {
-        if (!this.#use(labelValue(project), labelValue(model), bucket.start)) leftOut++;
-      }
+      if (project === undefined || model === undefined) continue;
+      if (columns.some((each) => (each[row] ?? 0) > 0) && !this.#use(project, model, bucket.start)) leftOut++;
     }
     return leftOut;
   }
@@ -47,10 +52,17 @@ export class ModelsInUse {
     }
   }
 
+  /** Reports whether the project uses a model, or may: nobody knows which projects use one. */
   hasProject(project: string): boolean {
+    return this.#projects.has(project) || this.#projects.has(any);
+  }
+
+  /** Reports whether the project is known to use a model. */
+  names(project: string): boolean {
     return this.#projects.has(project);
   }
 
+  /** What is in use; either can be `any`. */
   *pairs(): Generator<readonly [project: string, model: string]> {
     for (const [project, models] of this.#projects) for (const model of models.keys()) yield [project, model];
   }
@@ -68,4 +80,9 @@ export class ModelsInUse {
     models.set(model, Math.max(start, used ?? start));
     return true;
   }
+}
+
+/** The label's text; undefined where the usage is nobody's. */
+function named(label: RawLabel | undefined): string | undefined {
+  return label === undefined || label === null || label === '' ? undefined : labelValue(label);
 }

@@ -1,7 +1,12 @@
-/** Reads which models are in use, which tells whose limits are of interest: days of usage by project and model. */
+/**
+ * Reads which models are in use, which tells whose limits are of interest: days of usage by project and model. Where
+ * OpenAI does not grant one of the two, it is asked without that, and once a day with it again.
+ */
 import type { Clock } from '../clock.ts';
 import { type Endpoint, widthSeconds } from '../openai/catalogue.ts';
 import type { Client } from '../openai/client.ts';
+import { ApiError } from '../openai/errors.ts';
+import { askerOf, findGranted } from '../openai/granted.ts';
 import type { Filters } from '../openai/query.ts';
 import { createPageSizes, type ReadPage, readBuckets } from '../openai/read-buckets.ts';
 import { bucketAt, bucketEnd } from '../usage/windows.ts';
@@ -13,6 +18,8 @@ export interface ModelsInUseOptions {
   readonly filters: Filters;
   /** Takes in what is read. */
   readonly inUse: ModelsInUse;
+  /** OpenAI does not grant this dimension, for this reason; called each time that it is found out. */
+  readonly refused: (endpoint: Endpoint, dimension: string, reason: string) => void;
   /** There was no room for so many rows; called with 0, too. */
   readonly leftOut: (rows: number) => void;
 }
@@ -34,6 +41,8 @@ const deadline = 1_800_000;
 /** Days that tell which models are in use, the running one included: what a page holds. */
 const days = 31;
 
+const dimensions: readonly string[] = ['project_id', 'model'];
+
 /** Makes what reads one usage api again and again: once a day all of the days, otherwise the running one and the one before. */
 export function createModelsInUseReader({
   client,
@@ -41,6 +50,7 @@ export function createModelsInUseReader({
   filters,
   inUse,
   leftOut,
+  refused,
 }: ModelsInUseOptions): (endpoint: Endpoint) => ModelsInUseRead {
   /** Sizes of its own: days by project and model are far smaller than days by everything. */
   const sizes = createPageSizes();
@@ -51,9 +61,12 @@ export function createModelsInUseReader({
     /** The span that is being read: all days up to `position` have come. */
     let span: { readonly today: number; readonly whole: boolean; position: number } | undefined;
     let pages: AsyncGenerator<ReadPage> | undefined;
+    /** The dimensions that are granted, as far as it is known today. */
+    let groupBy = dimensions;
 
     function nextSpan(today: number): NonNullable<typeof span> {
       const whole = wholeReadOn !== today;
+      if (whole) groupBy = dimensions;
       return { today, whole, position: today - (whole ? days - 1 : 1) * widthSeconds['1d'] };
     }
 
@@ -63,7 +76,7 @@ export function createModelsInUseReader({
         width: '1d',
         from,
         to: bucketEnd(today, '1d'),
-        groupBy: ['project_id', 'model'],
+        groupBy,
         filters,
         priority: 'names',
         // Of each page: between two of them other lists have their turn.
@@ -73,6 +86,18 @@ export function createModelsInUseReader({
         patience: { waited: 0 },
         signal,
       });
+    }
+
+    /** Returns whether an error was about the dimensions: from now on others are asked for. */
+    async function regrouped(error: unknown, from: number, today: number, signal: AbortSignal): Promise<boolean> {
+      if (!(error instanceof ApiError)) return false;
+      const span = { endpoint, width: '1d', from, to: bucketEnd(today, '1d'), filters, now: clock.now() } as const;
+      const how = { priority: 'names', deadline: clock.monotonic() + deadline, signal } as const;
+      const granted = await findGranted(groupBy, error, askerOf(client, span, how));
+      if (granted === undefined) return false;
+      groupBy = granted.dimensions;
+      for (const [dimension, reason] of granted.refused) refused(endpoint, dimension, reason);
+      return true;
     }
 
     return {
@@ -89,13 +114,14 @@ export function createModelsInUseReader({
         try {
           const { value: page } = await pages.next();
           if (page !== undefined) {
-            for (const bucket of page.buckets) leftOut(inUse.take(bucket));
+            for (const bucket of page.buckets) leftOut(inUse.take(bucket, groupBy));
             span.position = bucketEnd(page.buckets.at(-1)?.start ?? span.position, '1d');
           }
           if (page !== undefined && span.position < bucketEnd(today, '1d')) return false;
         } catch (error) {
           // What has failed yields no more; another begins behind the days that have come.
           pages = undefined;
+          if (await regrouped(error, span.position, today, signal)) return false;
           throw error;
         }
         if (span.whole) wholeReadOn = today;

@@ -2,6 +2,7 @@
 import { organization } from '../inventory/directory.ts';
 import type { Limits, SpendAlert, SpendLimit } from '../inventory/limits.ts';
 import type { Listing } from '../inventory/listing.ts';
+import { any } from '../inventory/models-in-use.ts';
 import { limitModelOf } from '../inventory/rate-limits.ts';
 import { labelText } from '../usage/labels.ts';
 import type { Family } from './families.ts';
@@ -89,17 +90,15 @@ function* renderLimits(limits: Limits, allRateLimits: boolean): Generator<Render
     else models.add(model);
   };
   const mapped: (readonly [Pair, string])[] = [];
-  for (const pair of inUse.pairs()) {
-    const [project, model] = pair;
-    const limitModel = limitModelOf(model, (candidate) => rate.has(project, candidate));
-    if (limitModel !== undefined) {
-      mapped.push([pair, limitModel]);
-      show(project, limitModel);
-    }
-  }
-  if (allRateLimits) {
-    for (const project of rate.projects()) {
-      for (const model of rate.models(project)) show(project, model);
+  const used: Pair[] = allRateLimits ? [[any, any], ...inUse.pairs()] : [...inUse.pairs()];
+  for (const [usedProject, model] of used) {
+    for (const project of usedProject === any ? rate.projects() : [usedProject]) {
+      const limitModel = limitModelOf(model, (candidate) => rate.has(project, candidate));
+      if (model === any) for (const each of rate.models(project)) show(project, each);
+      else if (limitModel !== undefined) {
+        show(project, limitModel);
+        if (usedProject !== any) mapped.push([[project, model], limitModel]);
+      }
     }
   }
 

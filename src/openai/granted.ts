@@ -159,7 +159,7 @@ export interface AskedSpan {
 export function askerOf(
   client: Client,
   { endpoint, width, from, to, filters, now }: AskedSpan,
-  how: Pick<GetRequest, 'deadline' | 'signal'>,
+  how: Pick<GetRequest, 'deadline' | 'signal' | 'priority'>,
 ): AskBy {
   const { api, path } = endpoint;
   const seconds = widthSeconds[width];
@@ -168,7 +168,7 @@ export function askerOf(
   const end = from < ended ? Math.min(to, ended) : to;
   return async (groupBy) => {
     const query = bucketQuery({ endpoint, width, from, to: end, groupBy, filters, limit: 1 });
-    await client.get({ api, path, query, priority: 'poll', attempts, ...how }, async (body) => {
+    await client.get({ api, path, query, attempts, ...how }, async (body) => {
       await decodePage(body, endpoint, groupBy);
     });
   };

@@ -76,7 +76,7 @@ export function createGrouping(options: GroupingOptions): Grouping {
 
   function asker(span: Span, signal: AbortSignal) {
     const deadline = clock.monotonic() + searchDeadline;
-    return askerOf(client, { endpoint, ...span, filters, now: clock.now() }, { deadline, signal });
+    return askerOf(client, { endpoint, ...span, filters, now: clock.now() }, { priority: 'poll', deadline, signal });
   }
 
   /** Goes on by what is granted, and says what is not. */

@@ -12,6 +12,7 @@ import type {
   SimulatedUser,
 } from '../../src/simulation/simulated-directory.ts';
 import type { Exposition, Labels } from '../helpers/exposition-parser.ts';
+import { refuseDimension } from '../helpers/faults.ts';
 import { type RunningExporter, runSimulated, type SimulationOptions } from '../helpers/running-exporter.ts';
 
 const minute = 60_000;
@@ -554,6 +555,46 @@ describe('rate limits', () => {
       await end();
       running = undefined;
     }
+  });
+
+  test.each([
+    ['model', 'every limit of the projects with usage'],
+    ['project_id', 'the limits that any project has for the models with usage'],
+  ])('are shown where OpenAI does not tell usage by %s: %s', async (dimension) => {
+    const begun = Date.UTC(2026, 4, 15, 23, 25, 3);
+    const faults = [refuseDimension('completions', dimension, { says: 'nothing', to: begun + 30 * minute })];
+    const flags = ['--poll.apis=completions', '--poll.group-by=user_id'];
+    const profile = small();
+    const used = new Set(profile.usage.get('completions')?.map(({ labels: [project] }) => project));
+    const run = live(profile, { start: new Date(begun).toISOString(), flags, faults });
+    const { clock, page, self, directory, log, dispatcher } = run;
+    const [busy = ''] = [...directory.rateLimits.values()].flat().map(({ model }) => model);
+    directory.projects = [...directory.projects, { id: 'proj_idle', name: 'Idle', status: 'active' }];
+    directory.rateLimits = new Map([...directory.rateLimits, ['proj_idle', [limit('unused'), limit(busy)]]]);
+    await clock.advance(20 * minute);
+    const family = 'openai_project_rate_limit_max_requests_per_1_minute';
+    const shown = () => samples(page(), family).map(({ labels }) => [labels['project_id'], labels['model']]);
+    const before = shown();
+    expect(used.size).toBeGreaterThan(1);
+    if (dimension === 'model') {
+      for (const [project, limits] of directory.rateLimits) {
+        const models = before.filter(([each]) => each === project).map(([, model]) => model);
+        expect(models.sort()).toEqual(used.has(project) ? limits.map(({ model }) => model).sort() : []);
+      }
+    } else {
+      expect(before).toContainEqual(['proj_idle', busy]);
+      expect(before).not.toContainEqual(['proj_idle', 'unused']);
+    }
+    expect(await self('openai_up{api="rate_limits"}')).toBe(1);
+    expect(log.of('warn')).toEqual([
+      expect.stringMatching(new RegExp(`^completions: OpenAI does not grant grouping by ${dimension}, .*rate limit`)),
+    ]);
+    // Granted again: it is asked for again the next day.
+    expect(samples(page(), 'openai_project_model_limit_info')).toEqual([]);
+    await clock.advance(95 * minute);
+    expect(samples(page(), 'openai_project_model_limit_info').length).toBeGreaterThan(3);
+    const asked = dispatcher.requests.filter(({ query }) => query.getAll('group_by[]').includes(dimension));
+    expect(asked.length).toBeLessThan(15);
   });
 
   test('of a model that comes into use are there within an hour', async () => {
