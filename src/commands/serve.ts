@@ -15,7 +15,7 @@ import { createReporterCheck } from '../web/bearer-token.ts';
 import { warningsOf } from '../web/exposure.ts';
 import { createLiveConfig, type LiveConfig } from '../web/live-config.ts';
 import { createClientRateCounter } from '../web/rate-limit.ts';
-import { createRefusals } from '../web/refused-clients.ts';
+import { createRefusals, type Refuse } from '../web/refused-clients.ts';
 import { createServer } from '../web/server.ts';
 import { tlsServer } from '../web/tls.ts';
 
@@ -55,6 +55,10 @@ export async function serve(options: ServeOptions): Promise<void> {
   const bcrypt = createBcrypt();
   const isAllowed = createBasicAuth(() => live.current().users, bcrypt);
   const refusals = createRefusals({ clock, log });
+  const refuse: Refuse = (reason, address) => {
+    metrics.clientRefused(reason);
+    refusals.add(reason, address);
+  };
   const countRequest = createClientRateCounter();
   const server = createServer({
     page: reader.page,
@@ -76,9 +80,9 @@ export async function serve(options: ServeOptions): Promise<void> {
       const { rateLimit } = live.current();
       return rateLimit === undefined ? 0 : countRequest(client, rateLimit, clock.monotonic());
     },
-    refuse: refusals.add,
+    refuse,
     headers: () => live.current().headers,
-    ...(tls === undefined ? {} : { makeServer: tlsServer(live, tls, refusals.add) }),
+    ...(tls === undefined ? {} : { makeServer: tlsServer(live, tls, refuse) }),
   });
   const bound = await server.listen(listen);
   address = formatAddress(bound);

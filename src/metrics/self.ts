@@ -7,12 +7,27 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { ApiLabel } from '../openai/catalogue.ts';
 import { type Reason, reasons } from '../openai/errors.ts';
 
+/** Why a client was not answered, because of who it is or how many there are. */
+export const refusals = [
+  /** 401: no password, or a wrong one. */
+  'unauthorized',
+  /** 503: too many passwords waited to be compared, of this client or in all. */
+  'busy',
+  /** Cut off, or 503 for the status page: there were too many at once. */
+  'crowded',
+  /** 429. */
+  'rate_limited',
+  /** No TLS was agreed on, or the certificate was not one that may come in. */
+  'tls_failed',
+] as const;
+
+export type Refusal = (typeof refusals)[number];
+
 /** The values that are read off at each scrape rather than counted. */
 export interface SelfSource {
   readonly apis: readonly SelfSourceApi[];
   /** The lists of names and limits. */
   readonly lists: readonly SelfSourcePolls[];
-  /** Series on the page, without the exporter's own. */
   /** Times that the state file could not be read or written. */
   stateFileErrors(): number;
 }
@@ -49,8 +64,10 @@ export interface SelfMetrics {
   restated(api: ApiLabel, up: number, down: number): void;
   folded(api: ApiLabel, rows: number): void;
   malformed(api: ApiLabel, rows: number): void;
-  /** Seconds. */
-  /** @param series on the page that is on show now, without the exporter's own */
+  /**
+   * @param duration in seconds
+   * @param series on the page that is on show now, without the exporter's own
+   */
   published(duration: number, series: number): void;
   /** Calls `listener` whenever the text may have changed. */
   onChange(listener: () => void): void;
@@ -68,6 +85,7 @@ export interface ServingMetrics {
   text(): Promise<string>;
   scrapeRejected(): void;
   readerRestarted(): void;
+  clientRefused(reason: Refusal): void;
 }
 
 const prefix = 'openai_exporter_';
@@ -317,6 +335,13 @@ export function createServingMetrics({ logLinesDropped, clock }: ServingOptions)
     'Scrapes answered with 503 because too many were in flight.',
     [],
   );
+  const refused = counter(
+    registry,
+    'clients_refused_total',
+    'Requests and connections that were turned away because of who sent them or how many there were, by reason; scrapes past --web.max-requests are in scrapes_rejected_total.',
+    ['reason'],
+  );
+  for (const reason of refusals) refused.inc({ reason }, 0);
   const restarts = counter(
     registry,
     'reader_restarts_total',
@@ -343,6 +368,10 @@ export function createServingMetrics({ logLinesDropped, clock }: ServingOptions)
     },
     readerRestarted() {
       restarts.inc();
+      text = undefined;
+    },
+    clientRefused(reason) {
+      refused.inc({ reason });
       text = undefined;
     },
   };

@@ -4,18 +4,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
-
-export type Refusal =
-  /** 401: no password, or a wrong one. */
-  | 'unauthorized'
-  /** 503: too many passwords waited to be compared, of this client or in all. */
-  | 'busy'
-  /** Cut off, or 503 for the status page: there were too many at once. */
-  | 'crowded'
-  /** 429. */
-  | 'rate_limited'
-  /** No TLS was agreed on, or the certificate was not one that may come in. */
-  | 'tls_failed';
+import type { Refusal } from '../metrics/self.ts';
 
 /** @param address of the other end of the connection; undefined when it is gone already */
 export type Refuse = (refusal: Refusal, address: string | undefined) => void;

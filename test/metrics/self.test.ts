@@ -115,6 +115,8 @@ describe('the exporter’s own metrics', () => {
     const serving = createServingMetrics({ logLinesDropped: () => 6, clock: { monotonic: () => 0 } });
     serving.scrapeRejected();
     serving.readerRestarted();
+    serving.clientRefused('crowded');
+    serving.clientRefused('crowded');
     const { families, value } = parseExposition(`${await metrics().text()}${await serving.text()}`);
     expect([...families.keys()]).toEqual(
       expect.arrayContaining(['process_resident_memory_bytes', 'nodejs_eventloop_lag_seconds']),
@@ -122,5 +124,7 @@ describe('the exporter’s own metrics', () => {
     expect(value('openai_exporter_log_lines_dropped_total', {})).toBe(6);
     expect(value('openai_exporter_scrapes_rejected_total', {})).toBe(1);
     expect(value('openai_exporter_reader_restarts_total', {})).toBe(1);
+    const refused = (reason: string) => value('openai_exporter_clients_refused_total', { reason });
+    expect([refused('crowded'), refused('unauthorized'), refused('tls_failed')]).toEqual([2, 0, 0]);
   });
 });
