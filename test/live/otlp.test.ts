@@ -1,5 +1,4 @@
 /** OpenTelemetry's metrics of generative AI: from the real SDK in both encodings, and by hand where the SDK would not. */
-import { ValueType } from '@opentelemetry/api';
 import { OTLPMetricExporter as JsonExporter } from '@opentelemetry/exporter-metrics-otlp-http';
 import { OTLPMetricExporter as ProtobufExporter } from '@opentelemetry/exporter-metrics-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
@@ -39,8 +38,7 @@ test.each(
   });
   onTestFinished(() => provider.shutdown());
   const meter = provider.getMeter('test');
-  const counter = (name: string) =>
-    meter.createCounter(`gen_ai.client.inference.usage.${name}`, { valueType: ValueType.INT });
+  const counter = (name: string) => meter.createCounter(`gen_ai.client.inference.usage.${name}`);
   const input = counter('input_tokens');
   const output = counter('output_tokens');
   const cached = counter('cache_read.input_tokens');
