@@ -159,7 +159,8 @@ async function run(settings: Settings, key: KeySetting | undefined): Promise<num
   tellNotPolled(settings, log);
   const simulated = key === undefined;
   const metrics = createServingMetrics({ clock: systemClock, logLinesDropped: () => logOutput?.dropped() ?? 0 });
-  const task: ReaderTask = { settings, key, coloured: paintFor(process.stderr, process.env) === colours };
+  const coloured = paintFor(process.stderr, process.env) === colours;
+  const task: ReaderTask = { settings, key, coloured, began: systemClock.now() };
   const reader = createReader({
     spawn: () => new Worker(new URL('./reader/thread.js', import.meta.url), { workerData: task }),
     clock: systemClock,
@@ -168,7 +169,7 @@ async function run(settings: Settings, key: KeySetting | undefined): Promise<num
     restarting: metrics.readerRestarted,
   });
   isStuck = reader.isStuck;
-  const liveTask: LiveTask = { settings, coloured: task.coloured };
+  const liveTask: LiveTask = { settings, coloured, demo: simulated ? { began: task.began } : undefined };
   const liveUsage = settings.live.enabled
     ? createLiveThread({
         spawn: () => new Worker(new URL('./live/thread.js', import.meta.url), { workerData: liveTask }),

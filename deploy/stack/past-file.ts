@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { chmodSync, createWriteStream, renameSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { demoOrganization } from '../../src/reader/demo.ts';
+import { demoOrganization } from '../../src/simulation/demo-organization.ts';
 import { pastOf } from './demo-past.ts';
 
 /** The lists that give names. */

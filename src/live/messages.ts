@@ -7,9 +7,11 @@ import type { Report, ReportAnswer } from './report.ts';
 
 /** The organization whose live usage a thread takes, handed over when the thread starts. */
 export interface LiveTask {
-  readonly settings: Pick<Settings, 'live' | 'counters' | 'poll' | 'log'>;
+  readonly settings: Pick<Settings, 'live' | 'counters' | 'poll' | 'log' | 'demo'>;
   /** True if levels in log lines are coloured. */
   readonly coloured: boolean;
+  /** A demonstration, which reports to itself, and when it began. */
+  readonly demo: { readonly began: Milliseconds } | undefined;
 }
 
 /** A request, under a number that its answer has, too. */

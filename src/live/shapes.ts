@@ -83,6 +83,33 @@ export const usageShapes = [
     },
   },
   {
+    name: 'duration',
+    marks: ['seconds'],
+    counts: { num_model_requests: ['requests'], seconds: ['seconds'] },
+    api: 'audio_transcriptions',
+  },
+  {
+    name: 'characters',
+    marks: ['characters'],
+    counts: { num_model_requests: ['requests'], characters: ['characters'] },
+    api: 'audio_speeches',
+  },
+  {
+    name: 'images',
+    marks: ['images'],
+    counts: { num_model_requests: ['requests'], images: ['images'] },
+    api: 'images',
+  },
+  {
+    name: 'calls',
+    marks: ['num_requests', 'num_sessions'],
+    counts: {
+      num_model_requests: ['requests'],
+      num_requests: ['num_requests'],
+      num_sessions: ['num_sessions'],
+    },
+  },
+  {
     name: 'agents_sdk',
     marks: ['inputTokensDetails', 'outputTokensDetails', 'requestUsageEntries', 'requests'],
     counts: {
@@ -110,14 +137,6 @@ export const usageShapes = [
       'inputTokenDetails.cacheReadTokens',
       'inputTokenDetails.cacheWriteTokens',
     ],
-  },
-  { name: 'duration', marks: ['seconds'], counts: { seconds: ['seconds'] }, api: 'audio_transcriptions' },
-  { name: 'characters', marks: ['characters'], counts: { characters: ['characters'] }, api: 'audio_speeches' },
-  { name: 'images', marks: ['images'], counts: { images: ['images'] }, api: 'images' },
-  {
-    name: 'calls',
-    marks: ['num_requests', 'num_sessions'],
-    counts: { num_requests: ['num_requests'], num_sessions: ['num_sessions'] },
   },
 ] as const satisfies readonly UsageShape[];
 

@@ -9,6 +9,8 @@ import { createChanges } from '../metrics/changes.ts';
 import { buffersOf } from '../metrics/page.ts';
 import { createPublisher } from '../metrics/publisher.ts';
 import { colours, logLook, noPaint } from '../paint.ts';
+import { demoClock } from '../simulation/demo-organization.ts';
+import { startDemoGateway } from './demo-gateway.ts';
 import { liveSections } from './live-section.ts';
 import { createLiveUsage } from './live-usage.ts';
 import { type Answered, type FromLive, type LiveTask, publishEvery, type ToLive } from './messages.ts';
@@ -18,14 +20,14 @@ import { answerRecords } from './report.ts';
 /** The share of its time that the thread renders, at the most, however much there is to render. */
 const shareOfRendering = 0.2;
 
-async function run({ settings, coloured }: LiveTask, port: MessagePort): Promise<void> {
+async function run({ settings, coloured, demo }: LiveTask, port: MessagePort): Promise<void> {
   const post = (message: FromLive, moved: ArrayBuffer[] = []) => port.postMessage(message, moved);
   const log = createLogger({
     ...settings.log,
     destination: { write: (line) => post({ kind: 'log', line }) },
     look: logLook(coloured ? colours : noPaint),
   });
-  const clock = systemClock;
+  const clock = demo === undefined ? systemClock : demoClock(systemClock, settings.demo.speed, demo.began);
   const stop = new AbortController();
   const { settleDelay } = settings.poll;
   const live = createLiveUsage({ ...settings.live, zeroHold: settings.counters.zeroHold, settleDelay });
@@ -34,11 +36,14 @@ async function run({ settings, coloured }: LiveTask, port: MessagePort): Promise
   const sections = liveSections({ live, settleDelay });
   let saidFolded = false;
 
+  const at = () => ({ now: clock.now(), elapsed: clock.monotonic() });
+  const gateway =
+    demo && startDemoGateway({ ...demo, live, settleDelay, at, counted: () => changes.note('live records') });
   port.on('message', (message: ToLive) => {
     if (message.kind === 'stop') return stop.abort(new Error('told to stop'));
-    const at = { now: clock.now(), elapsed: clock.monotonic() };
+    const instant = at();
     const answers = message.reports.map((report): Answered => {
-      const answer = report.form === 'records' ? answerRecords(live, report, at) : otlp.answer(report, at);
+      const answer = report.form === 'records' ? answerRecords(live, report, instant) : otlp.answer(report, instant);
       return { id: report.id, ...answer };
     });
     post({ kind: 'answers', answers });
@@ -58,13 +63,15 @@ async function run({ settings, coloured }: LiveTask, port: MessagePort): Promise
     async show(update, seconds) {
       post({ kind: 'page', update, status: live.status(clock.now()) }, buffersOf(update));
       const pause = Math.max(publishEvery, (seconds * 1_000 * (1 - shareOfRendering)) / shareOfRendering);
-      await clock.sleep(pause, stop.signal).catch(() => undefined);
+      await systemClock.sleep(pause, stop.signal).catch(() => undefined);
     },
   });
   try {
     await publisher.run(stop.signal);
   } catch (error) {
     if (!stop.signal.aborted) throw error;
+  } finally {
+    gateway?.stop();
   }
 }
 

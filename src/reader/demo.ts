@@ -2,21 +2,17 @@
  * `demo`: the main job without a key. A simulated organization with two months of history answers on a loopback
  * port, and the exporter asks it over real HTTP, as it would ask OpenAI.
  */
-import { type Clock, scaledClock } from '../clock.ts';
+import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { fixedKey } from '../openai/admin-key.ts';
-import { widthSeconds } from '../openai/catalogue.ts';
 import { createClient } from '../openai/client.ts';
 import { createBudget } from '../openai/request-budget.ts';
 import { createTransport } from '../openai/transport.ts';
 import { simulatedKey } from '../simulation/api.ts';
-import { createOrganization, type Organization } from '../simulation/organization.ts';
+import { demoClock, demoOrganization } from '../simulation/demo-organization.ts';
 import { startServer } from '../simulation/simulated-server.ts';
+import type { Milliseconds } from '../units.ts';
 import type { ExporterOptions } from './exporter.ts';
-
-/** Days of history that the simulated organization has. */
-const historyDays = 62;
-const daySeconds = widthSeconds['1d'];
 
 /** The simulation refuses nobody, so that a demonstration is complete at once. */
 const requestsPerMinute = 600;
@@ -28,16 +24,19 @@ export interface Demo {
   close(): Promise<void>;
 }
 
-/** The organization of every demonstration that starts on the UTC day of this instant, in milliseconds. */
-export function demoOrganization(now: number): Organization {
-  const today = Math.floor(now / 1_000 / daySeconds) * daySeconds;
-  return createOrganization({ seed: 1, createdAt: today - historyDays * daySeconds, profile: 'demo' });
+export interface DemoOptions {
+  readonly wall: Clock;
+  /** How many times as fast as the wall's the demonstration's clock runs. */
+  readonly speed: number;
+  /** When the demonstration began: all of its threads have the same organization and the same time. */
+  readonly began: Milliseconds;
+  readonly version: string;
+  readonly log: Logger;
 }
 
-/** @param speed how many times as fast as the wall's the demonstration's clock runs */
-export async function startDemo(wallClock: Clock, speed: number, version: string, log: Logger): Promise<Demo> {
-  const clock = speed === 1 ? wallClock : scaledClock(wallClock, speed);
-  const organization = demoOrganization(clock.now());
+export async function startDemo({ wall, speed, began, version, log }: DemoOptions): Promise<Demo> {
+  const clock = demoClock(wall, speed, began);
+  const organization = demoOrganization(began);
   const server = await startServer({ organization, clock });
   log.warn('this is a demonstration: every number is simulated, nothing is asked of OpenAI', { speed });
   const timeoutMs = 30_000 * speed;

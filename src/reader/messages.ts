@@ -7,6 +7,7 @@ import type { PageUpdate } from '../metrics/page.ts';
 import type { KeySetting } from '../settings/key-setting.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { Status } from '../status.ts';
+import type { Milliseconds } from '../units.ts';
 
 /** The organization that a reading thread reads, handed over when the thread starts. */
 export interface ReaderTask {
@@ -15,6 +16,8 @@ export interface ReaderTask {
   readonly key: KeySetting | undefined;
   /** True if levels in log lines are coloured. */
   readonly coloured: boolean;
+  /** When the process began, in UTC. */
+  readonly began: Milliseconds;
 }
 
 export type ToReader =

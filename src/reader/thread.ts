@@ -110,8 +110,12 @@ async function read(task: ReaderTask, port: MessagePort): Promise<void> {
 }
 
 /** The real organization, or the simulated one where there is no key. */
-async function organizationOf({ settings, key }: ReaderTask, version: string, log: Logger): Promise<Organization> {
-  if (key === undefined) return await startDemo(systemClock, settings.demo.speed, version, log);
+async function organizationOf(
+  { settings, key, began }: ReaderTask,
+  version: string,
+  log: Logger,
+): Promise<Organization> {
+  if (key === undefined) return await startDemo({ wall: systemClock, speed: settings.demo.speed, began, version, log });
   const options = { settings, key, environment: process.env, clock: systemClock, version, sparing: true };
   return { clock: systemClock, client: await createLiveClient(options), close: async () => {} };
 }

@@ -268,6 +268,9 @@ function stateFrom(reader: Reader, usual: string | undefined): Settings['state']
   return { file: file === noStateFile ? undefined : file, isUsual: false };
 }
 
+/** The label that the demonstration's own reports have. */
+const demoLabels: readonly LiveLabel[] = [{ name: 'team', path: undefined }];
+
 /** A demonstration reports usage to itself, so that there is something to see. */
 function liveFrom(reader: Reader, command: Command | undefined, readFile: ReadFile | undefined): Settings['live'] {
   const isDemo = command === 'demo' && !reader.given(flags.live);
@@ -282,7 +285,7 @@ function liveFrom(reader: Reader, command: Command | undefined, readFile: ReadFi
   return {
     enabled: isDemo || reader.read(flags.live),
     tokenFile,
-    labels: reader.read(flags.liveLabels) ?? [],
+    labels: reader.read(flags.liveLabels) ?? (command === 'demo' ? demoLabels : []),
     maxGroups: reader.read(flags.liveMaxGroups),
   };
 }

@@ -1,7 +1,7 @@
 /** The demonstration's past: names that the rules record, counters that never fall, and sums that agree with them. */
 import { expect, test } from 'vitest';
 import { pastOf } from '../../deploy/stack/demo-past.ts';
-import { demoOrganization } from '../../src/reader/demo.ts';
+import { demoOrganization } from '../../src/simulation/demo-organization.ts';
 import { knownMetrics } from '../helpers/known-metrics.ts';
 import { recorded } from '../helpers/rules.ts';
 

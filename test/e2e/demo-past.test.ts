@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { recordingGroups } from '../../deploy/prometheus/recording.ts';
 import { pastOf } from '../../deploy/stack/demo-past.ts';
-import { demoOrganization } from '../../src/reader/demo.ts';
+import { demoOrganization } from '../../src/simulation/demo-organization.ts';
 import { prometheusTools } from '../helpers/tools.ts';
 
 const rules = fileURLToPath(new URL('../../deploy/prometheus/rules/openai-recording.yml', import.meta.url));
