@@ -47,6 +47,16 @@ export function createLogger(options: LogOptions): Logger {
   return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
 }
 
+/** The same logger, whose lines have these fields first. */
+export function withFields(log: Logger, fields: LogFields): Logger {
+  return {
+    debug: (message, more) => log.debug(message, { ...fields, ...more }),
+    info: (message, more) => log.info(message, { ...fields, ...more }),
+    warn: (message, more) => log.warn(message, { ...fields, ...more }),
+    error: (message, more) => log.error(message, { ...fields, ...more }),
+  };
+}
+
 function timeOf(clock: Clock): string {
   const now = new Date(clock.now());
   return Number.isNaN(now.getTime()) ? '' : now.toISOString();

@@ -8,26 +8,37 @@ import { runCheck } from './commands/check.ts';
 import { exitCodes } from './commands/exit-codes.ts';
 import { runHealth } from './commands/health.ts';
 import { probeApi, probeManagement, probeStateFile } from './commands/probe.ts';
-import { placesText, serve } from './commands/serve.ts';
+import { createReloads } from './commands/reload.ts';
+import { placesText, type ServeOptions, serve } from './commands/serve.ts';
+import { serveOne, serveSeveral } from './commands/served.ts';
 import { type BackfillTask, startBackfill } from './commands/start-backfill.ts';
 import { codeOf, reasonOf } from './error-code.ts';
 import { leaveHanging } from './leave.ts';
-import { createLiveThread } from './live/live-thread.ts';
+import { createLiveThread, type LiveThread } from './live/live-thread.ts';
 import type { LiveTask } from './live/messages.ts';
 import { createLogger, type Logger } from './log.ts';
-import { createServingMetrics } from './metrics/self.ts';
+import { createReaderMetrics, createServingMetrics } from './metrics/self.ts';
 import { type Api, userCosts } from './openai/catalogue.ts';
 import { createLineOutput, type LineOutput, stderrSink } from './output.ts';
 import { colours, logLook, paintFor, paintMistake } from './paint.ts';
 import { createLiveClient } from './reader/live-client.ts';
 import type { ReaderTask } from './reader/messages.ts';
+import { createOrganizations } from './reader/organizations.ts';
 import { createReader, ReaderFailed } from './reader/reader.ts';
 import type { BackfillSettings } from './settings/backfill-settings.ts';
 import { helpText } from './settings/help.ts';
 import type { KeySetting } from './settings/key-setting.ts';
 import type { ListenAddress } from './settings/listen-address.ts';
-import { parseSettings, polledApis, readsUserCosts, type Settings } from './settings/settings.ts';
+import type { Organization } from './settings/organizations.ts';
+import {
+  parseSettings,
+  polledApis,
+  readsUserCosts,
+  type Settings,
+  type SeveralOrganizations,
+} from './settings/settings.ts';
 import { loadWebConfig, type WebConfig } from './settings/web-config.ts';
+import { type CheckReporter, createReporterCheck } from './web/bearer-token.ts';
 import { ListenError } from './web/listen-error.ts';
 
 const { version, revision } = buildInfo;
@@ -68,14 +79,27 @@ async function main(): Promise<number> {
         err: process.stderr,
       });
     case 'check':
-      return await check(parsed.settings, parsed.key);
+      return 'several' in parsed ? await checkSeveral(parsed.several) : await check(parsed.settings, parsed.key);
     case 'serve':
-      return await run(parsed.settings, parsed.key);
+      if ('several' in parsed) return await runSeveral(parsed.settings, parsed.several.organizations, parsed.several);
+      return await runOne(parsed.settings, parsed.key);
     case 'backfill':
       return await backfill(parsed.settings, parsed.history, parsed.key);
     case 'demo':
-      return await run(parsed.settings, undefined);
+      if (parsed.organizations.length > 0) return await runSeveral(parsed.settings, parsed.organizations);
+      return await runOne(parsed.settings, undefined);
   }
+}
+
+/** Asks one organization after the other, a table each. */
+async function checkSeveral({ organizations }: SeveralOrganizations): Promise<number> {
+  let code: number = done;
+  for (const { name, settings, key } of organizations) {
+    if (key === undefined) continue;
+    process.stdout.write(`${code === done && name === organizations[0]?.name ? '' : '\n'}${name}\n`);
+    code = Math.max(code, await check(settings, key));
+  }
+  return code;
 }
 
 async function check(settings: Settings, key: KeySetting): Promise<number> {
@@ -153,57 +177,127 @@ function notPolled(poll: Settings['poll']): readonly Api[] {
 }
 
 /** @param key undefined for a demonstration */
-async function run(settings: Settings, key: KeySetting | undefined): Promise<number> {
+async function runOne(settings: Settings, key: KeySetting | undefined): Promise<number> {
   const stop = stopping();
   const log = loggerOf(settings);
   tellNotPolled(settings, log);
-  const simulated = key === undefined;
-  const metrics = createServingMetrics({ clock: systemClock, logLinesDropped: () => logOutput?.dropped() ?? 0 });
-  const coloured = paintFor(process.stderr, process.env) === colours;
-  const task: ReaderTask = { settings, key, coloured, began: systemClock.now() };
+  const began = systemClock.now();
+  const metrics = createServingMetrics({ clock: systemClock, logLinesDropped });
+  const readerMetrics = createReaderMetrics();
   const reader = createReader({
-    spawn: () => new Worker(new URL('./reader/thread.js', import.meta.url), { workerData: task }),
+    spawn: () => spawnReader({ settings, key, coloured: isColoured(), began }),
     clock: systemClock,
     log,
     writeLine: (line) => logOutput?.write(line),
-    restarting: metrics.readerRestarted,
+    restarting: readerMetrics.restarted,
   });
   isStuck = reader.isStuck;
-  const liveTask: LiveTask = { settings, coloured, demo: simulated ? { began: task.began } : undefined };
-  const liveUsage = settings.live.enabled
-    ? createLiveThread({
-        spawn: () => new Worker(new URL('./live/thread.js', import.meta.url), { workerData: liveTask }),
-        clock: systemClock,
-        log,
-        writeLine: (line) => logOutput?.write(line),
-      })
+  const live = settings.live.enabled
+    ? {
+        thread: liveThread(settings, log, key === undefined ? { began, number: 0 } : undefined),
+        isAllowed: reporterCheck(settings, log),
+      }
     : undefined;
+  const served = serveOne({ reader, readerMetrics, metrics, live });
+  return await run({ served, metrics, settings, log, simulated: key === undefined, signal: stop.signal });
+}
+
+/** @param several the file that they are from; undefined for a demonstration */
+async function runSeveral(
+  settings: Settings,
+  first: readonly Organization[],
+  several?: SeveralOrganizations,
+): Promise<number> {
+  const stop = stopping();
+  const log = loggerOf(settings);
+  const began = systemClock.now();
+  const organizations = createOrganizations({
+    spawn: ({ name, settings, key }, number) =>
+      spawnReader({ settings, key, coloured: isColoured(), began, among: { name, number } }),
+    clock: systemClock,
+    log,
+    writeLine: (line) => logOutput?.write(line),
+    processStart: Date.now() - process.uptime() * 1_000,
+    starting: ({ settings }, own) => tellNotPolled(settings, own),
+    beside: settings.live.enabled
+      ? ({ settings, key }, number, own) => liveThread(settings, own, key === undefined ? { began, number } : undefined)
+      : undefined,
+  });
+  isStuck = organizations.isStuck;
+  const reloads = several && createReloads({ several, organizations, clock: systemClock, log });
+  const metrics = createServingMetrics({
+    clock: systemClock,
+    logLinesDropped,
+    several: {
+      build: { version, revision },
+      organizations: () => [...organizations.running().values()].map(({ name, reader }) => ({ name, up: reader.up })),
+      reloads: () => reloads && { successful: reloads.successful(), lastSuccess: reloads.lastSuccess() },
+    },
+  });
+  if (reloads !== undefined) process.on('SIGHUP', () => void reloads.now());
+  organizations.apply(first);
+  const served = serveSeveral({
+    ...{ organizations, metrics, version, revision, clock: systemClock },
+    isAllowed: reporterCheck(settings, log),
+    ...(reloads && { reloads }),
+  });
+  return await run({
+    ...{ served, metrics, settings, log, simulated: several === undefined, signal: stop.signal },
+    organizations: first.length,
+  });
+}
+
+function spawnReader(task: ReaderTask): Worker {
+  return new Worker(new URL('./reader/thread.js', import.meta.url), { workerData: task });
+}
+
+function liveThread(settings: Settings, log: Logger, demo: LiveTask['demo']): LiveThread {
+  const task: LiveTask = { settings, coloured: isColoured(), demo };
+  return createLiveThread({
+    spawn: () => new Worker(new URL('./live/thread.js', import.meta.url), { workerData: task }),
+    clock: systemClock,
+    log,
+    writeLine: (line) => logOutput?.write(line),
+  });
+}
+
+function reporterCheck({ live: { tokenFile } }: Settings, log: Logger): CheckReporter {
+  return createReporterCheck({ tokenFile, clock: systemClock, log });
+}
+
+function isColoured(): boolean {
+  return paintFor(process.stderr, process.env) === colours;
+}
+
+function logLinesDropped(): number {
+  return logOutput?.dropped() ?? 0;
+}
+
+interface RunOptions extends Pick<ServeOptions, 'served' | 'metrics' | 'log' | 'simulated' | 'signal'> {
+  readonly settings: Settings;
+  /** How many there are at the start. */
+  readonly organizations?: number;
+}
+
+async function run({ settings, organizations, ...options }: RunOptions): Promise<number> {
+  const listening = options.simulated ? { listening: showPlaces(settings, organizations) } : {};
   try {
-    const listening = simulated ? { listening: showPlaces(settings) } : {};
-    const { signal } = stop;
-    await serve({
-      reader,
-      metrics,
-      liveUsage,
-      settings,
-      clock: systemClock,
-      log,
-      version,
-      simulated,
-      ...listening,
-      signal,
-    });
+    await serve({ ...options, settings, clock: systemClock, version, ...listening });
     return done;
   } catch (error) {
     if (!(error instanceof ListenError || error instanceof ReaderFailed)) throw error;
-    log.error(error.message, error.cause === undefined ? {} : { error });
+    options.log.error(error.message, error.cause === undefined ? {} : { error });
     return failed;
   }
 }
 
-function showPlaces({ web: { telemetryPath } }: Settings): (address: ListenAddress, secure: boolean) => void {
+function showPlaces(
+  { web: { telemetryPath } }: Settings,
+  organizations = 1,
+): (address: ListenAddress, secure: boolean) => void {
   const paint = paintFor(process.stdout, process.env);
-  return (address, secure) => process.stdout.write(placesText({ address, secure, telemetryPath, paint }));
+  return (address, secure) =>
+    process.stdout.write(placesText({ address, secure, telemetryPath, organizations, paint }));
 }
 
 function loggerOf({ log }: Settings): Logger {

@@ -216,6 +216,48 @@ export interface NearLimit {
   readonly share: number;
 }
 
+/** Several organizations, a line each, as `/` and `/api/status` show them. */
+export interface OrganizationsStatus {
+  readonly version: string;
+  readonly revision: string;
+  readonly startedAt: string;
+  readonly now: string;
+  /** Why the file of organizations could not be read again, while it cannot; null otherwise. */
+  readonly reloadTrouble: string | null;
+  readonly organizations: readonly OrganizationLine[];
+}
+
+export interface OrganizationLine {
+  readonly name: string;
+  /** Below this exporter's own address. */
+  readonly path: string;
+  /** True if its thread runs and the last poll of one api at least succeeded; null until that is known. */
+  readonly up: boolean | null;
+  /** What its thread told last; null before the first time. */
+  readonly summary: OrganizationSummary | null;
+}
+
+/** What is worth a line of an organization. */
+export interface OrganizationSummary {
+  readonly now: string;
+  readonly simulated: boolean;
+  readonly apis: number;
+  /** The apis and lists whose last poll failed. */
+  readonly failing: readonly string[];
+  /** Why the first of them fails, and what to do. */
+  readonly message: string | null;
+  readonly whatToDo: string | null;
+  /** Of the last 24 hours; null where nothing is known. */
+  readonly tokens: number | null;
+  readonly requests: number | null;
+  readonly spend: readonly {
+    readonly currency: string;
+    readonly total: number;
+    readonly budget: number | null;
+  }[];
+  readonly nearest: NearLimit | null;
+}
+
 /** The status cannot be had now; the message says why. */
 export class StatusUnavailable extends Error {
   override readonly name = 'StatusUnavailable';

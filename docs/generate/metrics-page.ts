@@ -15,7 +15,7 @@ import {
   totalFamily,
   userCostsDifferenceFamily,
 } from '../../src/metrics/families.ts';
-import { createSelfMetrics, createServingMetrics } from '../../src/metrics/self.ts';
+import { createReaderMetrics, createSelfMetrics, createServingMetrics } from '../../src/metrics/self.ts';
 import { type Endpoint, endpoints, type Field, userCosts, widthSeconds } from '../../src/openai/catalogue.ts';
 import { markdownTable } from './markers.ts';
 
@@ -162,8 +162,20 @@ export async function selfTable(): Promise<string> {
   self.attempt(api, '200', 1);
   self.retry(api);
   self.published(1, 1);
-  const serving = createServingMetrics({ logLinesDropped: () => 0 });
-  const text = `${await self.text()}${await serving.text()}`;
+  const reader = createReaderMetrics();
+  const serving = createServingMetrics({
+    logLinesDropped: () => 0,
+    several: {
+      build: { version: '0', revision: '0' },
+      organizations: () => [{ name: 'production', up: () => true }],
+      reloads: () => ({ successful: true, lastSuccess: 1 }),
+    },
+  });
+  const [own, restarts, all] = [await self.text(), await reader.text(), await serving.text()];
+  const families = new Set([...own.matchAll(/^# TYPE (\S+)/gm)].map(([, name]) => name));
+  // The build is told by both where there are several organizations.
+  const others = all.split(/^(?=# HELP )/m).filter((family) => !families.has(family.split(' ', 3)[2]));
+  const text = `${own}${restarts}${others.join('')}`;
   return markdownTable(head, familiesIn(text));
 }
 

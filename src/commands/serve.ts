@@ -1,29 +1,24 @@
-/** Runs the web server and the thread that reads OpenAI until told to stop. `serve` and `demo` differ only in what they hand in. */
+/** Runs the web server and what it serves until told to stop. `serve` and `demo` differ only in what they hand in. */
 import type { Clock } from '../clock.ts';
-import type { LiveThread } from '../live/live-thread.ts';
 import type { Logger } from '../log.ts';
-import { type OwnText, ownText } from '../metrics/own-text.ts';
 import type { ServingMetrics } from '../metrics/self.ts';
 import type { Paint } from '../paint.ts';
-import type { Reader } from '../reader/reader.ts';
 import { formatAddress, isLoopback, type ListenAddress } from '../settings/listen-address.ts';
 import type { Settings } from '../settings/settings.ts';
 import { noWebConfig, type WebConfig } from '../settings/web-config.ts';
 import { createBasicAuth } from '../web/basic-auth.ts';
 import { createBcrypt } from '../web/bcrypt.ts';
-import { createReporterCheck } from '../web/bearer-token.ts';
 import { warningsOf } from '../web/exposure.ts';
 import { createLiveConfig, type LiveConfig } from '../web/live-config.ts';
 import { createClientRateCounter } from '../web/rate-limit.ts';
 import { createRefusals, type Refuse } from '../web/refused-clients.ts';
 import { createServer } from '../web/server.ts';
 import { tlsServer } from '../web/tls.ts';
+import type { Served } from './served.ts';
 
 export interface ServeOptions {
-  readonly reader: Reader;
+  readonly served: Served;
   readonly metrics: ServingMetrics;
-  /** Undefined where live usage is not taken. */
-  readonly liveUsage: LiveThread | undefined;
   readonly settings: Pick<Settings, 'web' | 'live'>;
   readonly clock: Clock;
   readonly log: Logger;
@@ -40,8 +35,8 @@ export interface ServeOptions {
  * @throws {ListenError} if the address cannot be listened on
  */
 export async function serve(options: ServeOptions): Promise<void> {
-  const { reader, metrics, liveUsage, settings, clock, log, version, simulated, signal } = options;
-  const { configFile, listen } = settings.web;
+  const { served, metrics, settings, clock, log, version, simulated, signal } = options;
+  const { configFile, listen, externalUrl } = settings.web;
   let address = formatAddress(listen);
   const warn = (config: WebConfig) => {
     if (listen.host !== undefined && isLoopback(listen.host)) return;
@@ -61,15 +56,9 @@ export async function serve(options: ServeOptions): Promise<void> {
   };
   const countRequest = createClientRateCounter();
   const server = createServer({
-    page: reader.page,
-    own: ownTexts(reader, metrics),
-    ...(liveUsage === undefined ? {} : liveParts(liveUsage, settings.live, { clock, log })),
-    status: async () => {
-      const told = liveUsage?.status();
-      const status = await reader.status();
-      return told === undefined ? status : { ...status, live: told };
-    },
-    ready: reader.ready,
+    ...served.site,
+    ...(served.sites && { sites: { ...served.sites, externalUrl, secure: tls !== undefined } }),
+    ready: served.ready,
     maxRequests: settings.web.maxRequests,
     telemetryPath: settings.web.telemetryPath,
     onRejected: metrics.scrapeRejected,
@@ -96,11 +85,11 @@ export async function serve(options: ServeOptions): Promise<void> {
     log.info('stopping');
     stopped = server.stop();
   });
-  if (liveUsage !== undefined && settings.live.tokenFile === undefined && !simulated) {
+  if (settings.live.enabled && settings.live.tokenFile === undefined && !simulated) {
     log.warn('live usage is taken from this machine alone, for there is no token; give --live.token-file');
   }
   try {
-    await Promise.all([reader.run(signal), liveUsage?.run(signal)]);
+    await served.run(signal);
   } finally {
     await (stopped ?? server.stop());
     refusals.end();
@@ -108,46 +97,38 @@ export async function serve(options: ServeOptions): Promise<void> {
   }
 }
 
-/** What the web server needs for live usage. */
-function liveParts(
-  { page, report }: LiveThread,
-  { tokenFile }: Settings['live'],
-  { clock, log }: { readonly clock: Clock; readonly log: Logger },
-) {
-  return { further: [page], live: { isAllowed: createReporterCheck({ tokenFile, clock, log }), report } };
-}
-
-/** The own metrics of both threads; those of the serving thread are compressed again only when they have changed. */
-function ownTexts(reader: Reader, metrics: ServingMetrics): () => Promise<readonly OwnText[]> {
-  let text: string | undefined;
-  let serving = ownText('');
-  return async () => {
-    const now = await metrics.text();
-    if (now !== text) serving = ownText(now);
-    text = now;
-    const reading = reader.own();
-    return reading === undefined ? [serving] : [reading, serving];
-  };
-}
-
 export interface PlacesOptions {
   /** The address that it listens at, the real port included. */
   readonly address: ListenAddress;
   readonly secure: boolean;
   readonly telemetryPath: string;
+  /** How many organizations are simulated; one, if not given. */
+  readonly organizations?: number;
   readonly paint: Paint;
 }
 
 /** Tells somebody who has just started the demonstration where to look. Ends with a line feed. */
-export function placesText({ address, secure, telemetryPath, paint }: PlacesOptions): string {
+export function placesText({ address, secure, telemetryPath, organizations = 1, paint }: PlacesOptions): string {
   const everywhere = address.host === undefined || address.host === '0.0.0.0' || address.host === '::';
   const root = `${secure ? 'https' : 'http'}://${formatAddress(everywhere ? { ...address, host: 'localhost' } : address)}`;
+  const places: readonly (readonly [what: string, path: string])[] =
+    organizations > 1
+      ? [
+          ['the organizations', '/'],
+          ['their targets', '/sd'],
+          ['the metrics', `/organizations/production${telemetryPath}`],
+        ]
+      : [
+          ['the status page', '/'],
+          ['the metrics', telemetryPath],
+          ['the same as JSON', '/api/status'],
+        ];
+  const what =
+    organizations > 1 ? `These are ${organizations} simulated organizations` : 'This is a simulated organization';
   return `
-${paint.strong('This is a simulated organization: every number is made up. Look at')}
-  the status page   ${paint.good(`${root}/`)}
-  the metrics       ${paint.good(`${root}${telemetryPath}`)}
-  the same as JSON  ${paint.good(`${root}/api/status`)}
-It is complete after a few seconds. Ctrl-C ends it.
+${paint.strong(`${what}: every number is made up. Look at`)}
+${places.map(([name, path]) => `  ${name.padEnd(17)} ${paint.good(`${root}${path}`)}`).join('\n')}
+${organizations > 1 ? 'They are' : 'It is'} complete after a few seconds. Ctrl-C ends it.
 
 `;
 }

@@ -7,6 +7,8 @@ import { shownHours } from './shown-hours.ts';
 
 export interface DemoGatewayOptions {
   readonly began: Milliseconds;
+  /** Which one of several organizations it is, from 0. */
+  readonly number: number;
   readonly live: LiveUsage;
   readonly settleDelay: Milliseconds;
   readonly at: () => Instant;
@@ -17,9 +19,11 @@ export interface DemoGatewayOptions {
 /** Milliseconds of the wall. */
 const reportEvery = 1_000;
 
-export function startDemoGateway({ began, live, settleDelay, at, counted }: DemoGatewayOptions): { stop(): void } {
+export function startDemoGateway({ began, number, live, settleDelay, at, counted }: DemoGatewayOptions): {
+  stop(): void;
+} {
   const reports = createGateway({
-    organization: demoOrganization(began),
+    organization: demoOrganization(began, number),
     bypassedBy: demoBypass,
     teamOf: demoTeamOf,
   });

@@ -10,8 +10,8 @@ export interface LiveTask {
   readonly settings: Pick<Settings, 'live' | 'counters' | 'poll' | 'log' | 'demo'>;
   /** True if levels in log lines are coloured. */
   readonly coloured: boolean;
-  /** A demonstration, which reports to itself, and when it began. */
-  readonly demo: { readonly began: Milliseconds } | undefined;
+  /** A demonstration, which reports to itself: when it began, and which one of several organizations it is. */
+  readonly demo: { readonly began: Milliseconds; readonly number: number } | undefined;
 }
 
 /** A request, under a number that its answer has, too. */

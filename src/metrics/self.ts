@@ -84,8 +84,24 @@ export interface ServingMetrics {
   /** Returns the text of all of them. */
   text(): Promise<string>;
   scrapeRejected(): void;
-  readerRestarted(): void;
   clientRefused(reason: Refusal): void;
+}
+
+/** The metrics of one reading thread as the serving thread knows it. */
+export interface ReaderMetrics {
+  text(): Promise<string>;
+  restarted(): void;
+}
+
+/** Several organizations, as the serving thread knows them. */
+export interface OrganizationsSource {
+  organizations(): Iterable<{
+    readonly name: string;
+    /** Undefined until it is known. */
+    up(): boolean | undefined;
+  }>;
+  /** The reloads of their file; undefined where there is none. */
+  reloads(): { readonly successful: boolean /** UTC milliseconds. */; readonly lastSuccess: number } | undefined;
 }
 
 const prefix = 'openai_exporter_';
@@ -182,13 +198,7 @@ function registerPolls(
       return up === undefined ? undefined : Number(up);
     },
   );
-  gauge(
-    registry,
-    `${prefix}build_info`,
-    'Version and source revision of the exporter; always 1.',
-    ['version', 'revision'] as const,
-    (it) => it.set(build, 1),
-  );
+  registerBuild(registry, build);
   const ended = counter(registry, 'polls_total', 'Polls of this api that have ended, failed ones included.', ['api']);
   const failed = counter(registry, 'poll_failures_total', 'Polls of this api that failed, by reason.', [
     'api',
@@ -230,6 +240,16 @@ function registerPolls(
     for (const reason of reasons) failed.inc({ api, reason }, 0);
   }
   return { ended, failed };
+}
+
+function registerBuild(registry: Registry, build: { readonly version: string; readonly revision: string }): void {
+  gauge(
+    registry,
+    `${prefix}build_info`,
+    'Version and source revision of the exporter; always 1.',
+    ['version', 'revision'] as const,
+    (it) => it.set(build, 1),
+  );
 }
 
 /** Registers what is sent to OpenAI. */
@@ -319,10 +339,13 @@ export interface ServingOptions {
   logLinesDropped(): number;
   /** Tells how old the process metrics are; without it there are none, for a reference of our own metrics alone. */
   readonly clock?: { monotonic(): number };
+  /** Where there are several organizations: what runs, and which they are. */
+  readonly several?: OrganizationsSource & { readonly build: { readonly version: string; readonly revision: string } };
 }
 
-export function createServingMetrics({ logLinesDropped, clock }: ServingOptions): ServingMetrics {
+export function createServingMetrics({ logLinesDropped, clock, several }: ServingOptions): ServingMetrics {
   const registry = new Registry();
+  if (several !== undefined) registerOrganizations(registry, several);
   readCounter(
     registry,
     'log_lines_dropped_total',
@@ -342,12 +365,6 @@ export function createServingMetrics({ logLinesDropped, clock }: ServingOptions)
     ['reason'],
   );
   for (const reason of refusals) refused.inc({ reason }, 0);
-  const restarts = counter(
-    registry,
-    'reader_restarts_total',
-    'Times that the thread that reads OpenAI has died and was started again.',
-    [],
-  );
   const processText = clock === undefined ? async () => '' : processMetricsText(clock);
   let text: Promise<string> | undefined;
   /** The value that was read when the text was made: nobody says that it has changed. */
@@ -355,7 +372,8 @@ export function createServingMetrics({ logLinesDropped, clock }: ServingOptions)
   return {
     async text() {
       const now = logLinesDropped();
-      if (now !== dropped) text = undefined;
+      // Nor that an organization is up or down.
+      if (now !== dropped || several !== undefined) text = undefined;
       dropped = now;
       text ??= textOf(registry, () => {
         text = undefined;
@@ -366,13 +384,86 @@ export function createServingMetrics({ logLinesDropped, clock }: ServingOptions)
       rejected.inc();
       text = undefined;
     },
-    readerRestarted() {
-      restarts.inc();
-      text = undefined;
-    },
     clientRefused(reason) {
       refused.inc({ reason });
       text = undefined;
+    },
+  };
+}
+
+function registerOrganizations(registry: Registry, several: NonNullable<ServingOptions['several']>): void {
+  registerBuild(registry, several.build);
+  gauge(
+    registry,
+    `${prefix}organization_up`,
+    'Whether the thread of this organization runs and the last poll of one of its apis at least succeeded. Absent until one was tried.',
+    ['organization'] as const,
+    (it) => {
+      for (const { name, up } of several.organizations()) {
+        const is = up();
+        if (is !== undefined) it.set({ organization: name }, Number(is));
+      }
+    },
+  );
+  if (several.reloads() === undefined) return;
+  const reload = (
+    name: string,
+    help: string,
+    read: (reloads: NonNullable<ReturnType<typeof several.reloads>>) => number,
+  ) =>
+    gauge(registry, `${prefix}${name}`, help, [] as const, (it) => {
+      const reloads = several.reloads();
+      if (reloads !== undefined) it.set(read(reloads));
+    });
+  reload(
+    'config_last_reload_successful',
+    'Whether the file of organizations could be used when it was read the last time; while it cannot, what it said before holds.',
+    ({ successful }) => Number(successful),
+  );
+  reload(
+    'config_last_reload_success_timestamp_seconds',
+    'When the file of organizations was read the last time with success.',
+    ({ lastSuccess }) => lastSuccess / 1_000,
+  );
+}
+
+export interface ReaderMetricsOptions {
+  /**
+   * UTC milliseconds: when the process was started. Given where there are several organizations, whose pages do not have
+   * the metrics of the process.
+   */
+  readonly processStart?: number;
+}
+
+export function createReaderMetrics({ processStart }: ReaderMetricsOptions = {}): ReaderMetrics {
+  const registry = new Registry();
+  const restarts = counter(
+    registry,
+    'reader_restarts_total',
+    'Times that the thread that reads OpenAI has died and was started again.',
+    [],
+  );
+  if (processStart !== undefined) {
+    gauge(
+      registry,
+      'process_start_time_seconds',
+      'Start of the process, in seconds since the epoch.',
+      [] as const,
+      (it) => it.set(processStart / 1_000),
+    );
+  }
+  let text: Promise<string> | undefined;
+  const changed = () => {
+    text = undefined;
+  };
+  return {
+    text() {
+      text ??= textOf(registry, changed);
+      return text;
+    },
+    restarted() {
+      restarts.inc();
+      changed();
     },
   };
 }

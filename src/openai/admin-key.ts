@@ -6,10 +6,11 @@ import { readFile } from 'node:fs/promises';
 import { codeOf } from '../error-code.ts';
 
 export interface KeySource {
-  current(): string;
+  /** Undefined while there has not been one yet; `trouble` says why. */
+  current(): string | undefined;
   /** The key was refused: read its file again. True if it is another one now. */
   refused(): Promise<boolean>;
-  /** Why the file could not be read again the last time, in a sentence that does not hold it; undefined if it could. */
+  /** Why the file could not be read the last time, in a sentence that does not hold it; undefined if it could. */
   trouble(): string | undefined;
 }
 
@@ -56,35 +57,48 @@ export function fixedKey(key: string): KeySource {
   return { current: () => current, refused: async () => false, trouble: () => undefined };
 }
 
+/** No key at all, for the reason given: whatever asks for one fails with it. */
+export function noKey(trouble: string): KeySource {
+  return { current: () => undefined, refused: async () => false, trouble: () => trouble };
+}
+
 /** The key in the file at `path`, which is read at once. @throws if there is no readable file with a key in it */
 export async function keyFile(path: string): Promise<KeySource> {
-  const read = async (cannot: string) => {
-    let text: string;
-    try {
-      text = await readFile(path, 'utf8');
-    } catch (error) {
-      throw new Error(`The key file ${path} ${cannot}: ${whyUnreadable(codeOf(error))}`, { cause: error });
-    }
-    return keyIn(text, `The key file ${path}`);
-  };
+  const source = await keyFileInTime(path);
+  if (source.current() === undefined) throw new Error(source.trouble());
+  return source;
+}
 
-  let current = await read('cannot be read');
+/** The key in the file at `path`, which is read at once, and again by each request for as long as it cannot be used. */
+export async function keyFileInTime(path: string): Promise<KeySource> {
+  let current: string | undefined;
   let trouble: string | undefined;
+
+  async function read(): Promise<string | undefined> {
+    try {
+      const key = keyIn(await readFile(path, 'utf8'), `The key file ${path}`);
+      trouble = undefined;
+      return key;
+    } catch (error) {
+      const code = codeOf(error);
+      // Half written or gone for a moment, perhaps: the next refusal tries again.
+      trouble =
+        code === undefined && error instanceof Error
+          ? error.message
+          : `The key file ${path} cannot be read${current === undefined ? '' : ' again'}: ${whyUnreadable(code)}`;
+      return undefined;
+    }
+  }
+
+  current = await read();
   return {
     current: () => current,
     trouble: () => trouble,
     async refused() {
       // Not the one that is current after the reading: another request may have read the file meanwhile.
       const before = current;
-      let key: string;
-      try {
-        key = await read('cannot be read again');
-      } catch (error) {
-        // Half written or gone for a moment, perhaps: the next refusal tries again.
-        trouble = error instanceof Error ? error.message : `The key file ${path} cannot be read again`;
-        return false;
-      }
-      trouble = undefined;
+      const key = await read();
+      if (key === undefined) return false;
       current = key;
       return key !== before;
     },

@@ -50,11 +50,11 @@ const longWait = 60_000;
 
 export const advices: readonly Advice[] = [
   {
-    seen: 'The key was refused, and its file cannot be read again',
+    seen: 'The key was refused, and its file cannot be read again; or there has been no key yet',
     example: { reason: 'auth', kind: 'key_file', path: usage, status: 401, detail: '' },
     fits: ({ kind }) => kind === 'key_file',
     says: () =>
-      `Put a current admin key, and nothing else, into the key file, and let this user read it; it is read again at the next refusal. Admin keys are made at ${adminKeysUrl}.`,
+      `Put a current admin key, and nothing else, into the key file, and let this user read it; it is read again at the next poll. Admin keys are made at ${adminKeysUrl}.`,
   },
   {
     seen: '401 `incorrect_hostname`: the organization lives in a region',

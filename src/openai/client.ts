@@ -166,6 +166,14 @@ export function createClient(options: ClientOptions): Client {
     return new ApiError({ reason, kind: 'key_file', api, path, status, code, requestId, detail });
   }
 
+  /** The key to ask with. @throws an ApiError while there is none */
+  async function usableKey(request: Target): Promise<string> {
+    if (key.current() === undefined) await key.refused();
+    const secret = key.current();
+    if (secret !== undefined) return secret;
+    throw failed(request, { reason: 'auth', kind: 'key_file', detail: key.trouble() ?? 'there is no key' });
+  }
+
   function begin(request: GetRequest): Course {
     const { api, priority, patience } = request;
     const course: Course = {
@@ -408,10 +416,11 @@ export function createClient(options: ClientOptions): Client {
 
     for (let failures = 0; ; ) {
       signal?.throwIfAborted();
+      const known = await usableKey(request);
       const release = await permission(course);
       if (course.before !== undefined) observer.retry(api);
       startedAt ??= clock.now();
-      const secret = key.current();
+      const secret = key.current() ?? known;
       if (secrets[0] !== secret) secrets = [secret, ...secrets].slice(0, 3);
       let received: Received;
       try {

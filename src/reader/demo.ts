@@ -30,13 +30,15 @@ export interface DemoOptions {
   readonly speed: number;
   /** When the demonstration began: all of its threads have the same organization and the same time. */
   readonly began: Milliseconds;
+  /** Which one of several organizations it is, from 0. */
+  readonly number: number;
   readonly version: string;
   readonly log: Logger;
 }
 
-export async function startDemo({ wall, speed, began, version, log }: DemoOptions): Promise<Demo> {
+export async function startDemo({ wall, speed, began, number, version, log }: DemoOptions): Promise<Demo> {
   const clock = demoClock(wall, speed, began);
-  const organization = demoOrganization(began);
+  const organization = demoOrganization(began, number);
   const server = await startServer({ organization, clock });
   log.warn('this is a demonstration: every number is simulated, nothing is asked of OpenAI', { speed });
   const timeoutMs = 30_000 * speed;

@@ -1,7 +1,7 @@
 /** The client of the real API, from settings, key and environment. */
 import type { Clock } from '../clock.ts';
 import type { Environment } from '../environment.ts';
-import { fixedKey, keyFile } from '../openai/admin-key.ts';
+import { fixedKey, type KeySource, keyFileInTime, noKey } from '../openai/admin-key.ts';
 import { type Client, type ClientObserver, createClient } from '../openai/client.ts';
 import { createBudget } from '../openai/request-budget.ts';
 import { createTransport } from '../openai/transport.ts';
@@ -19,12 +19,12 @@ export interface LiveOptions {
   readonly sparing: boolean;
 }
 
-/** @throws if the key file has become unreadable since the settings were read, or the proxy cannot be used */
+/** @throws if the proxy cannot be used */
 export async function createLiveClient(options: LiveOptions): Promise<ExporterOptions['client']> {
   const { settings, key, environment, clock, version, sparing } = options;
   const { timeout, maxRequestsPerMinute, organization } = settings.openai;
   const baseUrl = new URL(settings.openai.baseUrl);
-  const source = key.from === 'file' ? await keyFile(key.path) : fixedKey(key.key);
+  const source = await keySource(key);
   const dispatcher = createTransport(baseUrl, environment, { timeoutMs: timeout });
   return (observer: ClientObserver): Client =>
     createClient({
@@ -39,4 +39,16 @@ export async function createLiveClient(options: LiveOptions): Promise<ExporterOp
       userAgent: `openai-usage-exporter/${version}`,
       observer,
     });
+}
+
+/** A file that cannot be read makes every poll fail, which says why, until it can. */
+async function keySource(key: KeySetting): Promise<KeySource> {
+  switch (key.from) {
+    case 'file':
+      return await keyFileInTime(key.path);
+    case 'variable':
+      return fixedKey(key.key);
+    case 'nowhere':
+      return noKey(key.trouble);
+  }
 }

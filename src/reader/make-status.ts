@@ -1,7 +1,7 @@
 /** Returns what the exporter knows as data, for the status page and `/api/status`. */
 import type { ApiLabel } from '../openai/catalogue.ts';
 import { whatToDoAbout } from '../openai/errors.ts';
-import type { ApiStatus, CountersStatus, Health, LeftOut, ListStatus, Status } from '../status.ts';
+import type { ApiStatus, CountersStatus, Health, LeftOut, ListStatus, OrganizationSummary, Status } from '../status.ts';
 import type { Account } from '../usage/account.ts';
 import { dataThrough, type Exporter, type ExporterApi } from './exporter.ts';
 import type { NamesList } from './inventory.ts';
@@ -19,6 +19,29 @@ export interface StatusOptions {
 /** Returns everything that the status page shows, as of `now`. */
 export function statusOf(options: StatusOptions): Status {
   return { ...healthOf(options), ...options.exporter.overview() };
+}
+
+/** Returns what is worth a line in the list of several organizations. */
+export function summaryOf({ now, simulated, apis, lists, usage, spend, limits }: Status): OrganizationSummary {
+  const failing = [...apis, ...lists].filter(({ up }) => up === false);
+  return {
+    now,
+    simulated,
+    apis: apis.length,
+    failing: failing.map(({ api }) => api),
+    message: failing[0]?.message ?? null,
+    whatToDo: failing[0]?.whatToDo ?? null,
+    tokens: sumOf(usage.hours.map(({ tokens }) => tokens)),
+    requests: sumOf(usage.hours.map(({ requests }) => requests)),
+    spend: spend.currencies.map(({ currency, total, budget }) => ({ currency, total, budget })),
+    nearest: limits.nearest[0] ?? null,
+  };
+}
+
+/** The sum of what is known; null where nothing is. */
+function sumOf(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null);
+  return known.length === 0 ? null : known.reduce((sum, value) => sum + value, 0);
 }
 
 function healthOf({ exporter, version, revision, simulated, startedAt, now }: StatusOptions): Health {

@@ -6,7 +6,7 @@ import type { OwnText } from '../metrics/own-text.ts';
 import type { PageUpdate } from '../metrics/page.ts';
 import type { KeySetting } from '../settings/key-setting.ts';
 import type { Settings } from '../settings/settings.ts';
-import type { Status } from '../status.ts';
+import type { OrganizationSummary, Status } from '../status.ts';
 import type { Milliseconds } from '../units.ts';
 
 /** The organization that a reading thread reads, handed over when the thread starts. */
@@ -18,6 +18,8 @@ export interface ReaderTask {
   readonly coloured: boolean;
   /** When the process began, in UTC. */
   readonly began: Milliseconds;
+  /** Its name and number among several, from 0; undefined where it is the only one. */
+  readonly among?: { readonly name: string; readonly number: number };
 }
 
 export type ToReader =
@@ -31,8 +33,16 @@ export type ToReader =
 export type FromReader =
   /** A new page. */
   | { readonly kind: 'page'; readonly update: PageUpdate }
-  /** The reading thread's words about itself, and whether every api was tried once. */
-  | { readonly kind: 'health'; readonly own: OwnText; readonly ready: boolean }
+  /** The reading thread's words about itself; whether every api was tried once, and whether one answers. */
+  | {
+      readonly kind: 'health';
+      readonly own: OwnText;
+      readonly ready: boolean;
+      /** Undefined until an api was tried. */
+      readonly up: boolean | undefined;
+    }
+  /** Its line in the list of several; sent by one of several only. */
+  | { readonly kind: 'summary'; readonly summary: OrganizationSummary }
   | { readonly kind: 'status'; readonly id: number; readonly status: Status }
   /** A finished line for the log. */
   | { readonly kind: 'log'; readonly line: string }

@@ -8,7 +8,7 @@ import type { Logger } from '../log.ts';
 import type { OwnText } from '../metrics/own-text.ts';
 import { emptyPage, type PageSource } from '../metrics/page.ts';
 import { createShownPage } from '../metrics/shown-page.ts';
-import { type Status, StatusUnavailable } from '../status.ts';
+import { type OrganizationSummary, type Status, StatusUnavailable } from '../status.ts';
 import type { FromReader, ToReader } from './messages.ts';
 
 /** All in milliseconds, but for `deaths` and `messages`. */
@@ -16,7 +16,7 @@ const usualLimits = {
   /** From a death to the next start; doubles with each death that follows soon. */
   firstPause: 1_000,
   longestPause: 60_000,
-  /** So many deaths within so long end the program. */
+  /** So many deaths within so long are too many to go on. */
   deaths: 10,
   deathsWithin: 600_000,
   /** A thread that gives no sign of life for so long is ended. */
@@ -51,6 +51,10 @@ export interface Reader {
   own(): OwnText | undefined;
   /** Reports whether every api was tried once. */
   ready(): boolean;
+  /** Reports whether the thread runs and OpenAI answers one api at least; undefined until that is known. */
+  up(): boolean | undefined;
+  /** Returns the thread's line in the list of several; undefined before the first time. */
+  summary(): OrganizationSummary | undefined;
   /** Reports whether the thread could not be ended: something that it waits for hangs. */
   isStuck(): boolean;
   /**
@@ -63,6 +67,8 @@ export interface Reader {
    * @throws {ReaderFailed} if it dies again and again
    */
   run(signal: AbortSignal): Promise<void>;
+  /** Ends the thread as `run` does at its end, and starts it anew; the page stays on show meanwhile. */
+  restart(): void;
 }
 
 /** The reading thread has died so often that there is no point in starting it once more. */
@@ -77,6 +83,10 @@ export function createReader(options: ReaderOptions): Reader {
   let page: PageSource = { current: () => emptyPage };
   let own: OwnText | undefined;
   let ready = false;
+  let up: boolean | undefined;
+  let summary: OrganizationSummary | undefined;
+  /** Aborted when the running thread is to make room for the next one. */
+  let life = new AbortController();
   let worker: Worker | undefined;
   let lastId = 0;
   let stuck = false;
@@ -103,8 +113,13 @@ export function createReader(options: ReaderOptions): Reader {
   }
 
   /** One life of the thread. Resolves with the reason of its death; undefined if it was told to stop. */
-  function live(signal: AbortSignal): Promise<unknown> {
-    const thread = spawn();
+  async function live(signal: AbortSignal): Promise<unknown> {
+    let thread: Worker;
+    try {
+      thread = spawn();
+    } catch (error) {
+      return error;
+    }
     worker = thread;
     // Parts of pages are numbered anew in each life; the last page of the life before stays until the first of this one.
     const shown = createShownPage();
@@ -140,6 +155,11 @@ export function createReader(options: ReaderOptions): Reader {
         case 'health':
           own = message.own;
           ready ||= message.ready;
+          // A thread that was started anew does not know yet what the one before it did.
+          up = message.up ?? up;
+          break;
+        case 'summary':
+          summary = message.summary;
           break;
         case 'status':
           asked?.take(message.id, message.status);
@@ -158,11 +178,13 @@ export function createReader(options: ReaderOptions): Reader {
       reason ??= error;
     });
 
-    return new Promise((resolve) => {
+    return await new Promise((resolve) => {
       let killer: NodeJS.Timeout | undefined;
       giveUp = () => {
         stuck = true;
         clearTimeout(killer);
+        // Whatever it still says is not about the thread that takes its place.
+        thread.removeAllListeners('message');
         resolve(undefined);
       };
       const stop = () => {
@@ -177,7 +199,7 @@ export function createReader(options: ReaderOptions): Reader {
         clearInterval(watch);
         clearTimeout(killer);
         signal.removeEventListener('abort', stop);
-        worker = undefined;
+        if (worker === thread) worker = undefined;
         resolve(signal.aborted ? undefined : (reason ?? new Error(`it ended with code ${code}`)));
       });
       signal.addEventListener('abort', stop, { once: true });
@@ -188,6 +210,9 @@ export function createReader(options: ReaderOptions): Reader {
     page: { current: () => page.current() },
     own: () => own,
     ready: () => ready,
+    up: () => up,
+    summary: () => summary,
+    restart: () => life.abort(),
     isStuck: () => stuck,
     async status() {
       if (worker === undefined) throw silent();
@@ -196,9 +221,13 @@ export function createReader(options: ReaderOptions): Reader {
     },
     async run(signal) {
       const deaths: number[] = [];
+      signal.addEventListener('abort', () => life.abort(), { once: true });
       while (!signal.aborted) {
-        const reason = await live(signal);
-        if (reason === undefined) return;
+        life = new AbortController();
+        const reason = await live(life.signal);
+        // It was told to end, for good or to be started anew.
+        if (reason === undefined) continue;
+        up = false;
         const now = clock.monotonic();
         deaths.push(now);
         while (now - (deaths[0] ?? now) > limits.deathsWithin) deaths.shift();
@@ -217,7 +246,7 @@ export function createReader(options: ReaderOptions): Reader {
           },
         );
         restarting();
-        await clock.sleep(pause, signal).catch(() => undefined);
+        await clock.sleep(pause, life.signal).catch(() => undefined);
       }
     },
   };

@@ -6,7 +6,7 @@ import { setMaxListeners } from 'node:events';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { buildInfo } from '../build-info.ts';
 import { type Clock, systemClock } from '../clock.ts';
-import { createLogger, type Logger } from '../log.ts';
+import { createLogger, type Logger, withFields } from '../log.ts';
 import { ownText } from '../metrics/own-text.ts';
 import { buffersOf } from '../metrics/page.ts';
 import { colours, logLook, noPaint } from '../paint.ts';
@@ -15,11 +15,13 @@ import { formerFingerprint, seriesFingerprint } from '../state/fingerprint.ts';
 import { startDemo } from './demo.ts';
 import { createExporter, type Exporter, type ExporterOptions } from './exporter.ts';
 import { createLiveClient } from './live-client.ts';
-import { statusOf } from './make-status.ts';
+import { statusOf, summaryOf } from './make-status.ts';
 import type { FromReader, ReaderTask, ToReader } from './messages.ts';
 
 /** Milliseconds for which changes of the own metrics are gathered before they are sent. */
 const healthEvery = 100;
+/** Milliseconds for which changes are gathered before the line for the list of several organizations is made anew. */
+const summaryEvery = 5_000;
 /** Milliseconds between two signs of life. */
 const aliveEvery = 10_000;
 
@@ -32,11 +34,12 @@ interface Organization {
 async function read(task: ReaderTask, port: MessagePort): Promise<void> {
   const { settings } = task;
   const post = (message: FromReader, moved: ArrayBuffer[] = []) => port.postMessage(message, moved);
-  const log = createLogger({
+  const lines = createLogger({
     ...settings.log,
     destination: { write: (line) => post({ kind: 'log', line }) },
     look: logLook(task.coloured ? colours : noPaint),
   });
+  const log = task.among === undefined ? lines : withFields(lines, { organization: task.among.name });
   const stop = new AbortController();
   // Every poller waits on it.
   setMaxListeners(0, stop.signal);
@@ -48,6 +51,8 @@ async function read(task: ReaderTask, port: MessagePort): Promise<void> {
   const { clock } = organization;
   const simulated = task.key === undefined;
   const startedAt = clock.now();
+  const status = (of: Exporter) =>
+    statusOf({ exporter: of, version, revision, simulated, startedAt, now: clock.now() });
 
   port.on('message', (message: ToReader) => {
     switch (message.kind) {
@@ -56,11 +61,7 @@ async function read(task: ReaderTask, port: MessagePort): Promise<void> {
         break;
       case 'status':
         if (exporter === undefined) break;
-        post({
-          kind: 'status',
-          id: message.id,
-          status: statusOf({ exporter, version, revision, simulated, startedAt, now: clock.now() }),
-        });
+        post({ kind: 'status', id: message.id, status: status(exporter) });
         break;
       case 'stop':
         stop.abort(new Error('told to stop'));
@@ -90,7 +91,9 @@ async function read(task: ReaderTask, port: MessagePort): Promise<void> {
       return stop.signal.aborted ? undefined : done;
     },
   });
-  const health = tellHealth(exporter, post);
+  const running = exporter;
+  const summary = () => post({ kind: 'summary', summary: summaryOf(status(running)) });
+  const health = tellHealth(exporter, post, task.among === undefined ? undefined : summary);
   const alive = setInterval(() => {
     post({ kind: 'alive' });
     health.tell();
@@ -111,11 +114,14 @@ async function read(task: ReaderTask, port: MessagePort): Promise<void> {
 
 /** The real organization, or the simulated one where there is no key. */
 async function organizationOf(
-  { settings, key, began }: ReaderTask,
+  { settings, key, began, among }: ReaderTask,
   version: string,
   log: Logger,
 ): Promise<Organization> {
-  if (key === undefined) return await startDemo({ wall: systemClock, speed: settings.demo.speed, began, version, log });
+  if (key === undefined) {
+    const number = among?.number ?? 0;
+    return await startDemo({ wall: systemClock, speed: settings.demo.speed, began, number, version, log });
+  }
   const options = { settings, key, environment: process.env, clock: systemClock, version, sparing: true };
   return { clock: systemClock, client: await createLiveClient(options), close: async () => {} };
 }
@@ -148,14 +154,22 @@ async function memoryIn(file: StateFile, { settings, key }: ReaderTask): Promise
   return { fingerprint, earlier: state, earlierNames: names, save, keepNames, errors };
 }
 
-/** Sends the own metrics whenever they have changed, but not for every single change. */
-function tellHealth(exporter: Exporter, post: (message: FromReader) => void) {
+/**
+ * Sends the own metrics whenever they have changed, but not for every single change.
+ * @param summary sends the line for the list of several organizations, if there are several
+ */
+function tellHealth(exporter: Exporter, post: (message: FromReader) => void, summary?: () => void) {
   let timer: NodeJS.Timeout | undefined;
+  let summaryTimer: NodeJS.Timeout | undefined;
   const send = async () => {
     const own = ownText(await exporter.self.text());
-    post({ kind: 'health', own, ready: exporter.ready() });
+    post({ kind: 'health', own, ready: exporter.ready(), up: isUp(exporter) });
   };
   const tell = () => {
+    summaryTimer ??= setTimeout(() => {
+      summaryTimer = undefined;
+      summary?.();
+    }, summaryEvery);
     timer ??= setTimeout(() => {
       timer = undefined;
       void send();
@@ -167,9 +181,16 @@ function tellHealth(exporter: Exporter, post: (message: FromReader) => void) {
     tell,
     async end() {
       clearTimeout(timer);
+      clearTimeout(summaryTimer);
       await send();
     },
   };
+}
+
+/** Reports whether OpenAI answers: the last poll of one api at least succeeded. Undefined until one was tried. */
+function isUp({ apis }: Exporter): boolean | undefined {
+  const tried = apis.filter(({ status }) => status.up !== undefined);
+  return tried.length === 0 ? undefined : tried.some(({ status }) => status.up);
 }
 
 if (parentPort === null) throw new Error('this file is the entry of a worker thread');

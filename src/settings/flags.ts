@@ -6,9 +6,11 @@ import { type LogLevel, logLevels } from '../log.ts';
 import { type Api, allDimensions, endpoints, type Width } from '../openai/catalogue.ts';
 import { type Anchor, anchor } from './anchor.ts';
 import { baseUrl } from './base-url.ts';
+import { externalUrl } from './external-url.ts';
 import { type ListenAddress, listenAddress } from './listen-address.ts';
 import { type LiveLabel, liveLabels } from './live-labels.ts';
 import { type Budgets, budgetAmount, projectBudgets } from './money-budgets.ts';
+import { organizationName } from './organization-name.ts';
 import { type TargetLabels, targetLabels } from './target-labels.ts';
 import { telemetryPath } from './telemetry-path.ts';
 import {
@@ -54,6 +56,8 @@ export interface Flag<T> {
   readonly alsoVariable?: string;
   /** The commands that use it. */
   readonly commands: readonly Command[];
+  /** True if few need it: the help for everything leaves it to the help of its commands. */
+  readonly rare?: boolean;
 }
 
 type About = Omit<Flag<unknown>, 'fromText' | 'fallback' | 'defaultText' | 'commands'> & {
@@ -294,6 +298,43 @@ export const flags = {
     details:
       'The most groups (combinations of label values) kept for live usage, from 1 to 1000000. The rest is added up in one group whose labels all read `other`.',
   }),
+  organizationsFile: optional<string>(path, {
+    name: 'organizations.file',
+    kind: 'value',
+    placeholder: 'path',
+    summary: 'several organizations, each by name',
+    details:
+      'A YAML file of several organizations, each with a name, a key and settings of its own; see [organizations.md](organizations.md). Then no key is given by a variable, and each organization has its own page below `/organizations/`. Read again when it changes, on SIGHUP and on `POST /-/reload`.',
+    commands: ['serve', 'check', 'backfill'],
+  }),
+  shard: flag<number>(whole(0, 9_999), '0', {
+    name: 'organizations.shard',
+    kind: 'value',
+    placeholder: 'n',
+    summary: 'which part of the file, from 0',
+    details: 'Which part of the file this process serves, from 0 to one below `--organizations.total-shards`.',
+    commands: ['serve', 'check', 'backfill'],
+    rare: true,
+  }),
+  totalShards: flag<number>(whole(1, 10_000), '1', {
+    name: 'organizations.total-shards',
+    kind: 'value',
+    placeholder: 'n',
+    summary: 'how many parts the file has',
+    details:
+      'How many processes share the file, from 1 to 10000. Which of them serves an organization follows from its name alone; one process more moves only its own share.',
+    commands: ['serve', 'check', 'backfill'],
+    rare: true,
+  }),
+  organizationName: optional<string>(organizationName, {
+    name: 'organization',
+    kind: 'value',
+    placeholder: 'name',
+    summary: 'one of --organizations.file',
+    details: 'The organization of `--organizations.file` that it is about; `check` asks all of them without it.',
+    commands: ['check', 'backfill'],
+    rare: true,
+  }),
   listen: flag<ListenAddress>(listenAddress, ':9185', {
     name: 'web.listen-address',
     kind: 'value',
@@ -309,6 +350,15 @@ export const flags = {
     placeholder: 'path',
     summary: 'where the metrics are',
     details: 'Path of the metrics. Not `/`, which is the status page.',
+  }),
+  externalUrl: optional<string>(externalUrl, {
+    name: 'web.external-url',
+    kind: 'value',
+    placeholder: 'url',
+    summary: 'address as Prometheus sees it',
+    details:
+      'The address under which Prometheus reaches this exporter, such as `https://exporter.example.org/openai`, for the targets of `/sd`. Without it they have the address by which `/sd` was asked.',
+    rare: true,
   }),
   webConfigFile: optional<string>(path, {
     name: 'web.config.file',
@@ -349,6 +399,15 @@ export const flags = {
     summary: "how fast the demo's clock runs",
     details:
       "How many times as fast as the wall the demonstration's clock runs, from 1 to 3600. At 60 an hour passes in a minute.",
+    commands: ['demo'],
+  }),
+  demoOrganizations: flag<number>(whole(1, 200), '1', {
+    name: 'demo.organizations',
+    kind: 'value',
+    placeholder: 'n',
+    summary: 'how many organizations are simulated',
+    details:
+      'How many organizations the demonstration simulates, from 1 to 200; with more than one it has the pages of `--organizations.file`.',
     commands: ['demo'],
   }),
   from: optional<number>(instant, {

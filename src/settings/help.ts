@@ -22,8 +22,8 @@ export function helpText(about?: Command): string {
 }
 
 function helpForAll(): string {
-  const seen = new Set<Flag<unknown>>();
-  const flags = (['serve', 'demo'] as const).flatMap(flagsOf).filter((flag) => !seen.has(flag) && seen.add(flag));
+  // What one command alone uses, or few people, is in the help of its commands.
+  const flags = flagsOf('serve').filter((flag) => flag.rare !== true);
   return lines([
     'Prometheus exporter for the usage and costs of an OpenAI organization.',
     '',
@@ -33,7 +33,7 @@ function helpForAll(): string {
     'Examples:',
     ...examples.map((example) => `  ${example}`),
     '',
-    'Flags (--poll.interval is also the variable OPENAI_EXPORTER_POLL_INTERVAL):',
+    'Flags (more: serve --help; --poll.interval: OPENAI_EXPORTER_POLL_INTERVAL):',
     ...flags.map(lineOf),
     '  --help, --version',
     '',

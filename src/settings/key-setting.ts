@@ -8,7 +8,9 @@ import { adminKeysUrl } from '../openai/advice.ts';
 export type KeySetting =
   | { readonly from: 'variable'; readonly key: string }
   /** Readable at the start. It is read again when the key is refused, so that it can be replaced. */
-  | { readonly from: 'file'; readonly path: string };
+  | { readonly from: 'file'; readonly path: string }
+  /** One of several organizations has no key, for this reason: it alone does not work. */
+  | { readonly from: 'nowhere'; readonly trouble: string };
 
 /** Gives the text of a file. @throws when it cannot be read. */
 export type ReadFile = (path: string) => string;

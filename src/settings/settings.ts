@@ -1,4 +1,5 @@
 /** From the command line and the environment to one frozen object, or to all that is wrong with them at once. */
+import { dirname, join } from 'node:path';
 import type { Environment } from '../environment.ts';
 import type { LogLevel } from '../log.ts';
 import { type Api, allDimensions, endpoints, type FilterName, widthSeconds } from '../openai/catalogue.ts';
@@ -14,6 +15,7 @@ import { type KeySetting, type ReadFile, readKey } from './key-setting.ts';
 import type { ListenAddress } from './listen-address.ts';
 import type { LiveLabel } from './live-labels.ts';
 import type { Budgets } from './money-budgets.ts';
+import { type LoadedOrganizations, loadOrganizations, type Organization } from './organizations.ts';
 import { usualStateFile } from './state-file.ts';
 import { formatDuration, shown } from './values.ts';
 import { readVariables } from './variables.ts';
@@ -58,6 +60,8 @@ export interface Settings {
   readonly web: {
     readonly listen: ListenAddress;
     readonly telemetryPath: string;
+    /** Where others reach it, without a slash at its end; undefined where that is where it listens. */
+    readonly externalUrl: string | undefined;
     readonly configFile: string | undefined;
     readonly maxRequests: number;
   };
@@ -65,15 +69,27 @@ export interface Settings {
   readonly demo: { readonly speed: number };
 }
 
+/** Several organizations, and how to load them again. */
+export interface SeveralOrganizations {
+  readonly path: string;
+  readonly organizations: readonly Organization[];
+  /** Differs once the file is another one. */
+  readonly version: string;
+  load(): LoadedOrganizations;
+}
+
 export type ParsedSettings =
   | { readonly command: 'serve' | 'check'; readonly settings: Settings; readonly key: KeySetting }
+  /** `organizations` are those that `--organization` names, if it is given; all of the shard otherwise. */
+  | { readonly command: 'serve' | 'check'; readonly settings: Settings; readonly several: SeveralOrganizations }
   | {
       readonly command: 'backfill';
       readonly settings: Settings;
       readonly history: BackfillSettings;
       readonly key: KeySetting;
     }
-  | { readonly command: 'demo' | 'health'; readonly settings: Settings }
+  | { readonly command: 'demo'; readonly settings: Settings; readonly organizations: readonly Organization[] }
+  | { readonly command: 'health'; readonly settings: Settings }
   | { readonly command: 'help'; readonly about: Command | undefined }
   | { readonly command: 'version' }
   /** Each names its flag or variable and says what to do. To be printed on stderr; exit code 2. */
@@ -105,17 +121,46 @@ export function parseSettings(
   // What is simulated must not take the place of what was real, only because a variable is set.
   if (command === 'demo' && !fromArguments.given.has(flags.stateFile.name)) given.delete(flags.stateFile.name);
   const reader = createReader(given, command);
-  const settings = settingsFrom(reader, command, {
-    usualState: command === 'demo' ? undefined : usualStateFile(env),
-    readFile,
-    readBytes,
-  });
+  const usualState = command === 'demo' ? undefined : usualStateFile(env);
+  const settings = settingsFrom(reader, command, { usualState, readFile, readBytes });
   const history = command === 'backfill' ? historyFrom(reader) : undefined;
+  const source = organizationsFrom(reader);
   errors.push(...reader.mistakes, ...fromVariables.mistakes);
+
+  /** Returns the settings of one organization: its own, and for the rest those of all. */
+  const settingsOf = (name: string, own: GivenByFlag) => {
+    const each = createReader(new Map([...given, ...own]), command);
+    const ofAll = organizationSettingsFrom(each, usualState);
+    const state = own.has(flags.stateFile.name) ? ofAll.state : stateOf(ofAll.state, name);
+    const proxy = proxyMistake(ofAll.openai.baseUrl, env);
+    // What is wrong for all has been said.
+    const mistakes = [...each.mistakes, ...(proxy === undefined ? [] : [proxy])].filter((one) => !errors.includes(one));
+    return { settings: deepFreeze({ ...settings, ...ofAll, state }), mistakes };
+  };
 
   if (command === 'serve' || command === 'check' || command === 'backfill') {
     const mistake = proxyMistake(settings.openai.baseUrl, env);
     if (mistake !== undefined) errors.push(mistake);
+    if (source !== undefined) {
+      const { path, wanted } = source;
+      const load = () => loadOrganizations({ ...source, env, settingsOf, ...(readFile && { readFile }) });
+      const loaded = load();
+      if ('mistakes' in loaded)
+        errors.push(...loaded.mistakes.map((one) => `--organizations.file: ${shown(path)}: ${one}`));
+      else if (errors.length === 0) {
+        const { organizations } = loaded;
+        if (command !== 'backfill')
+          return { command, settings, several: { path, organizations, version: loaded.version, load } };
+        const [chosen] = organizations;
+        if (wanted === undefined)
+          errors.push('--organization: is required: history is of one organization of the file');
+        else if (chosen?.key?.from === 'nowhere') errors.push(`--organization: ${chosen.key.trouble}`);
+        else if (history !== undefined && chosen?.key !== undefined) {
+          return { command, settings: chosen.settings, history, key: chosen.key };
+        }
+      }
+      return { errors };
+    }
     const key = readKey(env, readFile);
     if ('mistake' in key) errors.push(key.mistake);
     else if (errors.length === 0) {
@@ -126,8 +171,38 @@ export function parseSettings(
   if (command === 'health' && reader.sound(flags.listen) && settings.web.listen.port === 0) {
     errors.push(`${reader.sourceOf(flags.listen)}: port 0 cannot be asked; give the port that the exporter listens on`);
   }
-  if (errors.length === 0 && (command === 'demo' || command === 'health')) return { command, settings };
-  return { errors };
+  if (errors.length > 0) return { errors };
+  if (command === 'health') return { command, settings };
+  if (command !== 'demo') return { errors };
+  const organizations = demoNames(reader.read(flags.demoOrganizations)).map((name) => {
+    return { name, key: undefined, settings: settingsOf(name, new Map()).settings };
+  });
+  return { command, settings, organizations };
+}
+
+/** The file of several organizations, and which of them are meant; undefined where there is none. */
+function organizationsFrom(reader: Reader) {
+  const path = reader.read(flags.organizationsFile);
+  const shard = reader.read(flags.shard);
+  const totalShards = reader.read(flags.totalShards);
+  const wanted = reader.read(flags.organizationName);
+  if (path === undefined) {
+    for (const flag of [flags.shard, flags.totalShards, flags.organizationName]) {
+      if (reader.given(flag)) reader.add(flag, 'does nothing without --organizations.file');
+    }
+    return undefined;
+  }
+  if (reader.sound(flags.shard) && reader.sound(flags.totalShards) && shard >= totalShards) {
+    reader.add(flags.shard, `must be below --organizations.total-shards, which is ${totalShards}: shards count from 0`);
+  }
+  return { path, shard, totalShards, wanted };
+}
+
+/** The names of the organizations of a demonstration; none where it has but one. */
+function demoNames(count: number): readonly string[] {
+  if (count === 1) return [];
+  const names = ['production', 'research', 'europe'];
+  return Array.from({ length: count }, (_, index) => names[index] ?? `team-${index + 1}`);
 }
 
 /** The apis of `--poll.apis` that have every filter in use; any other would answer for everybody. */
@@ -186,11 +261,30 @@ interface Surroundings {
   readonly readBytes: ReadBytes | undefined;
 }
 
+/** The settings that several organizations have each for itself. */
+type OrganizationSettings = Pick<Settings, 'openai' | 'poll' | 'counters' | 'state' | 'series' | 'names' | 'budget'>;
+
 function settingsFrom(
   reader: Reader,
   command: Command | undefined,
   { usualState, readFile, readBytes }: Surroundings,
 ): Settings {
+  return deepFreeze({
+    ...organizationSettingsFrom(reader, usualState),
+    live: liveFrom(reader, command, readFile),
+    web: {
+      listen: reader.read(flags.listen),
+      telemetryPath: reader.read(flags.telemetryPath),
+      externalUrl: reader.read(flags.externalUrl),
+      configFile: webConfigFileFrom(reader, readBytes),
+      maxRequests: reader.read(flags.maxRequests),
+    },
+    log: { level: reader.read(flags.logLevel), format: reader.read(flags.logFormat) },
+    demo: { speed: reader.read(flags.demoSpeed) },
+  });
+}
+
+function organizationSettingsFrom(reader: Reader, usualState: string | undefined): OrganizationSettings {
   const baseUrl = reader.read(flags.baseUrl);
   const allowHttp = reader.read(flags.allowHttp);
   if (reader.sound(flags.baseUrl) && reader.sound(flags.allowHttp) && sendsInTheClear(baseUrl) && !allowHttp) {
@@ -199,7 +293,7 @@ function settingsFrom(
       'plain http would send the admin key unprotected; use https, or accept it with --openai.allow-http',
     );
   }
-  return deepFreeze({
+  return {
     openai: {
       baseUrl,
       organization: reader.read(flags.organization),
@@ -219,16 +313,7 @@ function settingsFrom(
       monthly: reader.read(flags.budgetMonthly),
       monthlyByProject: reader.read(flags.budgetMonthlyProject) ?? [],
     },
-    live: liveFrom(reader, command, readFile),
-    web: {
-      listen: reader.read(flags.listen),
-      telemetryPath: reader.read(flags.telemetryPath),
-      configFile: webConfigFileFrom(reader, readBytes),
-      maxRequests: reader.read(flags.maxRequests),
-    },
-    log: { level: reader.read(flags.logLevel), format: reader.read(flags.logFormat) },
-    demo: { speed: reader.read(flags.demoSpeed) },
-  });
+  };
 }
 
 function pollFrom(reader: Reader): Settings['poll'] {
@@ -288,6 +373,11 @@ function liveFrom(reader: Reader, command: Command | undefined, readFile: ReadFi
     labels: reader.read(flags.liveLabels) ?? (command === 'demo' ? demoLabels : []),
     maxGroups: reader.read(flags.liveMaxGroups),
   };
+}
+
+/** Each of several organizations has its own file, beside where the only one would have it. */
+function stateOf({ file, isUsual }: Settings['state'], name: string): Settings['state'] {
+  return { file: file === undefined ? undefined : join(dirname(file), name), isUsual };
 }
 
 /** The host of the address that will be asked; of the usual one, where that is wrong itself. */

@@ -2,7 +2,7 @@
 import * as z from 'zod';
 import { type FromText, refuse } from './values.ts';
 
-const ownPaths = ['/api/status', '/status.css', '/status.js'];
+const ownPaths = ['/api/status', '/sd', '/organizations', '/status.css', '/status.js'];
 
 export const telemetryPath: FromText<string> = z.string().transform((text, context) => {
   if (!/^(?:\/[A-Za-z0-9._~-]+)+$/.test(text)) {
@@ -14,7 +14,7 @@ export const telemetryPath: FromText<string> = z.string().transform((text, conte
     );
   }
   if (/\/\.{1,2}(?:\/|$)/.test(text)) return refuse(context, 'must not hold . or .. as a segment');
-  if (text === '/-' || text.startsWith('/-/') || ownPaths.includes(text)) {
+  if (text === '/-' || text.startsWith('/-/') || text.startsWith('/organizations/') || ownPaths.includes(text)) {
     return refuse(context, `must not be a path that the exporter itself uses (/-/…, ${ownPaths.join(', ')})`);
   }
   return text;

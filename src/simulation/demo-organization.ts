@@ -8,10 +8,13 @@ import { createOrganization, type Organization } from './organization.ts';
 const historyDays = 62;
 const daySeconds = widthSeconds['1d'];
 
-/** The organization of every demonstration that starts on the UTC day of this instant, in milliseconds. */
-export function demoOrganization(now: Milliseconds): Organization {
+/**
+ * The organization of every demonstration that starts on the UTC day of this instant, in milliseconds.
+ * @param number which one of several, from 0
+ */
+export function demoOrganization(now: Milliseconds, number = 0): Organization {
   const today = Math.floor(now / 1_000 / daySeconds) * daySeconds;
-  return createOrganization({ seed: 1, createdAt: today - historyDays * daySeconds, profile: 'demo' });
+  return createOrganization({ seed: 1 + number, createdAt: today - historyDays * daySeconds, profile: 'demo' });
 }
 
 /**

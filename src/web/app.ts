@@ -1,14 +1,16 @@
 /** The routes: who may ask what, by which method, and what is answered. */
-import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import express, { type Express, type NextFunction, type Request, type Response, type Router } from 'express';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { OwnText } from '../metrics/own-text.ts';
 import type { PageSource } from '../metrics/page.ts';
-import { type Status, StatusUnavailable } from '../status.ts';
+import { type OrganizationsStatus, type Status, StatusUnavailable } from '../status.ts';
 import type { Verdict } from './basic-auth.ts';
 import { clientAt } from './client-address.ts';
+import { discovered } from './discovery.ts';
 import { type LiveRoutesOptions, liveHandlers, livePaths } from './live-routes.ts';
 import { sendExposition } from './metrics-answer.ts';
+import { orderIn, organizationsPage } from './organizations-page.ts';
 import { refreshScript } from './refresh.ts';
 import type { Refuse } from './refused-clients.ts';
 import { createSlots } from './slots.ts';
@@ -22,7 +24,8 @@ import { styleSheet } from './style.ts';
  */
 export type Authorize = (request: Request, client: string) => Verdict | Promise<Verdict>;
 
-export interface AppOptions {
+/** What is shown of one organization; or of several together, whose page is empty. */
+export interface Site {
   readonly page: PageSource;
   /** Further pages that follow it. */
   readonly further?: readonly PageSource[];
@@ -31,7 +34,24 @@ export interface AppOptions {
   /** The exporter's own metrics in the text format; they follow the page. */
   readonly own: () => Promise<readonly OwnText[]>;
   /** Everything that the status page shows. @throws {StatusUnavailable} where it cannot be had now */
-  readonly status: () => Status | Promise<Status>;
+  readonly status: () => Status | OrganizationsStatus | Promise<Status>;
+}
+
+/** Several organizations, each below `/organizations/<name>`. */
+export interface Sites {
+  names(): Iterable<string>;
+  site(name: string): Site | undefined;
+  /** Reads their file again. Resolves with why it cannot be used, if it cannot. Absent where there is no file. */
+  readonly reload?: () => Promise<string | undefined>;
+  /** The address for service discovery, if it is not the one by which it was asked. */
+  readonly externalUrl: string | undefined;
+  /** True if this exporter itself speaks TLS. */
+  readonly secure: boolean;
+}
+
+export interface AppOptions extends Site {
+  /** Given where there are several organizations. */
+  readonly sites?: Sites;
   /** Every api was tried once. */
   readonly ready: () => boolean;
   /** Scrapes at once, and status pages at once; further ones get 503. */
@@ -61,15 +81,7 @@ const noHeaders: NonNullable<AppOptions['headers']> = () => ({});
 
 /** The routes as a handler of requests. It starts nothing; what a route throws is logged and answered with 500. */
 export function createApp(options: AppOptions): Express {
-  const {
-    authorize = () => true,
-    delay = () => 0,
-    refuse = () => {},
-    headers = noHeaders,
-    telemetryPath,
-    log,
-    clock,
-  } = options;
+  const { authorize = () => true, delay = () => 0, refuse = () => {}, headers = noHeaders, log, clock } = options;
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -77,7 +89,6 @@ export function createApp(options: AppOptions): Express {
   app.enable('strict routing');
   app.set('query parser', false);
 
-  const isLive = options.live !== undefined;
   app.use((request, response, next) => {
     response.setHeader('X-Content-Type-Options', 'nosniff');
     response.setHeader('Content-Security-Policy', closedPolicy);
@@ -85,7 +96,7 @@ export function createApp(options: AppOptions): Express {
     response.setHeader('Cache-Control', 'no-store');
     for (const [name, value] of Object.entries(headers())) response.setHeader(name, value);
     // Only live usage is read; another body that comes ends with its connection, however long it is.
-    if (hasBody(request) && !(isLive && request.method === 'POST' && isLivePath(request.path))) {
+    if (hasBody(request) && !isReport(request, options)) {
       response.setHeader('Connection', 'close');
     }
     next();
@@ -114,52 +125,21 @@ export function createApp(options: AppOptions): Express {
     response.setHeader('WWW-Authenticate', 'Basic realm="metrics", charset="UTF-8"');
     answer(response, 401, 'A user and password are needed.\n');
   };
-  const get = (path: string, ...handlers: ((request: Request, response: Response, next: NextFunction) => unknown)[]) =>
-    app.route(path).all(readOnly, ...handlers);
+  const get = (path: string, ...handlers: Handler[]) => app.route(path).all(readOnly, ...handlers);
 
   get('/-/healthy', (_request, response) => answer(response, 200, 'healthy\n'));
   get('/-/ready', (_request, response) => {
     if (options.ready()) answer(response, 200, 'ready\n');
     else answer(response, 503, 'not ready: not every api has been tried once\n');
   });
-  get(telemetryPath, guard, scrapeHandler(options));
-  const pageSlots = createSlots(options.maxRequests, clock, () => {});
-  const sendShared = (make: () => Promise<Buffer>, type: string) => {
-    const shared = createShared(make);
-    return async (_request: Request, response: Response) => {
-      if (response.destroyed) return;
-      if (!pageSlots.take(response)) {
-        refuse('crowded', response.req.socket.remoteAddress);
-        response.setHeader('Retry-After', '1');
-        return answer(response, 503, 'Too many readers at once.\n');
-      }
-      answer(response, 200, await shared(), type);
-    };
-  };
-  const sendStatus = sendShared(
-    async () => Buffer.from(`${JSON.stringify(await options.status())}\n`),
-    'application/json; charset=utf-8',
-  );
-  get('/api/status', guard, sendStatus);
-  const sendPage = sendShared(
-    async () => Buffer.from(statusPage(await options.status(), telemetryPath)),
-    'text/html; charset=utf-8',
-  );
-  get('/', guard, (request, response) => {
-    if (!('Content-Security-Policy' in headers())) response.setHeader('Content-Security-Policy', statusPolicy);
-    return sendPage(request, response);
-  });
+  addSite(app, options, options, '.', guard);
+  if (options.sites !== undefined) addSites(app, options.sites, options, guard);
   get(assetPaths.style, guard, (_request, response) => {
     answer(response, 200, styleSheet, 'text/css; charset=utf-8');
   });
   get(assetPaths.script, guard, (_request, response) => {
     answer(response, 200, refreshScript, 'text/javascript; charset=utf-8');
   });
-
-  if (options.live !== undefined) {
-    const handler = liveHandlers(options.live, { delay, refuse });
-    for (const route of ['records', 'otlp'] as const) app.route(livePaths[route]).post(handler(route)).all(postOnly);
-  }
 
   app.use((_request, response) => answer(response, 404, 'Not found.\n'));
   // Express knows a handler of errors by its four parameters.
@@ -180,11 +160,119 @@ function isLivePath(path: string): boolean {
   return Object.values<string>(livePaths).includes(path);
 }
 
+/** Reports whether somebody takes the body: where there is live usage, of the only organization or of one of several. */
+function isReport({ method, path }: Request, { live, sites }: AppOptions): boolean {
+  if (method !== 'POST') return false;
+  const [, name, below = path] = /^\/organizations\/([^/]+)(\/.*)$/.exec(path) ?? [];
+  return isLivePath(below) && (name === undefined ? live : sites?.site(name)?.live) !== undefined;
+}
+
 function hasBody({ headers }: Request): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
-function scrapeHandler({ page, further = [], own, maxRequests, onRejected, clock, log }: AppOptions) {
+type Handler = (request: Request, response: Response, next: NextFunction) => unknown;
+
+/**
+ * Adds the routes of a site: its metrics, its status page, that as JSON, and its live usage.
+ * @param root the way from there to the exporter's own root
+ * @param guard asked first at each route, but that of live usage, which has a token of its own
+ */
+function addSite(to: Router, site: Site, options: AppOptions, root: string, guard: Handler): void {
+  const { maxRequests, telemetryPath, headers = noHeaders, delay = () => 0, refuse = () => {}, clock } = options;
+  if (site.live !== undefined) {
+    const handler = liveHandlers(site.live, { delay, refuse });
+    for (const route of ['records', 'otlp'] as const) to.route(livePaths[route]).post(handler(route)).all(postOnly);
+  }
+  const get = (path: string, ...handlers: Handler[]) => to.route(path).all(readOnly, guard, ...handlers);
+  const pageSlots = createSlots(maxRequests, clock, () => {});
+  /** @param choose what of few answers is asked for */
+  const sendShared = (
+    make: (choice: string) => Promise<Buffer>,
+    type: string,
+    choose: (request: Request) => string = () => '',
+  ) => {
+    const shared = createShared(make);
+    return async (request: Request, response: Response) => {
+      if (response.destroyed) return;
+      if (!pageSlots.take(response)) {
+        refuse('crowded', response.req.socket.remoteAddress);
+        response.setHeader('Retry-After', '1');
+        return answer(response, 503, 'Too many readers at once.\n');
+      }
+      answer(response, 200, await shared(choose(request)), type);
+    };
+  };
+  get(telemetryPath, scrapeHandler(site, options));
+  get(
+    '/api/status',
+    sendShared(async () => Buffer.from(`${JSON.stringify(await site.status())}\n`), 'application/json; charset=utf-8'),
+  );
+  const sendPage = sendShared(
+    async (order) => {
+      const status = await site.status();
+      const place = { telemetryPath, root };
+      return Buffer.from(
+        'organizations' in status ? organizationsPage(status, place, order) : statusPage(status, place),
+      );
+    },
+    'text/html; charset=utf-8',
+    ({ url }) => orderIn(url),
+  );
+  get('/', (request, response) => {
+    if (!('Content-Security-Policy' in headers())) response.setHeader('Content-Security-Policy', statusPolicy);
+    return sendPage(request, response);
+  });
+}
+
+/** Adds what there is besides where there are several organizations: the routes of each, discovery, and the reload. */
+function addSites(app: Express, sites: Sites, options: AppOptions, guard: Handler): void {
+  const { telemetryPath } = options;
+  /** The routes of a site go with it. */
+  const routers = new WeakMap<Site, Router>();
+  const routerOf = (site: Site): Router => {
+    const known = routers.get(site);
+    if (known !== undefined) return known;
+    const router = express.Router({ caseSensitive: true, strict: true });
+    addSite(router, site, options, '../..', guard);
+    routers.set(site, router);
+    return router;
+  };
+  app.route('/sd').all(readOnly, guard, (request, response) => {
+    const targets = discovered(sites.names(), { ...sites, telemetryPath, host: request.headers.host });
+    if (targets === undefined) return answer(response, 400, 'The header Host is missing, or is no address.\n');
+    answer(response, 200, `${JSON.stringify(targets)}\n`, 'application/json');
+  });
+  const { reload } = sites;
+  if (reload !== undefined) {
+    app.route('/-/reload').all(only('POST'), guard, async (_request, response) => {
+      const trouble = await reload();
+      if (trouble === undefined) answer(response, 200, 'The file of organizations was read again.\n');
+      else answer(response, 500, `The file of organizations cannot be used: ${trouble}\n`);
+    });
+  }
+  app.use('/organizations/:name', (request: Request<{ name: string }>, response, next) => {
+    const { name } = request.params;
+    const site = sites.site(name);
+    if (site === undefined || !isBelow(request, name)) return next();
+    return routerOf(site)(request, response, next);
+  });
+  // Which names there are is told to those alone who may ask.
+  app.use('/organizations/:name', guard, (request: Request<{ name: string }>, response, next) => {
+    const { name } = request.params;
+    if (sites.site(name) === undefined || isBelow(request, name)) return next();
+    // Links on the page begin at its folder.
+    response.setHeader('Location', `./${name}/`);
+    answer(response, 308, `See ./${name}/\n`);
+  });
+}
+
+/** Reports whether a request is for something of an organization, and not for its folder without the slash. */
+function isBelow({ originalUrl }: Pick<Request, 'originalUrl'>, name: string): boolean {
+  return originalUrl.split('?')[0] !== `/organizations/${name}`;
+}
+
+function scrapeHandler({ page, further = [], own }: Site, { maxRequests, onRejected, clock, log }: AppOptions) {
   const slots = createSlots(maxRequests, clock, (after) => {
     log.warn('a scrape was cut off: its reader was too slow', { seconds: after / 1_000 });
   });
@@ -201,13 +289,19 @@ function scrapeHandler({ page, further = [], own, maxRequests, onRejected, clock
   };
 }
 
-function readOnly(request: Request, response: Response, next: NextFunction): void {
-  if (request.method === 'GET' || request.method === 'HEAD') {
-    next();
-    return;
-  }
-  response.setHeader('Allow', 'GET, HEAD');
-  answer(response, 405, 'Only GET and HEAD are answered here.\n');
+const readOnly = only('GET', 'HEAD');
+
+/** Turns other methods away. */
+function only(...methods: readonly string[]): Handler {
+  return (request: Request, response: Response, next: NextFunction) => {
+    if (methods.includes(request.method)) {
+      next();
+      return;
+    }
+    response.setHeader('Allow', methods.join(', '));
+    const all = methods.length === 1 ? `Only ${methods[0]} is` : `Only ${methods.join(' and ')} are`;
+    answer(response, 405, `${all} answered here.\n`);
+  };
 }
 
 function postOnly(_request: Request, response: Response): void {
@@ -235,13 +329,14 @@ function statusOf(error: unknown): 400 | 500 {
   return typeof status === 'number' && status >= 400 && status < 500 ? 400 : 500;
 }
 
-/** Returns a function that gives the result of `make`: of the one that is under way, if one is. */
-function createShared<T>(make: () => Promise<T>): () => Promise<T> {
-  let underWay: Promise<T> | undefined;
-  return () => {
-    underWay ??= make().finally(() => {
-      underWay = undefined;
-    });
-    return underWay;
+/** Returns a function that gives the result of `make`: of the one of this choice that is under way, if one is. */
+function createShared<T>(make: (choice: string) => Promise<T>): (choice: string) => Promise<T> {
+  const underWay = new Map<string, Promise<T>>();
+  return (choice) => {
+    const known = underWay.get(choice);
+    if (known !== undefined) return known;
+    const made = make(choice).finally(() => underWay.delete(choice));
+    underWay.set(choice, made);
+    return made;
   };
 }

@@ -6,7 +6,7 @@ import { share } from './words.ts';
 type Level = 'plain' | 'near' | 'over';
 
 /** A column of words by its name alone. */
-type Column = string | { readonly name: string; readonly look: 'number' | 'share' };
+type Column = string | { readonly name: string | Html; readonly look: 'number' | 'share' | 'plain' };
 
 export interface ScrollTable {
   /** The words for a reader who does not see it. */

@@ -2,10 +2,9 @@
  * The web configuration as it is now: looked at again, at most once a second, whenever somebody connects or asks, so
  * that certificates and passwords can be exchanged under a running process. What is broken does not replace what works.
  */
-import { statSync } from 'node:fs';
 import type { Clock } from '../clock.ts';
-import { codeOf } from '../error-code.ts';
 import type { Logger } from '../log.ts';
+import { fileVersion } from '../settings/file-version.ts';
 import { type LoadedWebConfig, loadWebConfig, type WebConfig } from '../settings/web-config.ts';
 import { isOpen } from './exposure.ts';
 
@@ -29,7 +28,7 @@ const lookEvery = 1_000;
 
 /** @throws if the file cannot be used at the start; the message has all that is wrong with it */
 export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
-  const { path, clock, log, changed = () => {}, load = loadWebConfig, version = versionOf } = options;
+  const { path, clock, log, changed = () => {}, load = loadWebConfig, version = fileVersion } = options;
   const versionsOf = (files: readonly string[]) => files.map(version).join('\n');
 
   function loadWithVersions() {
@@ -88,14 +87,4 @@ function changeOfKind(before: WebConfig, after: WebConfig): string | undefined {
   const asks = ({ tls }: WebConfig) => tls !== undefined && tls.clientAuth !== 'NoClientCert';
   if (asks(before) !== asks(after)) return 'beginning or ceasing to ask for certificates of clients';
   return !isOpen(before) && isOpen(after) ? 'letting everybody in' : undefined;
-}
-
-/** Through links, as a mounted secret has them. */
-function versionOf(file: string): string {
-  try {
-    const { mtimeMs, size, ino } = statSync(file);
-    return `${mtimeMs} ${size} ${ino}`;
-  } catch (error) {
-    return codeOf(error) ?? 'unreadable';
-  }
 }

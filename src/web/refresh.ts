@@ -38,7 +38,7 @@ export const refreshScript: string = `'use strict';
   async function refresh() {
     if (document.hidden) return;
     try {
-      const answer = await fetch(location.pathname, { cache: 'no-store', signal: AbortSignal.timeout(10000) });
+      const answer = await fetch(location.pathname + location.search, { cache: 'no-store', signal: AbortSignal.timeout(10000) });
       if (!answer.ok) throw new Error('status ' + answer.status);
       const fresh = new DOMParser().parseFromString(await answer.text(), 'text/html');
       const before = scrollY;

@@ -16,33 +16,69 @@ export const statusPolicy =
 /** Paths of what the page needs. */
 export const assetPaths = { style: '/status.css', script: '/status.js' } as const;
 
-export function statusPage(status: Status, telemetryPath: string): string {
-  const { now, simulated, version, revision, startedAt } = status;
+/** Where the page is among the exporter's routes. */
+export interface Place {
+  readonly telemetryPath: string;
+  /** The way from the page to the exporter's own root, without a slash at its end. */
+  readonly root: string;
+}
+
+export function statusPage(status: Status, { telemetryPath, root }: Place): string {
+  const { simulated } = status;
+  const demonstration = simulated
+    ? html`<p class="simulated"><strong>Demonstration.</strong> This organization does not exist: every number is simulated.</p>`
+    : html``;
+  return pageFrame(status, {
+    title: titleOf(status),
+    root,
+    links: html`<a href=".${telemetryPath}">Metrics</a>`,
+    up: root === '.' ? html`` : html`<a href="${root}/">All organizations</a>`,
+    notes: demonstration,
+    sections: html`${section('health', 'Health', healthSection(status))}
+${section('usage', 'Usage of the last 24 hours', usageSection(status.usage))}
+${section('spend', `Spend of ${status.spend.month}`, spendSection(status.spend))}
+${section('limits', 'Near a limit', limitsSection(status.limits))}`,
+  });
+}
+
+/** What stands in the frame that all pages have. */
+export interface Framed {
+  readonly title: string;
+  readonly root: string;
+  readonly links: Html;
+  /** The link to the page above this one. */
+  readonly up: Html;
+  readonly notes: Html;
+  readonly sections: Html;
+}
+
+/** Returns the whole page: head, navigation, footer, and what is framed. */
+export function pageFrame(
+  { now, version, revision, startedAt }: Pick<Status, 'now' | 'version' | 'revision' | 'startedAt'>,
+  { title, root, links, up, notes, sections }: Framed,
+): string {
   return html`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
-<title>${titleOf(status)}</title>
+<title>${title}</title>
 <link rel="icon" href="data:,">
-<link rel="stylesheet" href=".${assetPaths.style}">
-<script src=".${assetPaths.script}" defer></script>
+<link rel="stylesheet" href="${root}${assetPaths.style}">
+<script src="${root}${assetPaths.script}" defer></script>
 <noscript><meta http-equiv="refresh" content="60"></noscript>
 </head>
 <body>
 <header>
 <a class="skip" href="#main">To the content</a>
 <h1>openai-usage-exporter</h1>
-<nav aria-label="Pages"><a href=".${telemetryPath}">Metrics</a><a href="./api/status">Status as JSON</a><a href="./-/healthy">Healthy?</a><a href="./-/ready">Ready?</a></nav>
+<nav aria-label="Pages">${up}${links}<a href="./api/status">Status as JSON</a><a href="${root}/-/healthy">Healthy?</a><a href="${root}/-/ready">Ready?</a></nav>
 </header>
 <main id="main">
-${simulated ? html`<p class="simulated"><strong>Demonstration.</strong> This organization does not exist: every number is simulated.</p>` : html``}
+${notes}
 <p class="stale" role="status" id="refreshed"></p>
-${section('health', 'Health', healthSection(status))}
-${section('usage', 'Usage of the last 24 hours', usageSection(status.usage))}
-${section('spend', `Spend of ${status.spend.month}`, spendSection(status.spend))}
-${section('limits', 'Near a limit', limitsSection(status.limits))}
+${sections}
 </main>
 <footer data-part="footer">
 <p>Page of ${now.slice(0, 10)} ${now.slice(11, 19)} UTC. All times are UTC. Running since ${startedAt.slice(0, 10)} ${startedAt.slice(11, 19)}.</p>
@@ -53,7 +89,7 @@ ${section('limits', 'Near a limit', limitsSection(status.limits))}
 `.html;
 }
 
-function section(name: string, title: string, content: Html): Html {
+export function section(name: string, title: string, content: Html): Html {
   return html`<section aria-labelledby="${name}"><h2 id="${name}"${name === 'health' ? html` class="hidden"` : html``}>${title}</h2><div data-part="${name}">
 ${content}
 </div></section>`;

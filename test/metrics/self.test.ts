@@ -1,6 +1,11 @@
 /** The exporter's own metrics: their names, their labels, and what is there before anything has happened. */
 import { describe, expect, test } from 'vitest';
-import { createSelfMetrics, createServingMetrics, type SelfSourceApi } from '../../src/metrics/self.ts';
+import {
+  createReaderMetrics,
+  createSelfMetrics,
+  createServingMetrics,
+  type SelfSourceApi,
+} from '../../src/metrics/self.ts';
 import { reasons } from '../../src/openai/errors.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
 
@@ -114,10 +119,12 @@ describe('the exporter’s own metrics', () => {
   test('have those of the serving thread and of the process beside them', async () => {
     const serving = createServingMetrics({ logLinesDropped: () => 6, clock: { monotonic: () => 0 } });
     serving.scrapeRejected();
-    serving.readerRestarted();
     serving.clientRefused('crowded');
     serving.clientRefused('crowded');
-    const { families, value } = parseExposition(`${await metrics().text()}${await serving.text()}`);
+    const reader = createReaderMetrics();
+    reader.restarted();
+    const texts = [await metrics().text(), await reader.text(), await serving.text()];
+    const { families, value } = parseExposition(texts.join(''));
     expect([...families.keys()]).toEqual(
       expect.arrayContaining(['process_resident_memory_bytes', 'nodejs_eventloop_lag_seconds']),
     );

@@ -45,7 +45,7 @@ const empty: Status = {
   limits: { nearest: [], compared: 0, unknown: [] },
 };
 
-const text = (status: Partial<Status>) => statusPage({ ...empty, ...status }, '/metrics');
+const text = (status: Partial<Status>) => statusPage({ ...empty, ...status }, { telemetryPath: '/metrics', root: '.' });
 
 test.each([
   [{ apis: [api] }, 'Healthy: the api answers.'],
