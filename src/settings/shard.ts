@@ -8,12 +8,17 @@ const mask = (1n << 64n) - 1n;
 
 /** Returns the shard of a name, from 0 to one below `total`. */
 export function shardOf(name: string, total: number): number {
-  let key = createHash('sha256').update(name).digest().readBigUInt64BE();
-  let shard = 0;
+  return jump(createHash('sha256').update(name).digest().readBigUInt64BE(), total);
+}
+
+/** The jump of a key of 64 bits to one of `total` places. */
+export function jump(hash: bigint, total: number): number {
+  let key = hash;
+  let place = 0;
   for (let next = 0; next < total; ) {
-    shard = next;
+    place = next;
     key = (key * 2_862_933_555_777_941_757n + 1n) & mask;
-    next = Math.floor((shard + 1) * (2 ** 31 / (Number(key >> 33n) + 1)));
+    next = Math.floor((place + 1) * (2 ** 31 / (Number(key >> 33n) + 1)));
   }
-  return shard;
+  return place;
 }
