@@ -17,6 +17,8 @@ export interface PrometheusOptions {
   readonly scraping?: Readonly<Record<string, unknown>>;
   /** Fills the data directory before the start. */
   readonly past?: (data: string) => void;
+  /** Groups of rules, as in a file of rules. */
+  readonly rules?: readonly unknown[];
 }
 
 export interface Vector {
@@ -47,10 +49,12 @@ export async function startPrometheus({
   jobs,
   scraping,
   past,
+  rules,
 }: PrometheusOptions): Promise<Prometheus> {
   const directory = mkdtempSync(join(tmpdir(), 'prometheus-'));
   const configuration = {
     global: { scrape_interval: scrapeInterval, scrape_timeout: scrapeInterval },
+    ...(rules === undefined ? {} : { rule_files: ['rules.yml'] }),
     scrape_configs: Object.entries(jobs).map(([job_name, targets]) => ({
       ...scraping,
       job_name,
@@ -60,6 +64,7 @@ export async function startPrometheus({
   const file = join(directory, 'prometheus.yml');
   // Whatever is JSON is YAML.
   writeFileSync(file, JSON.stringify(configuration));
+  if (rules !== undefined) writeFileSync(join(directory, 'rules.yml'), JSON.stringify({ groups: rules }));
   past?.(join(directory, 'data'));
   const address = `127.0.0.1:${await freePort()}`;
   const started = startProcess(
