@@ -184,20 +184,21 @@ async function runOne(settings: Settings, key: KeySetting | undefined): Promise<
   const began = systemClock.now();
   const metrics = createServingMetrics({ clock: systemClock, logLinesDropped });
   const readerMetrics = createReaderMetrics();
-  const reader = createReader({
-    spawn: () => spawnReader({ settings, key, coloured: isColoured(), began }),
-    clock: systemClock,
-    log,
-    writeLine: (line) => logOutput?.write(line),
-    restarting: readerMetrics.restarted,
-  });
-  isStuck = reader.isStuck;
   const live = settings.live.enabled
     ? {
         thread: liveThread(settings, log, key === undefined ? { began, number: 0 } : undefined),
         isAllowed: reporterCheck(settings, log),
       }
     : undefined;
+  const reader = createReader({
+    spawn: () => spawnReader({ settings, key, coloured: isColoured(), began }),
+    clock: systemClock,
+    log,
+    writeLine: (line) => logOutput?.write(line),
+    restarting: readerMetrics.restarted,
+    showsHours: (hours) => live?.thread.showsHours(hours),
+  });
+  isStuck = reader.isStuck;
   const served = serveOne({ reader, readerMetrics, metrics, live });
   return await run({ served, metrics, settings, log, simulated: key === undefined, signal: stop.signal });
 }

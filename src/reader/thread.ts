@@ -83,11 +83,11 @@ async function read(task: ReaderTask, port: MessagePort): Promise<void> {
     ...(simulated ? {} : { maxRequestsPerMinute: settings.openai.maxRequestsPerMinute }),
     ...(memory === undefined ? {} : { memory }),
     stateFileTrouble: () => (isWithoutPlace(task) ? noPlace : file?.trouble()),
-    show(update) {
+    show(update, hours) {
       const done = new Promise<void>((resolve) => {
         taken = resolve;
       });
-      post({ kind: 'page', update }, buffersOf(update));
+      post({ kind: 'page', update, hours }, buffersOf(update));
       return stop.signal.aborted ? undefined : done;
     },
   });
