@@ -54,7 +54,12 @@ function ownSettings(): Record<string, z.ZodType> {
   const groups = ownGroups.map((group) => {
     const own = podFlags
       .filter(({ name }) => name.startsWith(`${group}.`))
-      .map((flag) => [flag.name.slice(group.length + 1).replaceAll(/[.-]/g, '_'), schemaOf(flag).optional()]);
+      .map((flag): [string, z.ZodType] => [
+        flag.name.slice(group.length + 1).replaceAll(/[.-]/g, '_'),
+        schemaOf(flag).optional(),
+      ]);
+    // Budgets of projects are a map there.
+    if (group === 'budget') own.push(['monthly_project', z.record(z.string(), amount).optional()]);
     return [group, z.strictObject(Object.fromEntries(own)).optional()];
   });
   return Object.fromEntries(groups);

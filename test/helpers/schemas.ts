@@ -52,7 +52,7 @@ export function createValidator(): Validator | undefined {
       );
       const { resources, summary } = report.parse(JSON.parse(stdout || '{}'));
       const found = resources.map(({ kind, name, msg }) => `${kind} ${name}: ${msg}`);
-      if (summary.valid === 0) found.push(`nothing is valid: ${stderr}`);
+      if (summary.valid === 0 && found.length === 0) found.push(`nothing was judged: ${stderr}`);
       if (status !== 0 && found.length === 0) found.push(`kubeconform ended with ${status}: ${stderr}`);
       return found;
     },
