@@ -1,13 +1,13 @@
 #!/usr/bin/env node
-/** The entry: settings, then the command. Only this file touches the process: arguments, signals, exit codes. */
+/**
+ * The entry: settings, then the command. Only this file touches the process: arguments, signals, exit codes. What
+ * `serve` does not need is imported by the commands that do.
+ */
 import { setMaxListeners } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { buildInfo } from './build-info.ts';
 import { systemClock } from './clock.ts';
-import { runCheck } from './commands/check.ts';
 import { exitCodes } from './commands/exit-codes.ts';
-import { runHealth } from './commands/health.ts';
-import { probeApi, probeManagement, probeStateFile } from './commands/probe.ts';
 import { createReloads } from './commands/reload.ts';
 import { placesText, type ServeOptions, serve } from './commands/serve.ts';
 import { serveOne, serveSeveral } from './commands/served.ts';
@@ -18,10 +18,9 @@ import { createLiveThread, type LiveThread } from './live/live-thread.ts';
 import type { LiveTask } from './live/messages.ts';
 import { createLogger, type Logger } from './log.ts';
 import { createReaderMetrics, createServingMetrics } from './metrics/self.ts';
-import { type Api, userCosts } from './openai/catalogue.ts';
+import type { Api } from './openai/catalogue.ts';
 import { createLineOutput, type LineOutput, stderrSink } from './output.ts';
 import { colours, logLook, paintFor, paintMistake } from './paint.ts';
-import { createLiveClient } from './reader/live-client.ts';
 import type { ReaderTask } from './reader/messages.ts';
 import { createOrganizations } from './reader/organizations.ts';
 import { createReader, ReaderFailed } from './reader/reader.ts';
@@ -30,13 +29,8 @@ import { helpText } from './settings/help.ts';
 import type { KeySetting } from './settings/key-setting.ts';
 import type { ListenAddress } from './settings/listen-address.ts';
 import type { Organization } from './settings/organizations.ts';
-import {
-  parseSettings,
-  polledApis,
-  readsUserCosts,
-  type Settings,
-  type SeveralOrganizations,
-} from './settings/settings.ts';
+import { polledApis, readApis } from './settings/polled-apis.ts';
+import { parseSettings, type Settings, type SeveralOrganizations } from './settings/settings.ts';
 import { loadWebConfig, type WebConfig } from './settings/web-config.ts';
 import { type CheckReporter, createReporterCheck } from './web/bearer-token.ts';
 import { ListenError } from './web/listen-error.ts';
@@ -71,13 +65,15 @@ async function main(): Promise<number> {
     case 'version':
       process.stdout.write(`openai-usage-exporter ${version} (${revision})\n`);
       return done;
-    case 'health':
+    case 'health': {
+      const { runHealth } = await import('./commands/health.ts');
       return await runHealth({
         listen: parsed.settings.web.listen,
         tls: tlsOf(parsed.settings.web.configFile),
         clock: systemClock,
         err: process.stderr,
       });
+    }
     case 'check':
       return 'several' in parsed ? await checkSeveral(parsed.several) : await check(parsed.settings, parsed.key);
     case 'serve':
@@ -103,14 +99,16 @@ async function checkSeveral({ organizations }: SeveralOrganizations): Promise<nu
 }
 
 async function check(settings: Settings, key: KeySetting): Promise<number> {
+  const { runCheck } = await import('./commands/check.ts');
+  const { probeApi, probeManagement, probeStateFile } = await import('./commands/probe.ts');
+  const { createLiveClient } = await import('./reader/live-client.ts');
   const options = { settings, key, environment: process.env, clock: systemClock, version, sparing: false };
   const client = (await createLiveClient(options))({ attempt: () => {}, retry: () => {} });
   const { groupBy, groupByGranted, filters } = settings.poll;
-  const polled = [...polledApis(settings.poll), ...(readsUserCosts(settings.poll) ? [userCosts.api] : [])];
   const asked = { client, clock: systemClock, groupBy, groupByGranted, filters };
   const { file, isUsual } = settings.state;
   return await runCheck({
-    apis: polled,
+    apis: readApis(settings.poll),
     skipped: notPolled(settings.poll).map((api) => ({ api, why: 'does not support a filter that is set' })),
     probe: (api) => probeApi(asked, api),
     probeManagement: () => probeManagement(asked),
@@ -248,14 +246,17 @@ async function runSeveral(
   });
 }
 
+/** Young objects get 12 MB in a thread: the 48 of Node would stay resident after the first large poll. */
+const resourceLimits = { maxYoungGenerationSizeMb: 12 };
+
 function spawnReader(task: ReaderTask): Worker {
-  return new Worker(new URL('./reader/thread.js', import.meta.url), { workerData: task });
+  return new Worker(new URL('./reader/thread.js', import.meta.url), { workerData: task, resourceLimits });
 }
 
 function liveThread(settings: Settings, log: Logger, demo: LiveTask['demo']): LiveThread {
   const task: LiveTask = { settings, coloured: isColoured(), demo };
   return createLiveThread({
-    spawn: () => new Worker(new URL('./live/thread.js', import.meta.url), { workerData: task }),
+    spawn: () => new Worker(new URL('./live/thread.js', import.meta.url), { workerData: task, resourceLimits }),
     clock: systemClock,
     log,
     writeLine: (line) => logOutput?.write(line),

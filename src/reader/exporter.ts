@@ -27,7 +27,8 @@ import { newPollStatus, type PollStatus } from '../poll/poll-status.ts';
 import { createPoller, type Poller } from '../poll/poller.ts';
 import { createRecovery } from '../poll/recovery.ts';
 import { type Cadence, offsetOf } from '../poll/schedule.ts';
-import { polledApis, readsUserCosts, type Settings } from '../settings/settings.ts';
+import { readApis } from '../settings/polled-apis.ts';
+import type { Settings } from '../settings/settings.ts';
 import type { State } from '../state/codec.ts';
 import { createMemory, restoredOf } from '../state/memory.ts';
 import type { Account } from '../usage/account.ts';
@@ -107,8 +108,7 @@ export function createExporter(options: ExporterOptions): Exporter {
   const failureLog = createFailureLog(log);
   const sizes = createPageSizes();
   const earlier = options.memory?.earlier;
-  const polled = new Set(polledApis(settings.poll));
-  if (readsUserCosts(settings.poll)) polled.add(userCosts.api);
+  const polled = new Set(readApis(settings.poll));
   const tuples = new TuplePool();
 
   const parts = [...endpoints, userCosts].flatMap((endpoint, index) => {
