@@ -9,3 +9,12 @@ export function codeOf(error: unknown): string | undefined {
 export function reasonOf(error: unknown): string {
   return codeOf(error) ?? (error instanceof Error ? error.message : String(error));
 }
+
+/**
+ * Why a file cannot be read: the code, and where it is a lack of rights the user too, who in a container or a service is
+ * not the one that people expect.
+ */
+export function whyUnreadable(error: unknown, user = process.getuid?.()): string {
+  const code = codeOf(error) ?? 'unknown reason';
+  return code === 'EACCES' && user !== undefined ? `${code}: user ${user} may not read it` : code;
+}

@@ -3,7 +3,7 @@
  * rotated under a running process. No error says what the key is.
  */
 import { readFile } from 'node:fs/promises';
-import { codeOf } from '../error-code.ts';
+import { codeOf, whyUnreadable } from '../error-code.ts';
 
 export interface KeySource {
   /** Undefined while there has not been one yet; `trouble` says why. */
@@ -85,7 +85,7 @@ export async function keyFileInTime(path: string): Promise<KeySource> {
       trouble =
         code === undefined && error instanceof Error
           ? error.message
-          : `The key file ${path} cannot be read${current === undefined ? '' : ' again'}: ${whyUnreadable(code)}`;
+          : `The key file ${path} cannot be read${current === undefined ? '' : ' again'}: ${inWords(error)}`;
       return undefined;
     }
   }
@@ -105,16 +105,13 @@ export async function keyFileInTime(path: string): Promise<KeySource> {
   };
 }
 
-function whyUnreadable(code: string | undefined): string {
-  switch (code) {
+function inWords(error: unknown): string {
+  switch (codeOf(error)) {
     case 'ENOENT':
       return 'there is no such file';
-    case 'EACCES':
-    case 'EPERM':
-      return 'permission denied';
     case 'EISDIR':
       return 'it is a directory';
     default:
-      return code ?? 'unknown error';
+      return whyUnreadable(error);
   }
 }

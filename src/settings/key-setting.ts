@@ -1,7 +1,7 @@
 /** The source of the admin key. It is kept apart from the settings, so that those can be shown to anybody. */
 import { readFileSync } from 'node:fs';
 import { type Environment, textOf } from '../environment.ts';
-import { codeOf } from '../error-code.ts';
+import { whyUnreadable } from '../error-code.ts';
 import { keyIn } from '../openai/admin-key.ts';
 import { adminKeysUrl } from '../openai/advice.ts';
 
@@ -47,7 +47,7 @@ function textIn(path: string, readFile: ReadFile): string {
     // Somebody's key in the place of the path must not end up in a message, nor the error, which repeats the path.
     const name = /sk-/i.test(path) ? 'the file' : path;
     throw new Error(
-      `${name} cannot be read (${codeOf(error) ?? 'unknown reason'}); give the path of a file that this user can read`,
+      `${name} cannot be read (${whyUnreadable(error)}); give the path of a file that this user can read`,
     );
   }
 }

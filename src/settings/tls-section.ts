@@ -7,7 +7,7 @@ import { isIP } from 'node:net';
 import { dirname, resolve } from 'node:path';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import * as z from 'zod';
-import { codeOf } from '../error-code.ts';
+import { codeOf, whyUnreadable } from '../error-code.ts';
 import { eitherOf } from './values.ts';
 
 /** When a client must show a certificate, and whether it must be of the client CA. */
@@ -143,7 +143,7 @@ export function loadTls(section: TlsSection, path: string, read: (path: string) 
     try {
       return read(found);
     } catch (error) {
-      mistake(`${key}_file`, `${found} cannot be read: ${codeOf(error) ?? 'unknown reason'}`);
+      mistake(`${key}_file`, `${found} cannot be read: ${whyUnreadable(error)}`);
       return undefined;
     }
   }

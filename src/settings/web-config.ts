@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { parseDocument } from 'yaml';
 import * as z from 'zod';
-import { codeOf } from '../error-code.ts';
+import { whyUnreadable } from '../error-code.ts';
 import { suggestion } from './nearest.ts';
 import { loadTls, type TlsConfig, tlsSection } from './tls-section.ts';
 import { parseDuration } from './values.ts';
@@ -158,7 +158,7 @@ function textOf(path: string, read: ReadBytes): { readonly text: string } | { re
   try {
     return { text: read(path).toString('utf8') };
   } catch (error) {
-    return { mistake: `cannot be read: ${codeOf(error) ?? 'unknown reason'}` };
+    return { mistake: `cannot be read: ${whyUnreadable(error)}` };
   }
 }
 

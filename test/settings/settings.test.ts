@@ -3,8 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Environment } from '../../src/environment.ts';
 import { allDimensions, endpoints } from '../../src/openai/catalogue.ts';
 import { allFlags } from '../../src/settings/flags.ts';
-import { polledApis } from '../../src/settings/polled-apis.ts';
-import { parseSettings, type Settings } from '../../src/settings/settings.ts';
+import { parseSettings, polledApis, type Settings } from '../../src/settings/settings.ts';
 
 const key = { OPENAI_ADMIN_KEY: 'sk-admin-test' };
 
@@ -391,6 +390,17 @@ describe('the admin key', () => {
       ],
     });
     expect(errorsOf([], { OPENAI_ADMIN_KEY_FILE: import.meta.dirname })).toEqual([expect.stringContaining('EISDIR')]);
+  });
+
+  test('a file that this user may not read is told with the user, who in a container is not the one that made it', () => {
+    const denied = () => {
+      throw Object.assign(new Error(), { code: 'EACCES' });
+    };
+    expect(parseSettings([], { OPENAI_ADMIN_KEY_FILE: '/run/key' }, denied)).toEqual({
+      errors: [
+        expect.stringContaining(`/run/key cannot be read (EACCES: user ${process.getuid?.()} may not read it);`),
+      ],
+    });
   });
 
   test.each(['sk-admin-se cret', 'sk-admin-se\ncret', 'sk-admin-secret-é', 'sk-admin-secret-\u0000'])(
