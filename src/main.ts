@@ -1,13 +1,14 @@
 #!/usr/bin/env node
-/**
- * The entry: settings, then the command. Only this file touches the process: arguments, signals, exit codes. What
- * `serve` does not need is imported by the commands that do.
- */
+/** The entry: settings, then the command. Only this file touches the process: arguments, signals, exit codes. */
 import { setMaxListeners } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { buildInfo } from './build-info.ts';
 import { systemClock } from './clock.ts';
+import { runCheck } from './commands/check.ts';
 import { exitCodes } from './commands/exit-codes.ts';
+import { runHealth } from './commands/health.ts';
+import { judgeMemory } from './commands/memory-limit.ts';
+import { probeApi, probeManagement, probeStateFile } from './commands/probe.ts';
 import { createReloads } from './commands/reload.ts';
 import { placesText, type ServeOptions, serve } from './commands/serve.ts';
 import { serveOne, serveSeveral } from './commands/served.ts';
@@ -18,9 +19,10 @@ import { createLiveThread, type LiveThread } from './live/live-thread.ts';
 import type { LiveTask } from './live/messages.ts';
 import { createLogger, type Logger } from './log.ts';
 import { createReaderMetrics, createServingMetrics } from './metrics/self.ts';
-import type { Api } from './openai/catalogue.ts';
+import { type Api, userCosts } from './openai/catalogue.ts';
 import { createLineOutput, type LineOutput, stderrSink } from './output.ts';
 import { colours, logLook, paintFor, paintMistake } from './paint.ts';
+import { createLiveClient } from './reader/live-client.ts';
 import type { ReaderTask } from './reader/messages.ts';
 import { createOrganizations } from './reader/organizations.ts';
 import { createReader, ReaderFailed } from './reader/reader.ts';
@@ -29,8 +31,13 @@ import { helpText } from './settings/help.ts';
 import type { KeySetting } from './settings/key-setting.ts';
 import type { ListenAddress } from './settings/listen-address.ts';
 import type { Organization } from './settings/organizations.ts';
-import { polledApis, readApis } from './settings/polled-apis.ts';
-import { parseSettings, type Settings, type SeveralOrganizations } from './settings/settings.ts';
+import {
+  parseSettings,
+  polledApis,
+  readsUserCosts,
+  type Settings,
+  type SeveralOrganizations,
+} from './settings/settings.ts';
 import { loadWebConfig, type WebConfig } from './settings/web-config.ts';
 import { type CheckReporter, createReporterCheck } from './web/bearer-token.ts';
 import { ListenError } from './web/listen-error.ts';
@@ -65,26 +72,34 @@ async function main(): Promise<number> {
     case 'version':
       process.stdout.write(`openai-usage-exporter ${version} (${revision})\n`);
       return done;
-    case 'health': {
-      const { runHealth } = await import('./commands/health.ts');
+    case 'health':
       return await runHealth({
         listen: parsed.settings.web.listen,
         tls: tlsOf(parsed.settings.web.configFile),
         clock: systemClock,
         err: process.stderr,
       });
-    }
     case 'check':
       return 'several' in parsed ? await checkSeveral(parsed.several) : await check(parsed.settings, parsed.key);
     case 'serve':
+      if (tellTooLittleMemory()) return misused;
       if ('several' in parsed) return await runSeveral(parsed.settings, parsed.several.organizations, parsed.several);
       return await runOne(parsed.settings, parsed.key);
     case 'backfill':
       return await backfill(parsed.settings, parsed.history, parsed.key);
     case 'demo':
+      if (tellTooLittleMemory()) return misused;
       if (parsed.organizations.length > 0) return await runSeveral(parsed.settings, parsed.organizations);
       return await runOne(parsed.settings, undefined);
   }
+}
+
+/** Reports whether the memory limit is one in which nothing can run, which it then tells. */
+function tellTooLittleMemory(): boolean {
+  const { mistake } = judgeMemory(process.constrainedMemory());
+  if (mistake === undefined) return false;
+  process.stderr.write(`${paintMistake(mistake, paintFor(process.stderr, process.env))}\n`);
+  return true;
 }
 
 /** Asks one organization after the other, a table each. */
@@ -99,16 +114,14 @@ async function checkSeveral({ organizations }: SeveralOrganizations): Promise<nu
 }
 
 async function check(settings: Settings, key: KeySetting): Promise<number> {
-  const { runCheck } = await import('./commands/check.ts');
-  const { probeApi, probeManagement, probeStateFile } = await import('./commands/probe.ts');
-  const { createLiveClient } = await import('./reader/live-client.ts');
   const options = { settings, key, environment: process.env, clock: systemClock, version, sparing: false };
   const client = (await createLiveClient(options))({ attempt: () => {}, retry: () => {} });
   const { groupBy, groupByGranted, filters } = settings.poll;
+  const polled = [...polledApis(settings.poll), ...(readsUserCosts(settings.poll) ? [userCosts.api] : [])];
   const asked = { client, clock: systemClock, groupBy, groupByGranted, filters };
   const { file, isUsual } = settings.state;
   return await runCheck({
-    apis: readApis(settings.poll),
+    apis: polled,
     skipped: notPolled(settings.poll).map((api) => ({ api, why: 'does not support a filter that is set' })),
     probe: (api) => probeApi(asked, api),
     probeManagement: () => probeManagement(asked),
@@ -182,21 +195,20 @@ async function runOne(settings: Settings, key: KeySetting | undefined): Promise<
   const began = systemClock.now();
   const metrics = createServingMetrics({ clock: systemClock, logLinesDropped });
   const readerMetrics = createReaderMetrics();
-  const live = settings.live.enabled
-    ? {
-        thread: liveThread(settings, log, key === undefined ? { began, number: 0 } : undefined),
-        isAllowed: reporterCheck(settings, log),
-      }
-    : undefined;
   const reader = createReader({
     spawn: () => spawnReader({ settings, key, coloured: isColoured(), began }),
     clock: systemClock,
     log,
     writeLine: (line) => logOutput?.write(line),
     restarting: readerMetrics.restarted,
-    showsHours: (hours) => live?.thread.showsHours(hours),
   });
   isStuck = reader.isStuck;
+  const live = settings.live.enabled
+    ? {
+        thread: liveThread(settings, log, key === undefined ? { began, number: 0 } : undefined),
+        isAllowed: reporterCheck(settings, log),
+      }
+    : undefined;
   const served = serveOne({ reader, readerMetrics, metrics, live });
   return await run({ served, metrics, settings, log, simulated: key === undefined, signal: stop.signal });
 }
@@ -246,17 +258,14 @@ async function runSeveral(
   });
 }
 
-/** Young objects get 12 MB in a thread: the 48 of Node would stay resident after the first large poll. */
-const resourceLimits = { maxYoungGenerationSizeMb: 12 };
-
 function spawnReader(task: ReaderTask): Worker {
-  return new Worker(new URL('./reader/thread.js', import.meta.url), { workerData: task, resourceLimits });
+  return new Worker(new URL('./reader/thread.js', import.meta.url), { workerData: task });
 }
 
 function liveThread(settings: Settings, log: Logger, demo: LiveTask['demo']): LiveThread {
   const task: LiveTask = { settings, coloured: isColoured(), demo };
   return createLiveThread({
-    spawn: () => new Worker(new URL('./live/thread.js', import.meta.url), { workerData: task, resourceLimits }),
+    spawn: () => new Worker(new URL('./live/thread.js', import.meta.url), { workerData: task }),
     clock: systemClock,
     log,
     writeLine: (line) => logOutput?.write(line),
@@ -283,6 +292,8 @@ interface RunOptions extends Pick<ServeOptions, 'served' | 'metrics' | 'log' | '
 
 async function run({ settings, organizations, ...options }: RunOptions): Promise<number> {
   const listening = options.simulated ? { listening: showPlaces(settings, organizations) } : {};
+  const { warning } = judgeMemory(process.constrainedMemory());
+  if (warning !== undefined) options.log.warn(warning);
   try {
     await serve({ ...options, settings, clock: systemClock, version, ...listening });
     return done;

@@ -13,6 +13,6 @@ export const exitMeanings: readonly (readonly [code: number, meaning: string])[]
   ],
   [
     exitCodes.misused,
-    'The command line, a variable or a file that they name cannot be used. Every mistake is on a line of its own on stderr, and nothing was begun.',
+    'The command line, a variable or a file that they name cannot be used, or the memory limit is too small. Every mistake is on a line of its own on stderr, and nothing was begun.',
   ],
 ];
