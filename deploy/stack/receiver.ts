@@ -14,7 +14,11 @@ export interface Receiver {
   close(): Promise<void>;
 }
 
-export async function startReceiver(received: (message: Message) => void): Promise<Receiver> {
+/** @param listen where, if not on a free port of the loopback interface */
+export async function startReceiver(
+  received: (message: Message) => void,
+  listen: { readonly host: string; readonly port: number } = { host: '127.0.0.1', port: 0 },
+): Promise<Receiver> {
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -26,12 +30,12 @@ export async function startReceiver(received: (message: Message) => void): Promi
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
+    server.listen(listen.port, listen.host, resolve);
   });
   const address = server.address();
   if (address === null || typeof address === 'string') throw new Error('the receiver has no port');
   return {
-    url: `http://127.0.0.1:${address.port}`,
+    url: `http://${listen.host}:${address.port}`,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());

@@ -11,7 +11,10 @@ export interface Instruction {
 }
 
 export interface Stage {
+  /** With the default of the argument that it may be given by. */
   readonly image: string;
+  /** The argument of `--platform`; undefined where the stage is built for the architecture asked for. */
+  readonly platform: string | undefined;
   readonly name: string | undefined;
   readonly instructions: readonly Instruction[];
 }
@@ -25,13 +28,23 @@ export function parseDockerfile(text: string): readonly Stage[] {
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '');
-  const stages: { image: string; name: string | undefined; instructions: Instruction[] }[] = [];
+  const stages: (Omit<Stage, 'instructions'> & { instructions: Instruction[] })[] = [];
+  /** The arguments before the first stage. */
+  const given = new Map<string, string>();
   for (const line of lines) {
     const [, name = '', rest = ''] = /^([A-Z]+)\s+(.*)$/.exec(line) ?? [];
     if (name === '') throw new Error(`no instruction: ${line}`);
     if (name === 'FROM') {
-      const [image = '', as, stage] = rest.split(/\s+/);
-      stages.push({ image, name: as === 'AS' ? stage : undefined, instructions: [] });
+      const { flags, text: from } = instruction(name, rest);
+      const [image = '', as, stage] = from.split(/\s+/);
+      stages.push({
+        image: image.replace(/^\$\{(\w+)\}$/, (_, argument: string) => given.get(argument) ?? ''),
+        platform: flags.get('platform'),
+        name: as === 'AS' ? stage : undefined,
+        instructions: [],
+      });
+    } else if (name === 'ARG' && stages.length === 0) {
+      given.set(rest.replace(/=.*/, ''), rest.replace(/^[^=]*=/, ''));
     } else {
       stages.at(-1)?.instructions.push(instruction(name, rest));
     }

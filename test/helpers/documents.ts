@@ -59,3 +59,10 @@ export function anchorsIn({ prose }: Document): readonly string[] {
       .replaceAll(' ', '-'),
   );
 }
+
+/** Returns the only fenced block with this word. @throws if there is none, or another one */
+export function fenceWith({ path, fences }: Document, word: string): string {
+  const [found, ...more] = fences.filter(({ text }) => text.includes(word));
+  if (found === undefined || more.length > 0) throw new Error(`${word}: expected in one fenced block of ${path}`);
+  return found.text;
+}

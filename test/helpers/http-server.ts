@@ -21,7 +21,16 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-export async function startHttpServer(handler: Handler): Promise<TestServer> {
+/** Where a server listens, if not on a free port of the loopback interface: in a container, others have to reach it. */
+export interface Listen {
+  readonly host: string;
+  readonly port: number;
+}
+
+export async function startHttpServer(
+  handler: Handler,
+  { host, port: wanted }: Listen = { host: '127.0.0.1', port: 0 },
+): Promise<TestServer> {
   const requests: ReceivedRequest[] = [];
   const server = createServer((message: IncomingMessage, response: ServerResponse) => {
     const target = message.url ?? '/';
@@ -39,7 +48,7 @@ export async function startHttpServer(handler: Handler): Promise<TestServer> {
       .then(() => handler(request, response, requests.length - 1))
       .catch((error: unknown) => response.destroy(error instanceof Error ? error : new Error(String(error))));
   });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => server.listen(wanted, host, resolve));
   const port = portOf(server.address());
   return {
     url: new URL(`http://127.0.0.1:${port}`),

@@ -4,7 +4,7 @@
  * organization, so that neither can hide a mistake of the other.
  */
 import type { ServerResponse } from 'node:http';
-import { type Handler, type ReceivedRequest, reply, startHttpServer } from './http-server.ts';
+import { type Handler, type Listen, type ReceivedRequest, reply, startHttpServer } from './http-server.ts';
 import { type TestClock, wallClock } from './test-clock.ts';
 
 export type Width = '1m' | '1h' | '1d';
@@ -19,6 +19,7 @@ export interface ScriptedApiOptions {
   readonly rows?: RowsOf;
   readonly clock?: TestClock;
   readonly key?: string;
+  readonly listen?: Listen;
 }
 
 /** Answers in the place of the API. */
@@ -48,6 +49,7 @@ export async function startScriptedApi({
   rows = () => [],
   clock = wallClock,
   key = testKey,
+  listen,
 }: ScriptedApiOptions = {}): Promise<ScriptedApi> {
   const state = { rows, keys: new Set([key]), faults: new Map<string, Fault>() };
 
@@ -85,7 +87,7 @@ export async function startScriptedApi({
     });
   };
 
-  const server = await startHttpServer(handler);
+  const server = await startHttpServer(handler, listen);
   return Object.assign(state, {
     url: `${server.url.origin}/v1`,
     requests: server.requests,
