@@ -1,4 +1,4 @@
-/** The table of failures in docs/deploy.md, with the words that the program itself says. */
+/** The table of failures in docs/troubleshooting.md, with the words that the program itself says. */
 import { adviceOn, advices } from '../../src/openai/advice.ts';
 import { markdownTable } from './markers.ts';
 

@@ -15,7 +15,7 @@ export interface GeneratedPart {
 
 export const generatedParts: readonly GeneratedPart[] = [
   { file: 'deploy/helm/openai-usage-exporter/README.md', part: 'values', text: chartValuesTable },
-  { file: 'docs/deploy.md', part: 'advice', text: adviceTable },
+  { file: 'docs/troubleshooting.md', part: 'advice', text: adviceTable },
   { file: 'docs/settings.md', part: 'commands', text: commandsTable },
   { file: 'docs/settings.md', part: 'exit codes', text: exitTable },
   { file: 'docs/settings.md', part: 'settings', text: settingsTable },

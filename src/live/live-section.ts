@@ -8,11 +8,12 @@ import { liveFoldedFamily, liveHourFamily, liveRecordsFamily, liveTotalFamily, o
 import type { LiveBook } from './live-book.ts';
 import type { LiveUsage } from './live-usage.ts';
 import { formats } from './record-kind.ts';
-import { type HoursOptions, type LiveHour, liveHours } from './shown-hours.ts';
+import { type ShownHour, shownHours } from './shown-hours.ts';
 import { type LiveApi, type LiveField, liveApis, liveFields } from './vocabulary.ts';
 
-export interface SectionOptions extends HoursOptions {
+export interface SectionOptions {
   readonly live: LiveUsage;
+  readonly settleDelay: Milliseconds;
 }
 
 export function liveSections(options: SectionOptions): readonly Section[] {
@@ -27,22 +28,20 @@ interface Shown {
   next: Milliseconds;
 }
 
-function apiSection(api: LiveApi, { live: { book }, ...options }: SectionOptions): Section {
+function apiSection(api: LiveApi, { live: { book }, settleDelay }: SectionOptions): Section {
   const kept = new KeptParts();
   const fields = liveFields
     .filter((field) => field.api === api)
     .map((field): Shown => ({ field, changes: 0, next: Number.POSITIVE_INFINITY }));
   const revision = () => fields.reduce((sum, { field }) => sum + book.revisionOf(field.index), 0);
   let rendered = 0;
-  let renderedFor = options.shownByUsage();
 
   return {
     name: `live ${api}`,
-    stale: () => revision() !== rendered || options.shownByUsage() !== renderedFor,
+    stale: () => revision() !== rendered,
     *render(now, elapsed) {
       rendered = revision();
-      const { hours, until } = liveHours(api, now, options);
-      renderedFor = options.shownByUsage();
+      const { hours, until } = shownHours(now, settleDelay);
       kept.begin();
       for (const shown of fields) {
         const { field } = shown;
@@ -73,7 +72,7 @@ function apiSection(api: LiveApi, { live: { book }, ...options }: SectionOptions
   };
 }
 
-function hourBlock(book: LiveBook, { index }: LiveField, { state, start }: LiveHour): Block {
+function hourBlock(book: LiveBook, { index }: LiveField, { state, start }: ShownHour): Block {
   const fixed = `bucket_width="1h",state="${state}"`;
   return (add) => book.hour(index, start, (group, value) => add(fixed, book.groups.text(group), value));
 }

@@ -366,7 +366,7 @@ export const flags = {
     placeholder: 'path',
     summary: 'TLS, passwords and headers',
     details:
-      "TLS, passwords and headers of the pages, in the format of Prometheus's exporter-toolkit; see [deploy.md](deploy.md#tls-and-passwords). Read again when it or a certificate changes. `health` needs it, too, to know whether to speak TLS; in a container set the variable.",
+      "TLS, passwords and headers of the pages, in the format of Prometheus's exporter-toolkit; see [tls.md](tls.md). Read again when it or a certificate changes. `health` needs it, too, to know whether to speak TLS; in a container set the variable.",
     commands: ['serve', 'check', 'demo', 'health'],
   }),
   maxRequests: flag<number>(whole(1, 10_000), '40', {

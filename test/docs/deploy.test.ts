@@ -1,22 +1,34 @@
-/** The recipes of docs/deploy.md fit the program, the image and each other. */
-import { readFileSync } from 'node:fs';
+/** The recipes of docs/deploy.md and docs/tls.md fit the program, the image and each other, and say what has tried them. */
+import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { parseDockerfile } from '../helpers/dockerfile.ts';
-import { documentAt, type Fence } from '../helpers/documents.ts';
+import { documentAt, fenceWith } from '../helpers/documents.ts';
 
 const deploy = documentAt('docs/deploy.md');
+const tls = documentAt('docs/tls.md');
 const folder = '/var/lib/openai-usage-exporter';
 
-function fenceWith(fences: readonly Fence[], word: string): string {
-  const [found, ...more] = fences.filter(({ text }) => text.includes(word));
-  if (found === undefined || more.length > 0) throw new Error(`${word}: expected in one fenced block`);
-  return found.text;
-}
+const top = new URL('../../', import.meta.url);
+
+test('every command is run by a test that reads it there, or is marked as not', () => {
+  const mark = /^<!-- run by (\S+) -->\n\n```sh$/gm;
+  const runners = [...deploy.text.matchAll(mark)].map(([, file = '']) => file);
+  expect(runners.length).toBeGreaterThan(2);
+  for (const file of runners) {
+    expect([file, existsSync(new URL(file, top))]).toEqual([file, true]);
+    expect(readFileSync(new URL(file, top), 'utf8')).toContain("documentAt('docs/deploy.md')");
+  }
+  for (const { text } of [deploy, tls]) {
+    for (const section of text.replaceAll(mark, '').split(/^## /m)) {
+      if (/^```sh$/m.test(section)) expect(section).toMatch(/\*Not run by a test: [^*]+\*/);
+    }
+  }
+});
 
 test('the unit has its key and its state file where systemd puts them, and leaves Node its compiler', () => {
-  const lines = fenceWith(deploy.fences, '[Service]').split('\n');
+  const lines = readFileSync(new URL('deploy/systemd/openai-usage-exporter.service', top), 'utf8').split('\n');
   const all = (name: string) =>
     lines.filter((line) => line.startsWith(`${name}=`)).map((line) => line.slice(name.length + 1));
   const [credential = ''] = all('LoadCredential');
@@ -27,7 +39,7 @@ test('the unit has its key and its state file where systemd puts them, and leave
 });
 
 test('the container is closed, and keeps its state where the image has a folder for it', () => {
-  const run = fenceWith(deploy.fences, 'docker run');
+  const run = fenceWith(deploy, 'docker run');
   for (const word of ['--read-only', '--cap-drop ALL', '-p 127.0.0.1:', `-v openai-state:${folder}`]) {
     expect(run).toContain(word);
   }
@@ -41,7 +53,7 @@ test('the overlay patches what is in the manifests', () => {
   const patch = z.object({ kind: z.string(), metadata: z.object({ name: z.string() }) });
   const overlay = z
     .object({ resources: z.array(z.string()), patches: z.array(z.object({ patch: z.string() })) })
-    .parse(parse(fenceWith(deploy.fences, 'kind: Kustomization')));
+    .parse(parse(fenceWith(deploy, 'kind: Kustomization')));
   expect(overlay.resources).toEqual(['../deploy/kubernetes']);
   const set = readFileSync(new URL('../../deploy/kubernetes/statefulset.yaml', import.meta.url), 'utf8');
   const { kind, metadata } = patch.parse(parse(set));
@@ -50,9 +62,9 @@ test('the overlay patches what is in the manifests', () => {
 });
 
 test('every Secret that the patches for TLS read is made before, with the keys that they read', () => {
-  const patches = fenceWith(deploy.fences, 'startupProbe:');
+  const patches = fenceWith(tls, 'startupProbe:');
   const made = new Map(
-    [...fenceWith(deploy.fences, 'openai-usage-exporter-scrape \\').matchAll(/generic (\S+) \\\n(.*)/g)].map(
+    [...fenceWith(tls, 'openai-usage-exporter-scrape \\').matchAll(/generic (\S+) \\\n(.*)/g)].map(
       ([, name = '', options = '']) => [
         name,
         [...options.matchAll(/--from-(?:file|literal)=([\w.]+)/g)].map(([, key = '']) => key),
