@@ -1,6 +1,6 @@
 /**
  * Measures the built program: `npm run bench` for the table of sizes, `npm run bench -- --series=1000,10000` for some
- * of them, and `npm run bench -- start|groups|replay|requests|rules` for one question each.
+ * of them, and `npm run bench -- start|groups|replay|requests|rules` for one question each; `--keys=5000` are those of rules.
  */
 import { parseArgs } from 'node:util';
 import { measureGroups, measureReplay, measureRequests, measureStart } from './cases.ts';
@@ -13,6 +13,7 @@ const { values, positionals } = parseArgs({
   options: {
     series: { type: 'string', default: '1000,10000,100000,1000000' },
     polls: { type: 'string', default: '3' },
+    keys: { type: 'string', default: '200' },
     rivals: { type: 'boolean', default: true },
   },
   allowNegative: true,
@@ -23,7 +24,7 @@ const cases: Readonly<Record<string, () => Promise<string>>> = {
   groups: () => measureGroups(Number(values.polls)),
   replay: measureReplay,
   requests: measureRequests,
-  rules: () => measureRules(),
+  rules: () => measureRules(Number(values.keys)),
 };
 
 for (const name of positionals) {

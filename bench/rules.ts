@@ -10,10 +10,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { findProgram, freePort, startProgram } from '../deploy/stack/programs.ts';
 import { encodeWrite, type Series, snappy } from './remote-write.ts';
 
-const groups = 620;
+/** Groups that are in use now; a key that no longer is has counters alone. */
+const active = 620;
 const projects = 50;
 const models = 14;
-const keys = 200;
 const days = 30;
 /** Seconds between samples, of what is recorded every minute, every 2 minutes and every 4. */
 const [often, curves, money] = [60, 120, 240] as const;
@@ -21,21 +21,20 @@ const [often, curves, money] = [60, 120, 240] as const;
 type Labels = Readonly<Record<string, string>>;
 
 const projectOf = (i: number) => `proj_${i % projects}`;
-const keyOf = (i: number) => `key_${i % keys}`;
 const modelOf = (i: number) => `gpt-${i % models}`;
-const identity = (i: number): Labels => ({
+const identity = (i: number, keys: number): Labels => ({
   project_id: projectOf(i),
   user_id: `user_${i % 100}`,
-  api_key_id: keyOf(i),
+  api_key_id: `key_${i % keys}`,
   model: modelOf(i),
   batch: i % 9 === 0 ? 'true' : 'false',
   service_tier: i % 5 === 0 ? 'flex' : 'default',
 });
-const line = (i: number): Labels => ({
+const line = (i: number, keys: number): Labels => ({
   currency: 'usd',
   project_id: projectOf(i),
   line_item: `${modelOf(i)}, ${i % 2 === 0 ? 'input' : 'output'}`,
-  api_key_id: keyOf(i),
+  api_key_id: `key_${i % keys}`,
 });
 
 function sample(name: string, labels: Labels, value: number): string {
@@ -47,37 +46,39 @@ const fields = ['input_tokens', 'output_tokens', 'num_model_requests', 'input_ca
 const range = (count: number) => Array.from({ length: count }, (_, index) => index);
 
 /** The page of the made-up organization at an instant, in seconds. */
-function page(now: number): string {
+function page(now: number, keys: number): string {
   const lines: string[] = [
     'openai_exporter_build_info{version="0",revision="0"} 1',
     `process_start_time_seconds ${now - 1e6}`,
   ];
-  for (const i of range(groups)) {
+  for (const i of range(Math.max(active, keys))) {
+    const labels = identity(i, keys);
     for (const [f, field] of fields.entries()) {
-      lines.push(sample(`openai_completions_${field}_total`, identity(i), Math.floor(now * (1 + ((i + f) % 7)))));
+      lines.push(sample(`openai_completions_${field}_total`, labels, Math.floor(now * (1 + ((i + f) % 7)))));
+      if (i >= active) continue;
       for (const [bucket_width, state] of [
         ['1m', 'settled'],
         ['1h', 'settled'],
         ['1h', 'settling'],
         ['1h', 'open'],
       ] as const) {
-        lines.push(
-          sample(`openai_usage_completions_${field}`, { bucket_width, state, ...identity(i) }, 60 * (1 + (i % 7))),
-        );
+        lines.push(sample(`openai_usage_completions_${field}`, { bucket_width, state, ...labels }, 60 * (1 + (i % 7))));
       }
     }
+    if (i >= active) continue;
+    const costs = line(i, keys);
     for (const state of ['open', 'settling', 'settled']) {
-      lines.push(sample('openai_usage_costs_amount_value', { bucket_width: '1d', state, ...line(i) }, i / 10));
+      lines.push(sample('openai_usage_costs_amount_value', { bucket_width: '1d', state, ...costs }, i / 10));
       lines.push(
         sample(
           'openai_usage_costs_quantity',
-          { bucket_width: '1d', state, ...line(i), quantity_unit: 'tokens' },
+          { bucket_width: '1d', state, ...costs, quantity_unit: 'tokens' },
           i * 1e6,
         ),
       );
     }
-    lines.push(sample('openai_costs_month_to_date_amount_value', line(i), i));
-    lines.push(sample('openai_costs_previous_month_amount_value', line(i), 2 * i));
+    lines.push(sample('openai_costs_month_to_date_amount_value', costs, i));
+    lines.push(sample('openai_costs_previous_month_amount_value', costs, 2 * i));
   }
   for (const i of range(projects)) {
     lines.push(
@@ -101,7 +102,7 @@ function page(now: number): string {
   lines.push(sample('openai_organization_budget_amount', { currency: 'usd' }, 300_000));
   for (const i of range(keys)) {
     const of = {
-      api_key_id: keyOf(i),
+      api_key_id: `key_${i}`,
       api_key_name: `Key ${i}`,
       project_id: projectOf(i),
       owner_type: 'user',
@@ -126,21 +127,22 @@ interface PastSeries {
 }
 
 /** The recorded series that boards read over long spans, without their samples. */
-function past(): readonly PastSeries[] {
+function past(keys: number): readonly PastSeries[] {
   const every = 'job_project_key_user_model:openai_';
   const all: PastSeries[] = [];
   const counter = (name: string, step: number, labels: Labels) =>
     all.push({ labels: { __name__: name, api: 'completions', ...labels }, step, counter: true });
   const gauge = (name: string, step: number, labels: Labels) =>
     all.push({ labels: { __name__: name, ...labels }, step, counter: false });
-  for (const i of range(groups)) {
+  for (const i of range(Math.max(active, keys))) {
+    const labels = identity(i, keys);
     for (const direction of ['input', 'output']) {
-      counter(`${every}tokens_total:max2m`, curves, { direction, ...identity(i) });
+      counter(`${every}tokens_total:max2m`, curves, { direction, ...labels });
     }
     for (const kind of ['completions_tokens', 'requests', 'cached_tokens']) {
-      counter(`${every}${kind}_total:max2m`, curves, identity(i));
+      counter(`${every}${kind}_total:max2m`, curves, labels);
     }
-    const { project_id = '', api_key_id = '' } = identity(i);
+    const { project_id = '', api_key_id = '' } = labels;
     counter('job_project_key:openai_tokens_total:sum', often, { project_id, api_key_id });
   }
   for (const i of range(100)) counter('job_user:openai_tokens_total:sum', often, { user_id: `user_${i}` });
@@ -160,8 +162,8 @@ function past(): readonly PastSeries[] {
   return [...new Map(all.map((each) => [JSON.stringify(each.labels), each])).values()];
 }
 
-async function writePast(url: string, until: number): Promise<number> {
-  const all = past();
+async function writePast(url: string, until: number, keys: number): Promise<number> {
+  const all = past(keys);
   const chunk = 6 * 3_600;
   let samples = 0;
   for (let from = until - days * 86_400; from < until; from += chunk) {
@@ -207,10 +209,14 @@ interface BoardFile {
 
 const milliseconds = (seconds: number) => `${Math.round(seconds * 1_000)} ms`;
 
-/** A report for people. Takes about a quarter of an hour. @param root folder of the package */
-export async function measureRules(root = process.cwd()): Promise<string> {
+/**
+ * A report for people. Takes about a quarter of an hour.
+ * @param keys how many have been in use this month
+ * @param root folder of the package
+ */
+export async function measureRules(keys: number, root = process.cwd()): Promise<string> {
   const directory = mkdtempSync(join(tmpdir(), 'bench-rules-'));
-  const exporter = createServer((_request, response) => response.end(page(Date.now() / 1_000)));
+  const exporter = createServer((_request, response) => response.end(page(Date.now() / 1_000, keys)));
   await new Promise<void>((resolve) => exporter.listen(0, '127.0.0.1', resolve));
   const address = exporter.address();
   const target = typeof address === 'object' && address !== null ? `127.0.0.1:${address.port}` : '';
@@ -235,11 +241,11 @@ export async function measureRules(root = process.cwd()): Promise<string> {
   });
   try {
     const report: string[] = [];
-    const lines = page(0).split('\n').length - 1;
+    const lines = page(0, keys).split('\n').length - 1;
     const started = performance.now();
-    const samples = await writePast(url, Math.floor(Date.now() / 1_000 / money) * money - money);
+    const samples = await writePast(url, Math.floor(Date.now() / 1_000 / money) * money - money, keys);
     report.push(
-      `${lines} series scraped, ${(samples / 1e6).toFixed(1)} million samples of ${past().length} recorded series in ${days} days (written in ${Math.round((performance.now() - started) / 1_000)} s)`,
+      `${lines} series scraped, ${(samples / 1e6).toFixed(1)} million samples of ${past(keys).length} recorded series in ${days} days (written in ${Math.round((performance.now() - started) / 1_000)} s)`,
     );
     writeFileSync(
       file,

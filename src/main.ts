@@ -1,14 +1,14 @@
 #!/usr/bin/env node
-/** The entry: settings, then the command. Only this file touches the process: arguments, signals, exit codes. */
+/**
+ * The entry: settings, then the command. Only this file touches the process: arguments, signals, exit codes. What
+ * `serve` does not need is imported by the commands that do.
+ */
 import { setMaxListeners } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { buildInfo } from './build-info.ts';
 import { systemClock } from './clock.ts';
-import { runCheck } from './commands/check.ts';
 import { exitCodes } from './commands/exit-codes.ts';
-import { runHealth } from './commands/health.ts';
 import { judgeMemory } from './commands/memory-limit.ts';
-import { probeApi, probeManagement, probeStateFile } from './commands/probe.ts';
 import { createReloads } from './commands/reload.ts';
 import { placesText, type ServeOptions, serve } from './commands/serve.ts';
 import { serveOne, serveSeveral } from './commands/served.ts';
@@ -19,10 +19,9 @@ import { createLiveThread, type LiveThread } from './live/live-thread.ts';
 import type { LiveTask } from './live/messages.ts';
 import { createLogger, type Logger } from './log.ts';
 import { createReaderMetrics, createServingMetrics } from './metrics/self.ts';
-import { type Api, userCosts } from './openai/catalogue.ts';
+import type { Api } from './openai/catalogue.ts';
 import { createLineOutput, type LineOutput, stderrSink } from './output.ts';
 import { colours, logLook, paintFor, paintMistake } from './paint.ts';
-import { createLiveClient } from './reader/live-client.ts';
 import type { ReaderTask } from './reader/messages.ts';
 import { createOrganizations } from './reader/organizations.ts';
 import { createReader, ReaderFailed } from './reader/reader.ts';
@@ -31,13 +30,8 @@ import { helpText } from './settings/help.ts';
 import type { KeySetting } from './settings/key-setting.ts';
 import type { ListenAddress } from './settings/listen-address.ts';
 import type { Organization } from './settings/organizations.ts';
-import {
-  parseSettings,
-  polledApis,
-  readsUserCosts,
-  type Settings,
-  type SeveralOrganizations,
-} from './settings/settings.ts';
+import { polledApis, readApis } from './settings/polled-apis.ts';
+import { parseSettings, type Settings, type SeveralOrganizations } from './settings/settings.ts';
 import { loadWebConfig, type WebConfig } from './settings/web-config.ts';
 import { type CheckReporter, createReporterCheck } from './web/bearer-token.ts';
 import { ListenError } from './web/listen-error.ts';
@@ -72,13 +66,15 @@ async function main(): Promise<number> {
     case 'version':
       process.stdout.write(`openai-usage-exporter ${version} (${revision})\n`);
       return done;
-    case 'health':
+    case 'health': {
+      const { runHealth } = await import('./commands/health.ts');
       return await runHealth({
         listen: parsed.settings.web.listen,
         tls: tlsOf(parsed.settings.web.configFile),
         clock: systemClock,
         err: process.stderr,
       });
+    }
     case 'check':
       return 'several' in parsed ? await checkSeveral(parsed.several) : await check(parsed.settings, parsed.key);
     case 'serve':
@@ -114,14 +110,16 @@ async function checkSeveral({ organizations }: SeveralOrganizations): Promise<nu
 }
 
 async function check(settings: Settings, key: KeySetting): Promise<number> {
+  const { runCheck } = await import('./commands/check.ts');
+  const { probeApi, probeManagement, probeStateFile } = await import('./commands/probe.ts');
+  const { createLiveClient } = await import('./reader/live-client.ts');
   const options = { settings, key, environment: process.env, clock: systemClock, version, sparing: false };
   const client = (await createLiveClient(options))({ attempt: () => {}, retry: () => {} });
   const { groupBy, groupByGranted, filters } = settings.poll;
-  const polled = [...polledApis(settings.poll), ...(readsUserCosts(settings.poll) ? [userCosts.api] : [])];
   const asked = { client, clock: systemClock, groupBy, groupByGranted, filters };
   const { file, isUsual } = settings.state;
   return await runCheck({
-    apis: polled,
+    apis: readApis(settings.poll),
     skipped: notPolled(settings.poll).map((api) => ({ api, why: 'does not support a filter that is set' })),
     probe: (api) => probeApi(asked, api),
     probeManagement: () => probeManagement(asked),
@@ -195,20 +193,21 @@ async function runOne(settings: Settings, key: KeySetting | undefined): Promise<
   const began = systemClock.now();
   const metrics = createServingMetrics({ clock: systemClock, logLinesDropped });
   const readerMetrics = createReaderMetrics();
-  const reader = createReader({
-    spawn: () => spawnReader({ settings, key, coloured: isColoured(), began }),
-    clock: systemClock,
-    log,
-    writeLine: (line) => logOutput?.write(line),
-    restarting: readerMetrics.restarted,
-  });
-  isStuck = reader.isStuck;
   const live = settings.live.enabled
     ? {
         thread: liveThread(settings, log, key === undefined ? { began, number: 0 } : undefined),
         isAllowed: reporterCheck(settings, log),
       }
     : undefined;
+  const reader = createReader({
+    spawn: () => spawnReader({ settings, key, coloured: isColoured(), began }),
+    clock: systemClock,
+    log,
+    writeLine: (line) => logOutput?.write(line),
+    restarting: readerMetrics.restarted,
+    showsHours: (hours) => live?.thread.showsHours(hours),
+  });
+  isStuck = reader.isStuck;
   const served = serveOne({ reader, readerMetrics, metrics, live });
   return await run({ served, metrics, settings, log, simulated: key === undefined, signal: stop.signal });
 }
@@ -258,14 +257,17 @@ async function runSeveral(
   });
 }
 
+/** Young objects get 12 MB in a thread: the 48 of Node would stay resident after the first large poll. */
+const resourceLimits = { maxYoungGenerationSizeMb: 12 };
+
 function spawnReader(task: ReaderTask): Worker {
-  return new Worker(new URL('./reader/thread.js', import.meta.url), { workerData: task });
+  return new Worker(new URL('./reader/thread.js', import.meta.url), { workerData: task, resourceLimits });
 }
 
 function liveThread(settings: Settings, log: Logger, demo: LiveTask['demo']): LiveThread {
   const task: LiveTask = { settings, coloured: isColoured(), demo };
   return createLiveThread({
-    spawn: () => new Worker(new URL('./live/thread.js', import.meta.url), { workerData: task }),
+    spawn: () => new Worker(new URL('./live/thread.js', import.meta.url), { workerData: task, resourceLimits }),
     clock: systemClock,
     log,
     writeLine: (line) => logOutput?.write(line),

@@ -3,7 +3,7 @@
  * Kubernetes defines is passed on as it is.
  */
 import * as z from 'zod';
-import { type Flag, flagsOf } from '../../src/settings/flags.ts';
+import { allFlags, type Flag } from '../../src/settings/flags.ts';
 
 const anything = z.record(z.string(), z.unknown());
 const texts = z.record(z.string(), z.string());
@@ -41,19 +41,25 @@ function schemaOf(flag: Flag<unknown>): z.ZodType {
   }
 }
 
-const flags = flagsOf('serve');
+/** The flags that mean something to a pod. */
+export const podFlags = allFlags.filter(({ commands }) => commands.includes('serve') || commands.includes('demo'));
 
-/** Each flag of `serve`, by its name. */
-const config = z.strictObject(Object.fromEntries(flags.map((flag) => [flag.name, schemaOf(flag).optional()])));
+/** Each of them, by its name. */
+const config = z.strictObject(Object.fromEntries(podFlags.map((flag) => [flag.name, schemaOf(flag).optional()])));
 
 /** The groups of settings that an organization can have of its own in `--organizations.file`. */
 const ownGroups = ['openai', 'poll', 'counters', 'series', 'names', 'budget', 'state'];
 
 function ownSettings(): Record<string, z.ZodType> {
   const groups = ownGroups.map((group) => {
-    const own = flags
+    const own = podFlags
       .filter(({ name }) => name.startsWith(`${group}.`))
-      .map((flag) => [flag.name.slice(group.length + 1).replaceAll(/[.-]/g, '_'), schemaOf(flag).optional()]);
+      .map((flag): [string, z.ZodType] => [
+        flag.name.slice(group.length + 1).replaceAll(/[.-]/g, '_'),
+        schemaOf(flag).optional(),
+      ]);
+    // Budgets of projects are a map there.
+    if (group === 'budget') own.push(['monthly_project', z.record(z.string(), amount).optional()]);
     return [group, z.strictObject(Object.fromEntries(own)).optional()];
   });
   return Object.fromEntries(groups);

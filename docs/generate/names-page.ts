@@ -11,7 +11,7 @@ import {
   rateLimitFamily,
 } from '../../src/metrics/limits-section.ts';
 import { apiKeyInfo, infoLabels, organizationInfo, projectInfo, userInfo } from '../../src/metrics/names-section.ts';
-import { rateLimitFields } from '../../src/openai/lists.ts';
+import { rateLimitFields } from '../../src/openai/list-items.ts';
 import { markdownTable } from './markers.ts';
 
 const head = ['Metric', 'Type', 'Labels', 'Value'] as const;

@@ -32,7 +32,8 @@ import { aboutGrouping, askerOf, grantedOf, withAdvice } from '../openai/granted
 import { createPageSizes, type PageSizes } from '../openai/read-buckets.ts';
 import type { ExporterOptions } from '../reader/exporter.ts';
 import type { BackfillSettings } from '../settings/backfill-settings.ts';
-import { polledApis, type Settings } from '../settings/settings.ts';
+import { polledApis } from '../settings/polled-apis.ts';
+import type { Settings } from '../settings/settings.ts';
 import { FieldTable } from '../usage/fields.ts';
 import { takeoverDelay } from '../usage/settle.ts';
 import { type Anchor, anchorAfter, anchorAt, day } from '../usage/windows.ts';

@@ -3,7 +3,7 @@
  * Texts are kept as label values, cut, so that a name of any length costs no more than one that can be shown.
  */
 import { LRUCache } from 'lru-cache';
-import type { ApiKeyItem, ProjectItem, ServiceAccountItem, UserItem } from '../openai/lists.ts';
+import type { ApiKeyItem, ProjectItem, ServiceAccountItem, UserItem } from '../openai/list-items.ts';
 import { labelValue } from '../usage/labels.ts';
 import type { KeptNames } from './kept-names.ts';
 import { Listing } from './listing.ts';

@@ -1,6 +1,6 @@
 /** The limits that the organization has set or been given: rate limits, spend limits, spend alerts, expiring keys. */
 import { Big } from 'big.js';
-import type { AdminKeyItem, ApiKeyItem, SpendAlertItem, SpendLimitItem } from '../openai/lists.ts';
+import type { AdminKeyItem, ApiKeyItem, SpendAlertItem, SpendLimitItem } from '../openai/list-items.ts';
 import { labelValue } from '../usage/labels.ts';
 import { nameOr, organization } from './directory.ts';
 import { Listing } from './listing.ts';

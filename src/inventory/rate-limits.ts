@@ -2,7 +2,7 @@
  * The rate limits of all projects as columns: 500 projects with 400 models each are 200,000 rows, of which hardly any
  * is shown, but any may be as soon as its model is used.
  */
-import { type RateLimitItem, rateLimitFields } from '../openai/lists.ts';
+import { type RateLimitItem, rateLimitFields } from '../openai/list-items.ts';
 import { labelValue } from '../usage/labels.ts';
 
 /** The number that the API sends for "no limit". */

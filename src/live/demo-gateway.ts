@@ -3,7 +3,7 @@ import { demoOrganization } from '../simulation/demo-organization.ts';
 import { createGateway, demoBypass, demoTeamOf } from '../simulation/gateway.ts';
 import type { Milliseconds } from '../units.ts';
 import type { Instant, LiveUsage } from './live-usage.ts';
-import { shownHours } from './shown-hours.ts';
+import { newestSettled } from './shown-hours.ts';
 
 export interface DemoGatewayOptions {
   readonly began: Milliseconds;
@@ -27,8 +27,7 @@ export function startDemoGateway({ began, number, live, settleDelay, at, counted
     bypassedBy: demoBypass,
     teamOf: demoTeamOf,
   });
-  const [oldest] = shownHours(at().now, settleDelay).hours;
-  let reported = oldest?.start ?? Math.floor(at().now / 1_000);
+  let reported: number = newestSettled(at().now, settleDelay);
 
   function report(): void {
     const instant = at();

@@ -8,12 +8,11 @@ import { liveFoldedFamily, liveHourFamily, liveRecordsFamily, liveTotalFamily, o
 import type { LiveBook } from './live-book.ts';
 import type { LiveUsage } from './live-usage.ts';
 import { formats } from './record-kind.ts';
-import { type ShownHour, shownHours } from './shown-hours.ts';
+import { type HoursOptions, type LiveHour, liveHours } from './shown-hours.ts';
 import { type LiveApi, type LiveField, liveApis, liveFields } from './vocabulary.ts';
 
-export interface SectionOptions {
+export interface SectionOptions extends HoursOptions {
   readonly live: LiveUsage;
-  readonly settleDelay: Milliseconds;
 }
 
 export function liveSections(options: SectionOptions): readonly Section[] {
@@ -28,20 +27,22 @@ interface Shown {
   next: Milliseconds;
 }
 
-function apiSection(api: LiveApi, { live: { book }, settleDelay }: SectionOptions): Section {
+function apiSection(api: LiveApi, { live: { book }, ...options }: SectionOptions): Section {
   const kept = new KeptParts();
   const fields = liveFields
     .filter((field) => field.api === api)
     .map((field): Shown => ({ field, changes: 0, next: Number.POSITIVE_INFINITY }));
   const revision = () => fields.reduce((sum, { field }) => sum + book.revisionOf(field.index), 0);
   let rendered = 0;
+  let renderedFor = options.shownByUsage();
 
   return {
     name: `live ${api}`,
-    stale: () => revision() !== rendered,
+    stale: () => revision() !== rendered || options.shownByUsage() !== renderedFor,
     *render(now, elapsed) {
       rendered = revision();
-      const { hours, until } = shownHours(now, settleDelay);
+      const { hours, until } = liveHours(api, now, options);
+      renderedFor = options.shownByUsage();
       kept.begin();
       for (const shown of fields) {
         const { field } = shown;
@@ -72,7 +73,7 @@ function apiSection(api: LiveApi, { live: { book }, settleDelay }: SectionOption
   };
 }
 
-function hourBlock(book: LiveBook, { index }: LiveField, { state, start }: ShownHour): Block {
+function hourBlock(book: LiveBook, { index }: LiveField, { state, start }: LiveHour): Block {
   const fixed = `bucket_width="1h",state="${state}"`;
   return (add) => book.hour(index, start, (group, value) => add(fixed, book.groups.text(group), value));
 }

@@ -8,6 +8,7 @@ import type { Logger } from '../log.ts';
 import { emptyPage, type PageSource } from '../metrics/page.ts';
 import { createShownPage } from '../metrics/shown-page.ts';
 import type { LiveStatus } from '../status.ts';
+import type { ShownHour } from '../usage/recent.ts';
 import type { Asked, FromLive, ToLive } from './messages.ts';
 import type { Report, ReportAnswer } from './report.ts';
 
@@ -40,6 +41,8 @@ export interface LiveThread {
    * @throws {LiveUnavailable} if the thread dies before, or is not there
    */
   report(report: Report): Promise<ReportAnswer>;
+  /** Takes the hours whose usage is on show, so that live usage shows the same. */
+  showsHours(hours: readonly ShownHour[]): void;
   /** Keeps the thread running until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -60,6 +63,7 @@ export function createLiveThread({ spawn, clock, log, writeLine }: LiveThreadOpt
   let status: LiveStatus | undefined;
   let worker: Worker | undefined;
   let lastId = 0;
+  let hours: readonly ShownHour[] = [];
   const waiting = new Map<number, Waiting>();
   /** Reports of this turn of the event loop: one message takes them all. */
   let gathered: Asked[] = [];
@@ -74,6 +78,11 @@ export function createLiveThread({ spawn, clock, log, writeLine }: LiveThreadOpt
     });
     const message: ToLive = { kind: 'reports', reports };
     worker?.postMessage(message, moved);
+  }
+
+  function tellHours(): void {
+    const message: ToLive = { kind: 'hours', hours };
+    worker?.postMessage(message);
   }
 
   function hear(message: FromLive, show: ReturnType<typeof createShownPage>): void {
@@ -99,6 +108,7 @@ export function createLiveThread({ spawn, clock, log, writeLine }: LiveThreadOpt
   function live(signal: AbortSignal): Promise<unknown> {
     const thread = spawn();
     worker = thread;
+    if (hours.length > 0) tellHours();
     const shown = createShownPage();
     let reason: unknown;
     thread.on('message', (message: FromLive) => hear(message, shown));
@@ -136,6 +146,11 @@ export function createLiveThread({ spawn, clock, log, writeLine }: LiveThreadOpt
       gathered.push({ id, ...report });
       return new Promise((resolve, reject) => waiting.set(id, { resolve, reject }));
     },
+    showsHours(shown) {
+      if (sameHours(hours, shown)) return;
+      hours = shown;
+      tellHours();
+    },
     async run(signal) {
       let pause: number = limits.firstPause;
       while (!signal.aborted) {
@@ -152,6 +167,12 @@ export function createLiveThread({ spawn, clock, log, writeLine }: LiveThreadOpt
       }
     },
   };
+}
+
+function sameHours(a: readonly ShownHour[], b: readonly ShownHour[]): boolean {
+  const isSame = ({ api, state, start }: ShownHour, at: number) =>
+    b[at]?.api === api && b[at].state === state && b[at].start === start;
+  return a.length === b.length && a.every(isSame);
 }
 
 function unavailable(): LiveUnavailable {

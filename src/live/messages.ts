@@ -3,6 +3,7 @@ import type { PageUpdate } from '../metrics/page.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { LiveStatus } from '../status.ts';
 import type { Milliseconds } from '../units.ts';
+import type { ShownHour } from '../usage/recent.ts';
 import type { Report, ReportAnswer } from './report.ts';
 
 /** The organization whose live usage a thread takes, handed over when the thread starts. */
@@ -25,6 +26,8 @@ export interface Answered extends ReportAnswer {
 
 export type ToLive =
   | { readonly kind: 'reports'; readonly reports: readonly Asked[] }
+  /** The hours whose usage is on show: those of live usage are the same. */
+  | { readonly kind: 'hours'; readonly hours: readonly ShownHour[] }
   /** Asks the thread to end. */
   | { readonly kind: 'stop' };
 

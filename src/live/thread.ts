@@ -10,6 +10,7 @@ import { buffersOf } from '../metrics/page.ts';
 import { createPublisher } from '../metrics/publisher.ts';
 import { colours, logLook, noPaint } from '../paint.ts';
 import { demoClock } from '../simulation/demo-organization.ts';
+import type { ShownHour } from '../usage/recent.ts';
 import { startDemoGateway } from './demo-gateway.ts';
 import { liveSections } from './live-section.ts';
 import { createLiveUsage } from './live-usage.ts';
@@ -33,7 +34,8 @@ async function run({ settings, coloured, demo }: LiveTask, port: MessagePort): P
   const live = createLiveUsage({ ...settings.live, zeroHold: settings.counters.zeroHold, settleDelay });
   const otlp = createOtlpAnswers(live, clock.now());
   const changes = createChanges();
-  const sections = liveSections({ live, settleDelay });
+  let shownByUsage: readonly ShownHour[] = [];
+  const sections = liveSections({ live, settleDelay, shownByUsage: () => shownByUsage });
   let saidFolded = false;
 
   const at = () => ({ now: clock.now(), elapsed: clock.monotonic() });
@@ -41,6 +43,11 @@ async function run({ settings, coloured, demo }: LiveTask, port: MessagePort): P
     demo && startDemoGateway({ ...demo, live, settleDelay, at, counted: () => changes.note('live records') });
   port.on('message', (message: ToLive) => {
     if (message.kind === 'stop') return stop.abort(new Error('told to stop'));
+    if (message.kind === 'hours') {
+      shownByUsage = message.hours;
+      changes.note('live records');
+      return;
+    }
     const instant = at();
     const answers = message.reports.map((report): Answered => {
       const answer = report.form === 'records' ? answerRecords(live, report, instant) : otlp.answer(report, instant);

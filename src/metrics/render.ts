@@ -9,14 +9,22 @@ import { type Family, familyHeader, recentFamily, totalFamily } from './families
 import { KeptParts } from './kept-parts.ts';
 import type { Rendered, Section } from './section.ts';
 
-/** @param options what decides how long a bucket is shown */
-export function apiSection(account: Account, options: RecentOptions): Section {
+/**
+ * @param options what decides how long a bucket is shown
+ * @param tell called with the buckets that are shown, each time
+ */
+export function apiSection(
+  account: Account,
+  options: RecentOptions,
+  tell: (shown: readonly Shown[]) => void = () => {},
+): Section {
   const kept = new KeptParts();
   return {
     name: account.endpoint.api,
     *render(now, elapsed) {
       const { ledger, book } = account;
       const { shown, until } = recent(options, (width, start) => ledger.buckets.get(width, start), now);
+      tell(shown);
       const settleDelayMinutes = options.settleDelay / 60_000;
       const view = { ledger, series: ledger.seriesNow(), shown, book, settleDelayMinutes };
       book?.advance(now, elapsed);

@@ -1,11 +1,8 @@
-/**
- * The exporter's own metrics, by prom-client; the one file that imports it. Series whose labels are known
- * beforehand begin at 0, so that their first rise is one.
- */
+/** The exporter's own metrics. Series whose labels are known beforehand begin at 0, so that their first rise is one. */
 
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { ApiLabel } from '../openai/catalogue.ts';
 import { type Reason, reasons } from '../openai/errors.ts';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from './prom-client.ts';
 
 /** Why a client was not answered, because of who it is or how many there are. */
 export const refusals = [
@@ -544,7 +541,7 @@ function perApi<Source extends { readonly api: ApiLabel }>(
 /** prom-client's default metrics as text, as old as `processMetricsAge` at most. */
 function processMetricsText(clock: { monotonic(): number }): () => Promise<string> {
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  collectDefaultMetrics(registry);
   let text = Promise.resolve('');
   let readAt = Number.NEGATIVE_INFINITY;
   return () => {

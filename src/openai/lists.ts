@@ -1,163 +1,45 @@
 /**
- * The lists of names and limits: what there is to ask for, how to page, and what an item must look like. An item that
- * is malformed is refused alone and counted; keys that nobody asked for are passed over.
+ * The lists of names and limits: what there is to ask for, and how to page. An item that is malformed is refused alone
+ * and counted; keys that nobody asked for are passed over.
  */
-import * as z from 'zod';
 import { isTooLong } from './bucket-page.ts';
 import type { ListApi } from './catalogue.ts';
 import type { Client, GetRequest } from './client.ts';
-import { decimalText } from './decimal-text.ts';
 import { ApiError } from './errors.ts';
-import { isObject } from './json.ts';
+import { isObject, own } from './json.ts';
+import {
+  type AdminKeyItem,
+  type ApiKeyItem,
+  adminKey,
+  apiKey,
+  type ProjectItem,
+  project,
+  type RateLimitItem,
+  type ReadItem,
+  rateLimit,
+  readItem,
+  type ServiceAccountItem,
+  type SpendAlertItem,
+  type SpendLimitItem,
+  serviceAccount,
+  spendAlert,
+  spendLimit,
+  type UserItem,
+  user,
+} from './list-items.ts';
 import { listShape } from './scan.ts';
-
-/** Goes into the path of further requests, and has to be on a label as it is on usage. */
-const id = z.string().regex(/^(?!\.{1,2}$)[\x21-\x7e]{1,256}$/);
-const name = z.string().nullish();
-const orNull = <T>(value: T | null | undefined): T | null => value ?? null;
-
-const residency = z.string().nullish();
-const expiry = z.number().positive().nullish();
-/** An owner whose id is missing is an owner that nobody knows; the key is good all the same. */
-const keyOwner = z.object({ id: id.nullish() }).nullish();
-
-/**
- * The parts of an item that it can do without. One that cannot be read is left out, and the item is counted with those
- * that were refused, but keeps its name, so that no amount loses it.
- */
-const spared = {
-  project: z.object({ residency }),
-  apiKey: z.object({
-    expires_at: expiry,
-    owner: z.object({ user: keyOwner, service_account: keyOwner }).nullish(),
-  }),
-};
-
-const project = z
-  .object({ id, name, status: z.string().nullish(), residency: residency.catch(null) })
-  .transform((item) => ({
-    id: item.id,
-    name: orNull(item.name),
-    status: orNull(item.status),
-    residency: orNull(item.residency),
-  }));
-export type ProjectItem = z.output<typeof project>;
-
-const apiKey = z
-  .object({
-    id,
-    name,
-    expires_at: expiry.catch(null),
-    owner: z
-      .object({ type: z.string().nullish(), user: keyOwner.catch(null), service_account: keyOwner.catch(null) })
-      .nullish()
-      .catch(null),
-  })
-  .transform(({ id: key, name: keyName, owner, expires_at }) => ({
-    id: key,
-    name: orNull(keyName),
-    expiresAt: orNull(expires_at),
-    ownerType: orNull(owner?.type),
-    ownerId: orNull((owner?.type === 'service_account' ? owner.service_account : owner?.user)?.id),
-  }));
-export type ApiKeyItem = z.output<typeof apiKey>;
-
-const serviceAccount = z.object({ id, name }).transform((item) => ({ id: item.id, name: orNull(item.name) }));
-export type ServiceAccountItem = z.output<typeof serviceAccount>;
-
-const user = z
-  .object({ id, name, email: z.string().nullish() })
-  .transform((item) => ({ id: item.id, name: orNull(item.name), email: orNull(item.email) }));
-export type UserItem = z.output<typeof user>;
-
-/** Numeric fields of a rate limit that the API documents; others are taken as they come. */
-export const rateLimitFields = [
-  'max_requests_per_1_minute',
-  'max_tokens_per_1_minute',
-  'max_images_per_1_minute',
-  'max_audio_megabytes_per_1_minute',
-  'max_requests_per_1_day',
-  'batch_1_day_max_input_tokens',
-] as const;
-
-const limit = z.number().nonnegative().nullish();
-const rateLimit = z
-  .looseObject({
-    model: z.string().min(1),
-    ...Object.fromEntries(rateLimitFields.map((field) => [field, limit])),
-  })
-  .transform((item) => ({
-    model: item.model,
-    limits: Object.entries(item).filter(
-      (entry): entry is [string, number] => isLimit(entry[1]) && isLimitName(entry[0]),
-    ),
-  }));
-export interface RateLimitItem {
-  readonly model: string;
-  /** Field and value; fields that the API leaves out are not there. */
-  readonly limits: readonly (readonly [string, number])[];
-}
-
-/** Checked by hand: there can be many of them. */
-function isLimit(value: unknown): value is number {
-  return typeof value === 'number' && Number.isFinite(value) && value >= 0;
-}
-
-/** An instant or an identifier that happens to be a number limits nothing. */
-function isLimitName(field: string): boolean {
-  return /^[a-z][a-z0-9_]{0,99}$/.test(field) && !/(?:^|_)(?:at|id)$/.test(field);
-}
-
-/** Cents, as exact decimal text. */
-const cents = z.unknown().transform((value, context) => {
-  const text = decimalText(value);
-  if (text !== undefined && !text.startsWith('-')) return text;
-  context.addIssue({ code: 'custom', message: 'no amount' });
-  return z.NEVER;
-});
-/** Upper case here, lower case in rows of costs; labels are always lower. */
-const currency = z
-  .string()
-  .min(1)
-  .max(64)
-  .transform((text) => text.toLowerCase());
-
-const spendLimit = z
-  .object({
-    threshold_amount: cents,
-    currency,
-    enforcement: z.object({ status: z.string().nullish() }).nullish(),
-  })
-  .transform((item) => ({
-    cents: item.threshold_amount,
-    currency: item.currency,
-    enforcement: orNull(item.enforcement?.status),
-  }));
-export type SpendLimitItem = z.output<typeof spendLimit>;
-
-const spendAlert = z
-  .object({ id, threshold_amount: cents, currency })
-  .transform((item) => ({ id: item.id, cents: item.threshold_amount, currency: item.currency }));
-export type SpendAlertItem = z.output<typeof spendAlert>;
-
-const adminKey = z
-  .object({ id, name, expires_at: expiry })
-  .transform((item) => ({ id: item.id, name: orNull(item.name), expiresAt: orNull(item.expires_at) }));
-export type AdminKeyItem = z.output<typeof adminKey>;
 
 export interface List<T> {
   readonly api: ListApi;
   /** Below the base URL. `projectId` is null for the organization's own. */
   path(projectId: string | null): string;
   readonly query: readonly (readonly [string, string])[];
-  readonly item: z.ZodType<T>;
-  /** The parts that an item that is taken can lack. An item that fails it lacks one because that cannot be read. */
-  readonly spared?: z.ZodType;
+  readonly item: ReadItem<T>;
   /** The answer is one object, and 404 says that there is none. */
   readonly single: boolean;
 }
 
-function list<T>(api: ListApi, last: string, item: z.ZodType<T>, more: Partial<List<T>> = {}): List<T> {
+function list<T>(api: ListApi, last: string, item: ReadItem<T>, more: Partial<List<T>> = {}): List<T> {
   const path = (projectId: string | null) =>
     projectId === null ? `/organization/${last}` : `/organization/projects/${encodeURIComponent(projectId)}/${last}`;
   return { api, path, query: [], item, single: false, ...more };
@@ -166,9 +48,8 @@ function list<T>(api: ListApi, last: string, item: z.ZodType<T>, more: Partial<L
 export const lists = {
   projects: list<ProjectItem>('projects', 'projects', project, {
     query: [['include_archived', 'true']],
-    spared: spared.project,
   }),
-  apiKeys: list<ApiKeyItem>('api_keys', 'api_keys', apiKey, { spared: spared.apiKey }),
+  apiKeys: list<ApiKeyItem>('api_keys', 'api_keys', apiKey),
   serviceAccounts: list<ServiceAccountItem>('service_accounts', 'service_accounts', serviceAccount),
   users: list<UserItem>('users', 'users', user),
   rateLimits: list<RateLimitItem>('rate_limits', 'rate_limits', rateLimit),
@@ -292,38 +173,27 @@ export function createListRead<T>(
   };
 }
 
-const pageShape = z.object(
-  {
-    data: z.array(z.unknown(), 'data is not an array').max(mostItems, `more than ${mostItems} items in one page`),
-    has_more: z.unknown().optional(),
-    last_id: z.unknown().optional(),
-  },
-  'the page is not an object',
-);
-
 /** @throws if it is no list, or no object where one is meant */
-function decode<T>(body: Buffer, { item, spared, single }: List<T>): DecodedPage<T> {
+function decode<T>(body: Buffer, { item, single }: List<T>): DecodedPage<T> {
   const parsed: unknown = JSON.parse(body.toString('utf8'));
-  if (single && (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))) {
-    throw new Error('an object was expected');
-  }
-  const page = single ? undefined : pageShape.safeParse(parsed);
-  if (page?.success === false) throw new Error(page.error.issues[0]?.message);
-  const { data, has_more, last_id } = page?.data ?? { data: [parsed], has_more: false, last_id: undefined };
+  if (!isObject(parsed)) throw new Error(single ? 'an object was expected' : 'the page is not an object');
+  const data = single ? [parsed] : own(parsed, 'data');
+  if (!Array.isArray(data)) throw new Error('data is not an array');
+  if (data.length > mostItems) throw new Error(`more than ${mostItems} items in one page`);
   const items: T[] = [];
-  let lacking = 0;
+  let malformed = 0;
   for (const one of data) {
-    const checked = item.safeParse(one);
-    if (!checked.success) continue;
-    items.push(checked.data);
-    if (hasLongText(checked.data) || spared?.safeParse(one).success === false) lacking++;
+    const read = readItem(item, one);
+    if (read !== undefined) items.push(read.value);
+    if (read === undefined || read.lacks || hasLongText(read.value)) malformed++;
   }
+  const lastId = own(parsed, 'last_id');
   return {
     items,
-    malformed: data.length - items.length + lacking,
+    malformed,
     length: data.length,
-    hasMore: has_more === true,
-    lastId: typeof last_id === 'string' && last_id !== '' && last_id.length <= longestCursor ? last_id : undefined,
+    hasMore: !single && own(parsed, 'has_more') === true,
+    lastId: typeof lastId === 'string' && lastId !== '' && lastId.length <= longestCursor ? lastId : undefined,
   };
 }
 

@@ -1,7 +1,23 @@
 /** How the API is reached: two kept connections to its origin, through a proxy where the environment asks for one. */
-import { type Dispatcher, EnvHttpProxyAgent, Pool } from 'undici';
+import { createRequire } from 'node:module';
+import { setFlagsFromString } from 'node:v8';
+import type * as undici from 'undici';
 import type { Environment } from '../environment.ts';
 import { noProxyIn, proxyFor } from './proxy.ts';
+
+// undici parses answers in WebAssembly. Compiled once more, optimized, that would take forty megabytes for a moment.
+setFlagsFromString('--no-wasm-tier-up');
+setFlagsFromString('--no-wasm-dynamic-tiering');
+
+const require = createRequire(import.meta.url);
+// The package's entry would also load fetch, sockets, caches and mocks: five megabytes in each thread that reads.
+const BarePool: typeof undici.Pool = require('undici/lib/dispatcher/pool.js');
+const request: undici.Dispatcher['request'] = require('undici/lib/api/api-request.js');
+
+/** The entry gives dispatchers this method, too. */
+class Pool extends BarePool {
+  override request = request;
+}
 
 export interface TransportOptions {
   /** Longest wait for a connection, for headers, and between two pieces of a body. */
@@ -20,7 +36,7 @@ export function createTransport(
   baseUrl: URL,
   environment: Environment,
   { timeoutMs: timeout, ca }: TransportOptions,
-): Dispatcher {
+): undici.Dispatcher {
   // undici takes whole milliseconds alone.
   const timeoutMs = Math.ceil(timeout);
   const connect = { timeout: Math.min(longestConnectMs, timeoutMs), ...(ca === undefined ? {} : { ca }) };
@@ -34,6 +50,7 @@ export function createTransport(
   };
   const proxy = proxyFor(baseUrl, environment);
   if (proxy === undefined) return new Pool(baseUrl.origin, options);
+  const { EnvHttpProxyAgent }: typeof undici = require('undici');
   return new EnvHttpProxyAgent({
     ...options,
     httpsProxy: proxy.href,

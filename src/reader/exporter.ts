@@ -27,12 +27,14 @@ import { newPollStatus, type PollStatus } from '../poll/poll-status.ts';
 import { createPoller, type Poller } from '../poll/poller.ts';
 import { createRecovery } from '../poll/recovery.ts';
 import { type Cadence, offsetOf } from '../poll/schedule.ts';
-import { polledApis, readsUserCosts, type Settings } from '../settings/settings.ts';
+import { readApis } from '../settings/polled-apis.ts';
+import type { Settings } from '../settings/settings.ts';
 import type { State } from '../state/codec.ts';
 import { createMemory, restoredOf } from '../state/memory.ts';
 import type { Account } from '../usage/account.ts';
 import { CostAccount } from '../usage/cost-account.ts';
 import type { GroupTable } from '../usage/groups.ts';
+import type { Shown, ShownHour } from '../usage/recent.ts';
 import { TuplePool } from '../usage/tuples.ts';
 import { UsageAccount } from '../usage/usage-account.ts';
 import { bucketAt, bucketEnd, polledWidths } from '../usage/windows.ts';
@@ -61,8 +63,8 @@ export interface ExporterOptions {
   readonly stateFileTrouble?: () => string | undefined;
   /** Requests a minute that the client allows; without it, nobody is told when that is too few. */
   readonly maxRequestsPerMinute?: number;
-  /** Takes a finished page; the next one is not made before it resolves. */
-  readonly show: (update: PageUpdate) => void | Promise<void>;
+  /** Takes a finished page, and the hours whose usage it shows; the next one is not made before it resolves. */
+  readonly show: (update: PageUpdate, hours: readonly ShownHour[]) => void | Promise<void>;
   readonly compress?: (text: Uint8Array) => Piece;
 }
 
@@ -106,8 +108,7 @@ export function createExporter(options: ExporterOptions): Exporter {
   const failureLog = createFailureLog(log);
   const sizes = createPageSizes();
   const earlier = options.memory?.earlier;
-  const polled = new Set(polledApis(settings.poll));
-  if (readsUserCosts(settings.poll)) polled.add(userCosts.api);
+  const polled = new Set(readApis(settings.poll));
   const tuples = new TuplePool();
 
   const parts = [...endpoints, userCosts].flatMap((endpoint, index) => {
@@ -190,6 +191,7 @@ export function createExporter(options: ExporterOptions): Exporter {
       stateFileErrors: () => options.memory?.errors?.() ?? 0,
     },
   });
+  const shownHours = new Map<Api, readonly ShownHour[]>();
   const publisher = createPublisher({
     changes,
     sections: [
@@ -203,11 +205,11 @@ export function createExporter(options: ExporterOptions): Exporter {
           return names.watch(byUser, () => shownGroups(account));
         }
         const slow = () => account.isSlow(clock.now());
-        const section = apiSection(account, {
-          endpoint,
-          settleDelay,
-          interval: () => (slow() ? idleInterval : interval),
-        });
+        const section = apiSection(
+          account,
+          { endpoint, settleDelay, interval: () => (slow() ? idleInterval : interval) },
+          (shown) => shownHours.set(endpoint.api, hoursIn(endpoint.api, shown)),
+        );
         return names.watch(section, () => shownGroups(account));
       }),
       ...(costs === undefined ? [] : [names.watch(moneySection(costs), () => shownGroups(costs))]),
@@ -223,7 +225,7 @@ export function createExporter(options: ExporterOptions): Exporter {
       if (state !== undefined) await options.memory?.save(state);
     },
     async show(update, seconds) {
-      await options.show(update);
+      await options.show(update, [...shownHours.values()].flat());
       self.published(seconds, update.series);
       log.debug('page published', { seconds, series: update.series });
     },
@@ -414,6 +416,10 @@ function selfSource(
       );
     },
   };
+}
+
+function hoursIn(api: Api, shown: readonly Shown[]): readonly ShownHour[] {
+  return shown.flatMap(({ width, state, bucket: { start } }) => (width === '1h' ? [{ api, state, start }] : []));
 }
 
 /** The end of the newest settled bucket, in seconds, by width. */

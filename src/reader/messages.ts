@@ -8,6 +8,7 @@ import type { KeySetting } from '../settings/key-setting.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { OrganizationSummary, Status } from '../status.ts';
 import type { Milliseconds } from '../units.ts';
+import type { ShownHour } from '../usage/recent.ts';
 
 /** The organization that a reading thread reads, handed over when the thread starts. */
 export interface ReaderTask {
@@ -31,8 +32,8 @@ export type ToReader =
   | { readonly kind: 'stop' };
 
 export type FromReader =
-  /** A new page. */
-  | { readonly kind: 'page'; readonly update: PageUpdate }
+  /** A new page, and the hours whose usage it shows. */
+  | { readonly kind: 'page'; readonly update: PageUpdate; readonly hours: readonly ShownHour[] }
   /** The reading thread's words about itself; whether every api was tried once, and whether one answers. */
   | {
       readonly kind: 'health';

@@ -7,6 +7,7 @@ import type { Clock } from '../clock.ts';
 import { type Logger, withFields } from '../log.ts';
 import { createReaderMetrics } from '../metrics/self.ts';
 import type { Organization } from '../settings/organizations.ts';
+import type { ShownHour } from '../usage/recent.ts';
 import { createReader, type Reader, type ReaderOptions } from './reader.ts';
 
 /** An organization whose thread was started, and has not been told to end. */
@@ -29,6 +30,8 @@ export interface Changes {
 /** Something that runs until the signal is aborted. */
 interface Runs {
   run(signal: AbortSignal): Promise<void>;
+  /** Takes the hours whose usage is on show. */
+  showsHours?(hours: readonly ShownHour[]): void;
 }
 
 /** `Beside`: what runs beside the reading thread of each. */
@@ -94,6 +97,7 @@ export function createOrganizations<Beside extends Runs>(options: OrganizationsO
       log: own,
       writeLine,
       restarting: metrics.restarted,
+      showsHours: (hours) => entry.beside?.showsHours?.(hours),
       // One whose thread dies again and again is down by itself.
       limits: { ...limits, deaths: Number.POSITIVE_INFINITY },
     });

@@ -9,6 +9,7 @@ import type { OwnText } from '../metrics/own-text.ts';
 import { emptyPage, type PageSource } from '../metrics/page.ts';
 import { createShownPage } from '../metrics/shown-page.ts';
 import { type OrganizationSummary, type Status, StatusUnavailable } from '../status.ts';
+import type { ShownHour } from '../usage/recent.ts';
 import type { FromReader, ToReader } from './messages.ts';
 
 /** All in milliseconds, but for `deaths` and `messages`. */
@@ -41,6 +42,8 @@ export interface ReaderOptions {
   readonly writeLine: (line: string) => void;
   /** Called each time the thread has died and will be started again. */
   readonly restarting: () => void;
+  /** Called with the hours whose usage is shown, with each page. */
+  readonly showsHours?: (hours: readonly ShownHour[]) => void;
   /** Limits that differ from the usual ones. */
   readonly limits?: Partial<typeof usualLimits>;
 }
@@ -78,7 +81,7 @@ export class ReaderFailed extends Error {
 
 /** Returns a reader whose thread has not been started. */
 export function createReader(options: ReaderOptions): Reader {
-  const { spawn, clock, log, writeLine, restarting } = options;
+  const { spawn, clock, log, writeLine, restarting, showsHours = () => {} } = options;
   const limits = { ...usualLimits, ...options.limits };
   let page: PageSource = { current: () => emptyPage };
   let own: OwnText | undefined;
@@ -150,6 +153,7 @@ export function createReader(options: ReaderOptions): Reader {
         case 'page':
           shown.show(message.update);
           page = shown;
+          showsHours(message.hours);
           tell(thread, { kind: 'taken' });
           break;
         case 'health':

@@ -12,7 +12,6 @@ import { buffersOf } from '../metrics/page.ts';
 import { colours, logLook, noPaint } from '../paint.ts';
 import { type StateFile, stateFile } from '../state/file.ts';
 import { formerFingerprint, seriesFingerprint } from '../state/fingerprint.ts';
-import { startDemo } from './demo.ts';
 import { createExporter, type Exporter, type ExporterOptions } from './exporter.ts';
 import { createLiveClient } from './live-client.ts';
 import { statusOf, summaryOf } from './make-status.ts';
@@ -83,11 +82,11 @@ async function read(task: ReaderTask, port: MessagePort): Promise<void> {
     ...(simulated ? {} : { maxRequestsPerMinute: settings.openai.maxRequestsPerMinute }),
     ...(memory === undefined ? {} : { memory }),
     stateFileTrouble: () => (isWithoutPlace(task) ? noPlace : file?.trouble()),
-    show(update) {
+    show(update, hours) {
       const done = new Promise<void>((resolve) => {
         taken = resolve;
       });
-      post({ kind: 'page', update }, buffersOf(update));
+      post({ kind: 'page', update, hours }, buffersOf(update));
       return stop.signal.aborted ? undefined : done;
     },
   });
@@ -119,6 +118,8 @@ async function organizationOf(
   log: Logger,
 ): Promise<Organization> {
   if (key === undefined) {
+    // The simulation is as large as all that reads, and only a demonstration needs it.
+    const { startDemo } = await import('./demo.ts');
     const number = among?.number ?? 0;
     return await startDemo({ wall: systemClock, speed: settings.demo.speed, began, number, version, log });
   }

@@ -2,9 +2,9 @@
 import { dirname, join } from 'node:path';
 import type { Environment } from '../environment.ts';
 import type { LogLevel } from '../log.ts';
-import { type Api, allDimensions, endpoints, type FilterName, widthSeconds } from '../openai/catalogue.ts';
+import { type Api, allDimensions, type FilterName, widthSeconds } from '../openai/catalogue.ts';
 import { proxyFor } from '../openai/proxy.ts';
-import { type Filters, unsupportedFilters } from '../openai/query.ts';
+import type { Filters } from '../openai/query.ts';
 import type { Anchor } from './anchor.ts';
 import { type Given, type GivenByFlag, readArguments } from './arguments.ts';
 import type { BackfillSettings } from './backfill-settings.ts';
@@ -16,6 +16,7 @@ import type { ListenAddress } from './listen-address.ts';
 import type { LiveLabel } from './live-labels.ts';
 import type { Budgets } from './money-budgets.ts';
 import { type LoadedOrganizations, loadOrganizations, type Organization } from './organizations.ts';
+import { polledApis } from './polled-apis.ts';
 import { usualStateFile } from './state-file.ts';
 import { formatDuration, shown } from './values.ts';
 import { readVariables } from './variables.ts';
@@ -203,18 +204,6 @@ function demoNames(count: number): readonly string[] {
   if (count === 1) return [];
   const names = ['production', 'research', 'europe'];
   return Array.from({ length: count }, (_, index) => names[index] ?? `team-${index + 1}`);
-}
-
-/** The apis of `--poll.apis` that have every filter in use; any other would answer for everybody. */
-export function polledApis({ apis, filters }: Settings['poll']): readonly Api[] {
-  return endpoints
-    .filter((endpoint) => apis.includes(endpoint.api) && unsupportedFilters(endpoint, filters).length === 0)
-    .map((endpoint) => endpoint.api);
-}
-
-/** Reports whether costs are read by user, too: that read follows the one of costs, where users are grouped by. */
-export function readsUserCosts(poll: Settings['poll']): boolean {
-  return poll.groupBy.includes('user_id') && polledApis(poll).includes('costs');
 }
 
 /** Gives each flag's value, the default where it is absent or wrong, and keeps what was wrong. */

@@ -1,7 +1,7 @@
 /**
  * The gauges: which buckets are shown now, in which state, and what each group reads. Pure.
  */
-import { type Endpoint, type Field, type Width, widthSeconds } from '../openai/catalogue.ts';
+import { type Api, type Endpoint, type Field, type Width, widthSeconds } from '../openai/catalogue.ts';
 import { inMilliseconds, inSeconds, type Milliseconds, type Seconds } from '../units.ts';
 import type { Bucket } from './bucket.ts';
 import type { SeriesView } from './ledger.ts';
@@ -18,6 +18,13 @@ export interface Shown {
   readonly bucket: Bucket;
   /** The buckets before it in which a group must have been to read 0 now. */
   readonly before: readonly Bucket[];
+}
+
+/** An hour of an api on show. */
+export interface ShownHour {
+  readonly api: Api;
+  readonly state: State;
+  readonly start: Seconds;
 }
 
 export interface Recent {

@@ -6,6 +6,7 @@ import type { Status } from '../status.ts';
 import { type Html, html } from './html.ts';
 import { healthSection } from './status-health.ts';
 import { limitsSection } from './status-limits.ts';
+import { liveSection } from './status-live.ts';
 import { spendSection } from './status-spend.ts';
 import { usageSection } from './status-usage.ts';
 
@@ -36,6 +37,7 @@ export function statusPage(status: Status, { telemetryPath, root }: Place): stri
     notes: demonstration,
     sections: html`${section('health', 'Health', healthSection(status))}
 ${section('usage', 'Usage of the last 24 hours', usageSection(status.usage))}
+${status.live === undefined ? html`` : section('live', 'Live usage of the last minutes', liveSection(status.live))}
 ${section('spend', `Spend of ${status.spend.month}`, spendSection(status.spend))}
 ${section('limits', 'Near a limit', limitsSection(status.limits))}`,
   });

@@ -1,13 +1,20 @@
 /** Numbers, times and reasons as people read them on the status page. */
 import { type Html, html } from './html.ts';
 
-const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
-const short = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 });
-const percent = new Intl.NumberFormat('en', { style: 'percent', maximumFractionDigits: 0 });
+/** Made when it is needed first: making one takes longer than a page may, and some megabytes. Currencies are few: three letters. */
+const formats = new Map<string, Intl.NumberFormat>();
+
+function formatOf(name: string, options: Intl.NumberFormatOptions): Intl.NumberFormat {
+  const known = formats.get(name) ?? new Intl.NumberFormat('en', options);
+  formats.set(name, known);
+  return known;
+}
+
+const brief = { notation: 'compact', maximumSignificantDigits: 3 } as const;
 
 /** `1,234,567` */
 export function exactly(value: number): string {
-  return whole.format(value);
+  return formatOf('whole', { maximumFractionDigits: 0 }).format(value);
 }
 
 /** `1 other`, `1,234 others` */
@@ -17,12 +24,14 @@ export function otherCount(count: number): string {
 
 /** `1.23M` */
 export function shortly(value: number): string {
-  return short.format(value);
+  return formatOf('short', brief).format(value);
 }
 
 /** `64%`; what is there but less than 1% is not 0%. */
 export function share(value: number): string {
-  return value > 0 && value < 0.01 ? '<1%' : percent.format(value);
+  return value > 0 && value < 0.01
+    ? '<1%'
+    : formatOf('percent', { style: 'percent', maximumFractionDigits: 0 }).format(value);
 }
 
 /** `$1,234.50`, or `12.50 xyz` for what is no code of a currency. */
@@ -36,18 +45,7 @@ export function money(amount: number, currency: string): string {
 export function shortMoney(amount: number, currency: string): string {
   return isCode(currency)
     ? formatOf(`short ${currency}`, { ...brief, style: 'currency', currency }).format(amount)
-    : short.format(amount);
-}
-
-const brief = { notation: 'compact', maximumSignificantDigits: 3 } as const;
-
-/** Made once for each currency: making one takes longer than a page may. Codes have three letters, so there are few. */
-const formats = new Map<string, Intl.NumberFormat>();
-
-function formatOf(name: string, options: Intl.NumberFormatOptions): Intl.NumberFormat {
-  const known = formats.get(name) ?? new Intl.NumberFormat('en', options);
-  formats.set(name, known);
-  return known;
+    : formatOf('short', brief).format(amount);
 }
 
 function isCode(currency: string): boolean {

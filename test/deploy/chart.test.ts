@@ -3,9 +3,9 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { chartFiles, withImageVersion } from '../../deploy/helm/chart.ts';
-import { valuesSchema } from '../../deploy/helm/values-schema.ts';
+import { podFlags, valuesSchema } from '../../deploy/helm/values-schema.ts';
 import { valuesTable } from '../../docs/generate/chart-values.ts';
-import { flags, flagsOf } from '../../src/settings/flags.ts';
+import { flags } from '../../src/settings/flags.ts';
 
 const top = new URL('../../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, top), 'utf8');
@@ -40,10 +40,10 @@ test('the defaults are what the schema takes, and every value that it knows has 
   );
 });
 
-test('config has every flag of serve, and takes its default', () => {
+test('config has every flag that means something to a pod, and takes its default', () => {
   const { config } = valuesSchema.shape;
-  expect(Object.keys(config.shape)).toEqual(flagsOf('serve').map(({ name }) => name));
-  for (const { name, defaultText } of flagsOf('serve')) {
+  expect(Object.keys(config.shape)).toEqual(podFlags.map(({ name }) => name));
+  for (const { name, defaultText } of podFlags) {
     if (defaultText !== undefined)
       expect([name, config.safeParse({ [name]: defaultText }).success]).toEqual([name, true]);
   }

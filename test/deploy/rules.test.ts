@@ -74,6 +74,12 @@ test('recorded series are named level:metric:operations', () => {
   for (const record of recorded) expect(record).toMatch(/^job(?:_[a-z]+)*:openai_[a-z_]+:[a-z_\d]+$/);
 });
 
+test('no rate is recorded: an average of rates would be taken for an amount', () => {
+  for (const { record, expr } of rules) {
+    if (record !== undefined) expect([record, /\bi?rate\(/.test(expr)]).toEqual([record, false]);
+  }
+});
+
 test('only metrics that exist are read', () => {
   for (const { record, alert, expr } of rules) {
     const unknown = metricsIn(expr).filter((name) => !knownMetrics.has(name) && !recorded.has(name));

@@ -1,7 +1,7 @@
 /** Tests what an API that is broken, replaced or hostile could send: bytes, JSON, and pages and lists that are nearly right. */
 import fc from 'fast-check';
 import { endpoints } from '../../src/openai/catalogue.ts';
-import { rateLimitFields } from '../../src/openai/lists.ts';
+import { rateLimitFields } from '../../src/openai/list-items.ts';
 
 /** The body for a request whose first bucket starts at `from`, in seconds, and is `seconds` wide. */
 export type Body = (from: number, seconds: number) => Buffer;

@@ -124,6 +124,10 @@ describe.each(dashboards.map((board) => [board.title, board] as const))('%s', (_
     }
   });
 
+  test('multiplies no average by the length of the time shown, which counts samples that are missing', () => {
+    for (const { target } of queries) expect(target.expr).not.toMatch(/\$__range_s|avg_over_time/);
+  });
+
   test('has two samples in every rate, though scrapes be 2 minutes apart', () => {
     for (const { panel, target } of queries.filter(({ target: { expr } }) => expr.includes('$__rate_interval'))) {
       const [, minutes] = /^(\d+)m$/.exec(target.interval ?? panel.interval ?? '') ?? [];

@@ -42,7 +42,7 @@ export async function startLiveServer(
   const { server, port } = await startWebServer({ ...web, live: routes });
   onTestFinished(() => server.stop(0));
   const text = () =>
-    liveSections({ live, settleDelay })
+    liveSections({ live, settleDelay, shownByUsage: () => [] })
       .flatMap((section) => [...section.render(clock.now(), clock.monotonic())].map((part) => part.text))
       .join('');
   return { port, url: `http://127.0.0.1:${port}`, live, text, exposition: () => parseExposition(text()) };

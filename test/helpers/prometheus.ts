@@ -17,6 +17,10 @@ export interface PrometheusOptions {
   readonly scraping?: Readonly<Record<string, unknown>>;
   /** Fills the data directory before the start. */
   readonly past?: (data: string) => void;
+  /** Groups of rules, as in a file of rules. */
+  readonly rules?: readonly unknown[];
+  /** Where it writes what it has, in the order in which it comes. */
+  readonly remoteWrite?: readonly string[];
 }
 
 export interface Vector {
@@ -30,14 +34,18 @@ export interface Matrix {
   readonly samples: readonly (readonly [number, number])[];
 }
 
-export interface Prometheus {
-  readonly url: string;
+/** What answers queries as Prometheus does. */
+export interface QueryApi {
   /** An instant query whose result is a vector. @param at seconds; default now */
   vector(query: string, at?: number): Promise<readonly Vector[]>;
   /** The raw samples of a range selector. */
   matrix(query: string, at?: number): Promise<readonly Matrix[]>;
   /** The `data` of any answer of its API. */
   get(path: string, parameters?: Readonly<Record<string, string>>): Promise<unknown>;
+}
+
+export interface Prometheus extends QueryApi {
+  readonly url: string;
   stop(): Promise<void>;
 }
 
@@ -47,10 +55,14 @@ export async function startPrometheus({
   jobs,
   scraping,
   past,
+  rules,
+  remoteWrite = [],
 }: PrometheusOptions): Promise<Prometheus> {
   const directory = mkdtempSync(join(tmpdir(), 'prometheus-'));
   const configuration = {
     global: { scrape_interval: scrapeInterval, scrape_timeout: scrapeInterval },
+    ...(rules === undefined ? {} : { rule_files: ['rules.yml'] }),
+    remote_write: remoteWrite.map((url) => ({ url, queue_config: { batch_send_deadline: '1s', max_backoff: '1s' } })),
     scrape_configs: Object.entries(jobs).map(([job_name, targets]) => ({
       ...scraping,
       job_name,
@@ -60,6 +72,7 @@ export async function startPrometheus({
   const file = join(directory, 'prometheus.yml');
   // Whatever is JSON is YAML.
   writeFileSync(file, JSON.stringify(configuration));
+  if (rules !== undefined) writeFileSync(join(directory, 'rules.yml'), JSON.stringify({ groups: rules }));
   past?.(join(directory, 'data'));
   const address = `127.0.0.1:${await freePort()}`;
   const started = startProcess(
@@ -80,7 +93,24 @@ export async function startPrometheus({
     rmSync(directory, { recursive: true, force: true });
   };
 
-  const get: Prometheus['get'] = async (path, parameters = {}) => {
+  try {
+    await vi.waitFor(
+      async () => {
+        const answer = await fetch(`${url}/-/ready`);
+        if (answer.status !== 200) throw new Error(`not ready: ${answer.status}\n${started.err()}`);
+      },
+      { timeout: 20_000, interval: 100 },
+    );
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { url, ...queryApi(url), stop };
+}
+
+/** The queries of a server at an address. */
+export function queryApi(url: string): QueryApi {
+  const get: QueryApi['get'] = async (path, parameters = {}) => {
     const answer = await fetch(`${url}${path}?${new URLSearchParams(parameters)}`);
     const body: unknown = await answer.json();
     if (!isRecord(body) || body['status'] !== 'success') throw new Error(`${path}: ${JSON.stringify(body)}`);
@@ -94,20 +124,7 @@ export async function startPrometheus({
     return data['result'].filter(isRecord);
   };
 
-  try {
-    await vi.waitFor(
-      async () => {
-        const answer = await fetch(`${url}/-/ready`);
-        if (answer.status !== 200) throw new Error(`not ready: ${answer.status}\n${started.err()}`);
-      },
-      { timeout: 20_000, interval: 100 },
-    );
-  } catch (error) {
-    await stop();
-    throw error;
-  }
   return {
-    url,
     get,
     vector: async (text, at) =>
       (await query(text, 'vector', at)).map(({ metric, value }) => ({
@@ -119,7 +136,6 @@ export async function startPrometheus({
         labels: labelsOf(metric),
         samples: Array.isArray(values) ? values.map(sampleOf) : [],
       })),
-    stop,
   };
 }
 

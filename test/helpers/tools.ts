@@ -48,16 +48,20 @@ export interface PrometheusTools {
  * `PROMETHEUS_3` names the folder with its programs.
  */
 export function prometheusTools(): readonly PrometheusTools[] {
-  const folder = process.env['PROMETHEUS_3'] ?? join(homedir(), '.cache/prometheus-3/usr/bin');
-  const beside = (name: string) => found(() => findProgram([name], 'prometheus (of forky, see .ci/run)', [folder]));
   return [
     {
       version: 'as installed',
       prometheus: findTool('prometheus', 'prometheus'),
       promtool: findTool('promtool', 'prometheus'),
     },
-    { version: '3.x', prometheus: beside('prometheus'), promtool: beside('promtool') },
+    { version: '3.x', prometheus: findPrometheus3Tool('prometheus'), promtool: findPrometheus3Tool('promtool') },
   ];
+}
+
+/** Returns where a program is that .ci/run unpacks beside the installed ones; undefined if it is missing. */
+export function findPrometheus3Tool(name: string): string | undefined {
+  const folder = process.env['PROMETHEUS_3'] ?? join(homedir(), '.cache/prometheus-3/usr/bin');
+  return found(() => findProgram([name], 'it is of forky, see .ci/run', [folder]));
 }
 
 /** Returns what `promtool check metrics` says about a page: its exit code and, sorted, each line of it. */

@@ -28,7 +28,7 @@ function startLive(options: Partial<LiveOptions> = {}) {
     /** A page whose every part is rendered anew. */
     exposition() {
       return parseExposition(
-        liveSections({ live, settleDelay })
+        liveSections({ live, settleDelay, shownByUsage: () => [] })
           .flatMap((section) => [...section.render(now, now - noon)].map(({ text }) => text))
           .join(''),
       );

@@ -307,6 +307,12 @@ const lackingCases: readonly [string, List<unknown>, unknown, unknown][] = [
     { id: 'k', name: 'K', status: 'active', residency: null },
   ],
   ['a key whose expiry is no instant', lists.apiKeys, { id: 'k', name: 'K', expires_at: 'soon' }, key],
+  [
+    'a key whose owner has an odd type',
+    lists.apiKeys,
+    { id: 'k', name: 'K', owner: { type: 5, user: { id: 'u' } } },
+    { ...key, ownerId: 'u' },
+  ],
   ['a key whose owner is none', lists.apiKeys, { id: 'k', name: 'K', owner: 'Ada' }, key],
   [
     'a key whose owner has an odd id',

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import type { Environment } from '../../src/environment.ts';
 import { allDimensions, endpoints } from '../../src/openai/catalogue.ts';
 import { allFlags } from '../../src/settings/flags.ts';
-import { parseSettings, polledApis, type Settings } from '../../src/settings/settings.ts';
+import { polledApis } from '../../src/settings/polled-apis.ts';
+import { parseSettings, type Settings } from '../../src/settings/settings.ts';
 
 const key = { OPENAI_ADMIN_KEY: 'sk-admin-test' };
 

@@ -197,3 +197,31 @@ test.each([
 ])('the scale of %d ends at %d', (value, top) => {
   expect(scaleTop(value)).toBeCloseTo(top, 9);
 });
+
+describe('live usage', () => {
+  const live = {
+    minutes: [{ start: '2026-01-15T12:30:00.000Z', records: 3, tokens: 1_234, requests: 4 }],
+    records: { counted: 3, duplicate: 2, skipped: 1, refused: 0 },
+    groups: 1,
+    folded: 0,
+  };
+
+  test('is not spoken of where it is not taken', () => {
+    expect(text({})).not.toContain('Live usage');
+  });
+
+  test('says so while nothing was reported', () => {
+    const records = { counted: 0, duplicate: 0, skipped: 0, refused: 0 };
+    expect(text({ live: { ...live, records } })).toContain('Nothing has been reported since the start.');
+  });
+
+  test('has the last minutes, and what became of the records', () => {
+    const page = text({ live });
+    expect(page).toContain('12:30: 1,234 tokens in 3 records');
+    expect(page).toContain('3 records counted, 2 came again, 1 had no usage of OpenAI, 0 were refused.');
+    expect(page).not.toContain('class="warn">Refused');
+    expect(text({ live: { ...live, folded: 5, records: { ...live.records, refused: 1 } } })).toMatch(
+      /Refused records are not counted[\s\S]*5 records went into the group/,
+    );
+  });
+});

@@ -94,7 +94,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 
 {{/* The entry of its Secret that is an organization's key. Takes the organization. */}}
 {{- define "openai-usage-exporter.keyEntry" -}}
-{{- .key | default (.existingSecret | ternary "key" .name) }}
+{{- .key | default (empty .existingSecret | ternary .name "key") }}
 {{- end }}
 
 {{/* What the schema cannot see: values that do not fit each other. */}}
