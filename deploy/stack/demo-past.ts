@@ -9,6 +9,7 @@ import { amountToDecimal } from '../../src/simulation/costs.ts';
 import type { Organization } from '../../src/simulation/organization.ts';
 import { escapeLabelValue, labelText, labelValue } from '../../src/usage/labels.ts';
 import { anchorAt, day, monthly } from '../../src/usage/windows.ts';
+import { limitsPast } from './limits-past.ts';
 
 export interface PastOptions {
   readonly organization: Organization;
@@ -36,6 +37,7 @@ export function* pastOf(options: PastOptions): Generator<string> {
   const tellers = [
     ...endpoints.flatMap((endpoint) => (endpoint.kind === 'usage' ? [usagePast(options, endpoint)] : [])),
     moneyPast(options),
+    limitsPast(options, settle),
     namesPast(options),
   ];
   for (const instant of instantsTo(end, options.days ?? pastDays)) {
@@ -60,7 +62,8 @@ function* instantsTo(end: number, days: number): Generator<number> {
   }
 }
 
-type Tell = (instant: number, lines: string[]) => void;
+/** Adds lines of an instant, without the instant. */
+export type Tell = (instant: number, lines: string[]) => void;
 
 const every = 'job_project_key_user_model:openai';
 const special: Readonly<Record<string, string>> = {

@@ -5,8 +5,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { demoOrganization } from '../../src/simulation/demo-organization.ts';
 import { pastOf } from './demo-past.ts';
 
-/** The lists that give names. */
-const lists = ['projects', 'api_keys', 'users', 'service_accounts'];
+/** The lists that give names and rate limits. */
+const lists = ['projects', 'api_keys', 'users', 'service_accounts', 'rate_limits'];
 
 export interface PastFile {
   /** The address of the metrics. */
@@ -19,7 +19,7 @@ export interface PastFile {
 
 /** Writes the file; under its name it is whole, and whoever reads it may empty it. @throws if the address does not answer */
 export async function writePast({ url, file, job, instance }: PastFile): Promise<void> {
-  const page = await pageWithNames(url);
+  const page = await pageWithLists(url);
   const now = Date.now();
   const partial = `${file}.partial`;
   const stream = createWriteStream(partial);
@@ -32,14 +32,14 @@ export async function writePast({ url, file, job, instance }: PastFile): Promise
   renameSync(partial, file);
 }
 
-/** The page of the demonstration once it knows its names, which it reads after it is ready. */
-async function pageWithNames(address: string): Promise<string> {
+/** The page of the demonstration once it knows names and limits, which it reads after it is ready. */
+async function pageWithLists(address: string): Promise<string> {
   const end = performance.now() + 60_000;
   for (;;) {
     const response = await fetch(address);
     const text = await response.text();
     if (response.ok && lists.every((list) => text.includes(`\nopenai_up{api="${list}"} 1\n`))) return text;
-    if (performance.now() > end) throw new Error(`${address} does not show the names of the demonstration`);
+    if (performance.now() > end) throw new Error(`${address} does not show the names and limits of the demonstration`);
     await sleep(500);
   }
 }

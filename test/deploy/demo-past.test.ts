@@ -8,6 +8,9 @@ import { recorded } from '../helpers/rules.ts';
 const now = Date.parse('2026-05-20T12:00:10Z');
 const page = `
 openai_project_info{project_id="proj_search",project_name="Search",status="active"} 1
+openai_project_rate_limit_max_tokens_per_1_minute{project_id="proj_search",model="gpt-5"} 4000000
+openai_project_rate_limit_max_requests_per_1_minute{project_id="proj_search",model="gpt-5"} +Inf
+openai_project_model_limit_info{project_id="proj_search",model="gpt-5-2025-08-07",limit_model="gpt-5"} 1
 openai_api_key_info{api_key_id="key_a",api_key_name="A"} 1
 openai_user_info{user_id="user_a",user_name="B"} 1
 `;
@@ -61,4 +64,28 @@ test('has money that grows through the day and the month', () => {
   expect(month).toBeLessThan(6_000);
   expect(last('job_project:openai_costs_month_to_date_amount:sum{')).toBeCloseTo(month, 6);
   expect(last('job:openai_costs_settled_day_amount:sum{')).toBeGreaterThan(100);
+});
+
+test('has the busiest of five minutes as a share of the limit that holds, without batches', () => {
+  const organization = demoOrganization(now);
+  const end = Math.floor(now / 120_000) * 120;
+  const used = [1, 2, 3, 4, 5].map((minute) => {
+    const from = Math.floor((end - 900) / 60) * 60 - 60 * minute;
+    const groupBy = ['project_id', 'model', 'batch'];
+    return organization.truth
+      .usage('completions', { from, to: from + 60 }, { groupBy, at: now })
+      .filter(({ labels: [project, model, batch] }) => {
+        return project === 'proj_search' && model === 'gpt-5-2025-08-07' && batch === false;
+      })
+      .reduce((sum, { fields }) => sum + (fields.get('input_tokens') ?? 0) + (fields.get('output_tokens') ?? 0), 0);
+  });
+  expect(Math.max(...used)).toBeGreaterThan(0);
+  const limits = [...samples].filter(([series]) => series.startsWith('job_project_limit:'));
+  expect(limits.map(([series, values]) => [series, values.at(-1)])).toEqual([
+    [
+      'job_project_limit:openai_rate_limit_used:max5m{job="j",project_id="proj_search",limit_model="gpt-5",limit="tokens",project_name="Search"}',
+      [end, Math.max(...used) / 4e6],
+    ],
+    [expect.stringContaining('limit="requests"'), [end, 0]],
+  ]);
 });
