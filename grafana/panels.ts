@@ -29,6 +29,8 @@ export interface About {
   /** The ends of bars, where the largest and the smallest value would not say how much it is. */
   readonly min?: number;
   readonly max?: number;
+  /** Pixels of a number's text; default: as large as it fits. */
+  readonly textSize?: number;
 }
 
 export interface Words {
@@ -73,6 +75,7 @@ export function number(about: About, expr: string): Panel {
     .colorMode(isColoured(about) ? common.BigValueColorMode.Value : common.BigValueColorMode.None)
     .graphMode(common.BigValueGraphMode.None)
     .reduceOptions(new common.ReduceDataOptionsBuilder().calcs(['lastNotNull']));
+  if (about.textSize !== undefined) panel.text(new common.VizTextDisplayOptionsBuilder().valueSize(about.textSize));
   return described(panel, { width: 4, height: 4, ...about });
 }
 
@@ -154,10 +157,12 @@ export interface Column {
   readonly words?: readonly Words[];
 }
 
-export interface Sorting {
+export interface Arrangement {
   /** The heading of the column that rows are sorted by. */
-  readonly by: string;
+  readonly by?: string;
   readonly descending?: boolean;
+  /** Pixels of columns that need less than others, by their headings. */
+  readonly widths?: Readonly<Record<string, number>>;
 }
 
 /** The newest values of several queries, as columns beside the labels that they share, in the order in which both are given. */
@@ -165,7 +170,7 @@ export function columns(
   about: About,
   labels: Readonly<Record<string, string>>,
   values: readonly (Column & { readonly expr: string })[],
-  sorting?: Sorting,
+  { by, descending = false, widths = {} }: Arrangement = {},
 ): Panel {
   const fieldOf = (index: number) => (values.length === 1 ? 'Value' : `Value #${letters.charAt(index)}`);
   const order = [...Object.keys(labels), ...values.map((_, index) => fieldOf(index))];
@@ -174,6 +179,7 @@ export function columns(
       values.map(({ expr }, index) => target({ expr }, index).instant().format(prometheus.PromQueryFormat.Table)),
     )
     .cellHeight(common.TableCellHeight.Sm)
+    .minWidth(80)
     .withTransformation({ id: 'merge', options: {} })
     .withTransformation({
       id: 'organize',
@@ -186,9 +192,11 @@ export function columns(
         },
       },
     });
-  if (sorting !== undefined) {
-    const { by, descending = false } = sorting;
+  if (by !== undefined) {
     panel.sortBy([new common.TableSortByFieldStateBuilder().displayName(by).desc(descending)]);
+  }
+  for (const [heading, width] of Object.entries(widths)) {
+    panel.overrideByName(heading, [{ id: 'custom.width', value: width }]);
   }
   for (const { heading, unit, words } of values) {
     const properties = [

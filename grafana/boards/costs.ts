@@ -204,6 +204,7 @@ export function costs(): Board {
                 expr: `1e6 * max by (line_item, quantity_unit) (${of('job_line_item:openai_costs_unit_price:ratio', [], currency)})`,
               },
             ],
+            { widths: { Unit: 100, 'Per million': 120 } },
           ),
         ],
       },
@@ -307,7 +308,7 @@ export function costs(): Board {
                 expr: `max by (project_name, enforcement) (${of('job_project:openai_spend_limit_used:ratio', ['project'], currency)})`,
               },
             ],
-            { by: 'Used', descending: true },
+            { by: 'Used', descending: true, widths: { Kind: 90, Used: 90 } },
           ),
           columns(
             {

@@ -10,6 +10,7 @@ export function rulesLoaded(size: { readonly width?: number; readonly height?: n
         'Curves and what is summed over the time shown need them: deploy/prometheus/rules, or deploy/grafana for rules in Grafana.',
       unit: 'short',
       none: 'no exporter',
+      textSize: 24,
       ...size,
       words: [
         { from: 0, text: 'not loaded', color: 'red' },

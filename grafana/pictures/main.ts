@@ -75,10 +75,10 @@ async function shrink(png: Buffer): Promise<Buffer> {
   const sharp: (input: Buffer) => { png(options: object): { toBuffer(): Promise<Buffer> } } = createRequire(
     join(folder, 'package.json'),
   )('sharp');
-  for (const colours of [160, 64]) {
+  for (const colours of [256, 160, 96]) {
     const options = { palette: true, colours, dither: 0, effort: 10, compressionLevel: 9 };
     const small = await sharp(png).png(options).toBuffer();
-    if (small.length < 300_000) return small;
+    if (small.length < 400_000) return small;
   }
   return await sharp(png).png({ palette: true, colours: 32, dither: 0 }).toBuffer();
 }

@@ -201,9 +201,16 @@ function prepared(panel, frames) {
     timeZone: 'utc',
     fieldConfigRegistry: registry,
   });
+  /** What overrides say of a field's look, which the registry above does not know. */
+  const own = ({ config, name }) =>
+    overrides
+      .filter(({ matcher }) => matcher.id === 'byName' && matcher.options === (config.displayName ?? name))
+      .flatMap(({ properties }) => properties.filter(({ id }) => id.startsWith('custom.')))
+      .map(({ id, value }) => [id.replace('custom.', ''), value]);
   for (const { fields } of data) {
     for (const field of fields) {
-      field.config.custom = { axisPlacement: 'auto', spanNulls: false, ...defaults.custom };
+      const looks = Object.fromEntries(own(field));
+      field.config.custom = { axisPlacement: 'auto', spanNulls: false, ...defaults.custom, ...looks };
       if (field.type === FieldType.time) field.display ??= getDisplayProcessor({ field, theme, timeZone: 'utc' });
     }
   }
@@ -261,6 +268,7 @@ function Content({ panel, frames, width, height }) {
             theme={theme}
             colorMode={options.colorMode}
             graphMode={options.graphMode}
+            text={options.text}
             textMode={shown.length === 1 ? 'value' : options.textMode}
           />
         ))}
