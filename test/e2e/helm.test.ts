@@ -3,7 +3,7 @@
  * manifests for kustomize, settings that the program takes, and values that are wrong refused with what to do.
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -150,6 +150,11 @@ describe.skipIf(missing)('the chart', () => {
       { budget: { monthly: 5 }, config: { 'budget.monthly': 6 } },
       /budget\.monthly follows from a value of its own/,
     ],
+    [
+      'replicas behind one address',
+      { replicas: 2, service: { clusterIP: '' } },
+      /several pods are scraped one by one, so each needs a name in DNS/,
+    ],
     ['a demonstration with a key', { demo: true }, /demo runs a simulated organization, so it must not be given a key/],
     ['an ingress to nowhere', { ingress: { enabled: true } }, /ingress\.hosts: an ingress needs at least one/],
   ] as const)('%s is refused, with what to do', (_what, wrong, message) => {
@@ -191,6 +196,36 @@ describe.skipIf(missing)('the chart', () => {
       expect('errors' in parsed ? parsed.errors : []).toEqual([]);
     },
   );
+
+  test('the program takes the file of organizations, with their keys', ({ onTestFinished }) => {
+    const directory = mkdtempSync(join(tmpdir(), 'pod-'));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
+    const all = manifests(valuesOf('organizations'));
+    const { data } = z.object({ data: z.record(z.string(), z.string()) }).parse(only('ConfigMap', all));
+    for (const [file, text] of Object.entries(data)) {
+      mkdirSync(`${directory}/etc/organizations`, { recursive: true });
+      writeFileSync(`${directory}/etc/organizations/${file}`, text.replaceAll('/etc/', `${directory}/etc/`));
+    }
+    for (const name of ['acme', 'globex', 'initech']) {
+      mkdirSync(`${directory}/etc/openai/${name}`, { recursive: true });
+      writeFileSync(`${directory}/etc/openai/${name}/key`, `sk-admin-${name}-${'x'.repeat(40)}`);
+    }
+    const mounted = Object.entries(environmentOf(valuesOf('organizations'))).map(([name, value]) => [
+      name,
+      value.replace('/etc/', `${directory}/etc/`),
+    ]);
+    const served = ['0', '1', '2'].flatMap((shard) => {
+      const env = {
+        ...Object.fromEntries(mounted),
+        OPENAI_EXPORTER_ORGANIZATIONS_SHARD: shard,
+        STATE_DIRECTORY: directory,
+      };
+      const parsed = parseSettings([], env);
+      expect('errors' in parsed ? parsed.errors : []).toEqual([]);
+      return 'several' in parsed ? (parsed.several?.organizations ?? []).map(({ name }) => name) : [];
+    });
+    expect(served.sort()).toEqual(['acme', 'globex', 'initech']);
+  });
 
   test('the installation of the README is ready well within 30 s of its start', async ({ onTestFinished }) => {
     const directory = mkdtempSync(join(tmpdir(), 'pod-'));
@@ -341,10 +376,7 @@ describe.skipIf(missing)('the chart', () => {
     ['organizations', ['3 organizations, shared out among 3 pods']],
     [
       'everything',
-      [
-        'The pages are open to everybody who reaches them',
-        'openai-acme-openai-usage-exporter-1.openai-acme-openai-usage-exporter.monitoring.svc:80',
-      ],
+      ['The pages are open to everybody who reaches them', 'openai-acme-openai-usage-exporter.monitoring.svc:80'],
     ],
   ] as const)('%s: the notes say what to do', (name, sentences) => {
     const text = notes(valuesOf(name));

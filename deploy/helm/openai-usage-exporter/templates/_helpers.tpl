@@ -84,6 +84,23 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- get .Values.config "web.listen-address" | default ":9185" | regexFind "[0-9]+$" }}
 {{- end }}
 
+{{/* True if each pod has a name of its own in DNS. */}}
+{{- define "openai-usage-exporter.headless" -}}
+{{- if and (eq .Values.service.type "ClusterIP") (eq .Values.service.clusterIP "None") }}true{{ end }}
+{{- end }}
+
+{{/* Where a pod is reached. Takes the root and the pod's number; without a name of its own it is the Service. */}}
+{{- define "openai-usage-exporter.address" -}}
+{{- $root := index . 0 }}
+{{- $fullname := include "openai-usage-exporter.fullname" $root }}
+{{- $service := printf "%s.%s.svc" $fullname $root.Release.Namespace }}
+{{- if include "openai-usage-exporter.headless" $root }}
+{{- printf "%s-%d.%s:%s" $fullname (int (index . 1)) $service (include "openai-usage-exporter.port" $root) }}
+{{- else }}
+{{- printf "%s:%v" $service $root.Values.service.port }}
+{{- end }}
+{{- end }}
+
 {{- define "openai-usage-exporter.metricsPath" -}}
 {{- get .Values.config "web.telemetry-path" | default "/metrics" }}
 {{- end }}
@@ -123,6 +140,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- else if not .Values.adminKey.existingSecret }}
 {{- $mistakes = append $mistakes (printf "adminKey.existingSecret: there is no key. Make a Secret, kubectl --namespace %s create secret generic openai-admin-key --from-file=key=/path/to/key, and set adminKey.existingSecret=openai-admin-key. To look without a key set demo=true" .Release.Namespace) }}
+{{- end }}
+{{- if and (gt (int (max .Values.shards .Values.replicas)) 1) (not (include "openai-usage-exporter.headless" .)) }}
+{{- $mistakes = append $mistakes "service: several pods are scraped one by one, so each needs a name in DNS; leave service.type at ClusterIP and service.clusterIP at None" }}
 {{- end }}
 {{- if and (gt (int .Values.shards) 1) (not .Values.organizations) }}
 {{- $mistakes = append $mistakes "shards: one organization cannot be shared out; set organizations, or leave shards at 1" }}
