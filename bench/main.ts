@@ -1,9 +1,10 @@
 /**
  * Measures the built program: `npm run bench` for the table of sizes, `npm run bench -- --series=1000,10000` for some
- * of them, and `npm run bench -- start|groups|replay|requests|rules` for one question each; `--keys=5000` are those of rules.
+ * of them, and `npm run bench -- start|groups|replay|requests|rules|live` for one question each; `--keys=5000` are those of rules.
  */
 import { parseArgs } from 'node:util';
 import { measureGroups, measureReplay, measureRequests, measureStart } from './cases.ts';
+import { measureLive } from './live.ts';
 import { measureRules } from './rules.ts';
 import { groupsFor, measureSize, type SizeResult } from './sizes.ts';
 import { tableOf } from './table.ts';
@@ -25,6 +26,7 @@ const cases: Readonly<Record<string, () => Promise<string>>> = {
   replay: measureReplay,
   requests: measureRequests,
   rules: () => measureRules(Number(values.keys)),
+  live: measureLive,
 };
 
 for (const name of positionals) {

@@ -17,3 +17,22 @@ export interface Served {
   /** When each answer had been handed over whole, in UTC milliseconds. */
   readonly answers: readonly number[];
 }
+
+/** What a load of live usage is told to report. */
+export interface LoadAsked {
+  /** Records in a request. */
+  readonly batch: number;
+  /** Requests. */
+  readonly perSecond: number;
+  readonly seconds: number;
+  /** Models that the records are of. */
+  readonly groups: number;
+}
+
+export interface LoadDone {
+  /** Records. */
+  readonly counted: number;
+  readonly seconds: number;
+  /** Milliseconds from each request to its answer. */
+  readonly took: readonly number[];
+}

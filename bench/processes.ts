@@ -11,7 +11,7 @@ const probe = new URL('./probe.js', import.meta.url).href;
 /** A process that answers messages. */
 export interface Child<Answer> {
   readonly url: string;
-  ask(): Promise<Answer>;
+  ask(message?: unknown): Promise<Answer>;
   end(): Promise<void>;
 }
 
@@ -61,8 +61,8 @@ function start(nodeArgs: readonly string[], args: readonly string[], env: Readon
   return {
     child,
     message,
-    async ask<T>(): Promise<T> {
-      child.send('');
+    async ask<T>(asked: unknown = ''): Promise<T> {
+      child.send(JSON.parse(JSON.stringify(asked)));
       return await message<T>();
     },
     async end() {

@@ -20,6 +20,15 @@ export interface LiveServer {
   text(): string;
 }
 
+/** The labels of a series of which nothing but the model is known. */
+export const liveTestLabels = {
+  project_id: 'none',
+  user_id: 'none',
+  api_key_id: 'none',
+  service_tier: 'none',
+  batch: 'none',
+};
+
 const settleDelay = 900_000;
 
 /** Ends with the test. */
