@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { endianness } from 'node:os';
-import { crc32 } from 'node:zlib';
+import { open, seal } from './envelope.ts';
 
 /** The values that one api's counters have shown. */
 export interface ApiState {
@@ -32,7 +32,6 @@ export interface State {
 const magic = 'openai-usage-exporter state, version 1\n';
 const hashBytes = 8;
 const valueBytes = 8;
-const checksumBytes = 4;
 
 interface Header {
   readonly fingerprint: string;
@@ -68,42 +67,24 @@ export function encodeState({ fingerprint, apis }: State): Buffer {
       groups: hashes.length / hashBytes,
     })),
   };
-  const parts: Uint8Array[] = [Buffer.from(`${magic}${JSON.stringify(header)}\n`)];
-  for (const { hashes, values } of apis) {
-    parts.push(hashes, littleEndian(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)));
-  }
-  const body = Buffer.concat(parts);
-  const checksum = Buffer.alloc(checksumBytes);
-  checksum.writeUInt32LE(crc32(body));
-  return Buffer.concat([body, checksum]);
+  const parts = apis.flatMap(({ hashes, values }) => [
+    hashes,
+    littleEndian(new Uint8Array(values.buffer, values.byteOffset, values.byteLength)),
+  ]);
+  return Buffer.concat(seal(magic, header, parts));
 }
 
 /** @throws if the bytes are not what `encodeState` made; the message says what is wrong */
 export function decodeState(bytes: Buffer): State {
-  if (!bytes.subarray(0, magic.length).equals(Buffer.from(magic)))
-    throw new Error('it does not begin as a state file of this version does');
-  const body = bytes.subarray(0, Math.max(0, bytes.length - checksumBytes));
-  if (bytes.length < magic.length + checksumBytes || crc32(body) !== bytes.readUInt32LE(body.length)) {
-    throw new Error('its checksum does not match; it was cut off or changed');
-  }
-  const headerEnd = body.indexOf('\n', magic.length);
-  if (headerEnd === -1) throw new Error('its header has no end');
-  const header = headerIn(body.subarray(magic.length, headerEnd).toString());
-  let position = headerEnd + 1;
-  const take = (length: number): Uint8Array => {
-    if (position + length > body.length) throw new Error('it is shorter than its header says');
-    position += length;
-    // A copy of its own, so that it is aligned.
-    return Uint8Array.from(body.subarray(position - length, position));
-  };
+  const { header, take, end } = open(bytes, magic, isHeader);
   const apis = header.apis.map(({ api, anchor, dimensions, unseen, fields, groups }): ApiState => {
-    const hashes = take(groups * hashBytes);
+    const hashes = Uint8Array.from(take(groups * hashBytes));
     const values = new Float64Array(littleEndian(take(groups * fields.length * valueBytes)).buffer);
     // No sum of counts is larger: it was a glitch, which earlier versions took for a count, and must not stay.
     for (const [index, value] of values.entries()) if (value > Number.MAX_SAFE_INTEGER) values[index] = Number.NaN;
     return { api, anchor, dimensions, unseen, fields, hashes, values };
   });
-  if (position !== body.length) throw new Error('it is longer than its header says');
+  end();
   return { fingerprint: header.fingerprint, apis };
 }
 
@@ -112,12 +93,6 @@ function littleEndian(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const copy = Buffer.from(bytes);
   const ordered = endianness() === 'LE' ? copy : copy.swap64();
   return Uint8Array.from(ordered);
-}
-
-function headerIn(text: string): Header {
-  const header: unknown = JSON.parse(text);
-  if (!isHeader(header)) throw new Error('its header is not of the form that it should have');
-  return header;
 }
 
 function isHeader(value: unknown): value is Header {

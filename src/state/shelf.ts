@@ -2,8 +2,8 @@
  * The file's form as a whole: the states of the last few settings, so that going back to earlier ones finds theirs,
  * and the names of what is gone. A line that says what it is, a line of JSON, then the parts, and a checksum.
  */
-import { crc32 } from 'node:zlib';
 import { decodeState } from './codec.ts';
+import { open, seal } from './envelope.ts';
 
 export interface ShelvedState {
   readonly fingerprint: string;
@@ -21,8 +21,7 @@ export interface Shelf {
 /** States that are kept, that of the running settings included. */
 export const mostStates = 5;
 
-const magic = Buffer.from('openai-usage-exporter state, version 2\n');
-const checksumBytes = 4;
+const magic = 'openai-usage-exporter state, version 2\n';
 
 interface Header {
   readonly states: readonly { readonly fingerprint: string; readonly length: number }[];
@@ -37,15 +36,7 @@ export function encodeShelf({ states, names }: Shelf): readonly Uint8Array[] {
     states: kept.map(({ fingerprint, bytes }) => ({ fingerprint, length: bytes.length })),
     names: names?.length ?? 0,
   };
-  const pieces = [
-    magic,
-    Buffer.from(`${JSON.stringify(header)}\n`),
-    ...kept.map(({ bytes }) => bytes),
-    ...(names === undefined ? [] : [names]),
-  ];
-  const checksum = Buffer.alloc(checksumBytes);
-  checksum.writeUInt32LE(pieces.reduce((sum, piece) => crc32(piece, sum), 0));
-  return [...pieces, checksum];
+  return seal(magic, header, [...kept.map(({ bytes }) => bytes), ...(names === undefined ? [] : [names])]);
 }
 
 /**
@@ -53,32 +44,14 @@ export function encodeShelf({ states, names }: Shelf): readonly Uint8Array[] {
  * @throws if the bytes are neither; the message says what is wrong
  */
 export function decodeShelf(bytes: Buffer): Shelf {
-  if (!bytes.subarray(0, magic.length).equals(magic)) {
+  if (!bytes.subarray(0, magic.length).equals(Buffer.from(magic))) {
     return { states: [{ fingerprint: decodeState(bytes).fingerprint, bytes }], names: undefined };
   }
-  const body = bytes.subarray(0, Math.max(0, bytes.length - checksumBytes));
-  if (bytes.length < magic.length + checksumBytes || crc32(body) !== bytes.readUInt32LE(body.length)) {
-    throw new Error('its checksum does not match; it was cut off or changed');
-  }
-  const headerEnd = body.indexOf('\n', magic.length);
-  if (headerEnd === -1) throw new Error('its header has no end');
-  const header = headerIn(body.subarray(magic.length, headerEnd).toString());
-  let position = headerEnd + 1;
-  const take = (length: number): Uint8Array => {
-    if (position + length > body.length) throw new Error('it is shorter than its header says');
-    position += length;
-    return body.subarray(position - length, position);
-  };
+  const { header, take, end } = open(bytes, magic, isHeader);
   const states = header.states.map(({ fingerprint, length }) => ({ fingerprint, bytes: take(length) }));
   const names = header.names === 0 ? undefined : take(header.names);
-  if (position !== body.length) throw new Error('it is longer than its header says');
+  end();
   return { states, names };
-}
-
-function headerIn(text: string): Header {
-  const header: unknown = JSON.parse(text);
-  if (!isHeader(header)) throw new Error('its header is not of the form that it should have');
-  return header;
 }
 
 function isHeader(value: unknown): value is Header {
