@@ -3,6 +3,7 @@
  * The entry: settings, then the command. Only this file touches the process: arguments, signals, exit codes. What
  * `serve` does not need is imported by the commands that do.
  */
+import './heap.ts';
 import { setMaxListeners } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { buildInfo } from './build-info.ts';

@@ -1,13 +1,8 @@
 /** How the API is reached: two kept connections to its origin, through a proxy where the environment asks for one. */
 import { createRequire } from 'node:module';
-import { setFlagsFromString } from 'node:v8';
 import type * as undici from 'undici';
 import type { Environment } from '../environment.ts';
 import { noProxyIn, proxyFor } from './proxy.ts';
-
-// undici parses answers in WebAssembly. Compiled once more, optimized, that would take forty megabytes for a moment.
-setFlagsFromString('--no-wasm-tier-up');
-setFlagsFromString('--no-wasm-dynamic-tiering');
 
 const require = createRequire(import.meta.url);
 // The package's entry would also load fetch, sockets, caches and mocks: five megabytes in each thread that reads.
