@@ -9,6 +9,6 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 120_000,
     // The first hook builds the image.
-    hookTimeout: 300_000,
+    hookTimeout: 600_000,
   },
 });
