@@ -1,10 +1,12 @@
 /**
  * Measures the built program: `npm run bench` for the table of sizes, `npm run bench -- --series=1000,10000` for some
- * of them, and `npm run bench -- start|groups|replay|requests|rules|live` for one question each; `--keys=5000` are those of rules.
+ * of them, and `npm run bench -- start|groups|replay|requests|rules|live|organizations` for one question each; `--keys=5000` are
+ * those of rules, `--organizations=50` those of organizations.
  */
 import { parseArgs } from 'node:util';
 import { measureGroups, measureReplay, measureRequests, measureStart } from './cases.ts';
 import { measureLive } from './live.ts';
+import { measureOrganizations } from './organizations.ts';
 import { measureRules } from './rules.ts';
 import { groupsFor, measureSize, type SizeResult } from './sizes.ts';
 import { tableOf } from './table.ts';
@@ -15,6 +17,7 @@ const { values, positionals } = parseArgs({
     series: { type: 'string', default: '1000,10000,100000,1000000' },
     polls: { type: 'string', default: '3' },
     keys: { type: 'string', default: '200' },
+    organizations: { type: 'string', default: '20' },
     rivals: { type: 'boolean', default: true },
   },
   allowNegative: true,
@@ -27,6 +30,7 @@ const cases: Readonly<Record<string, () => Promise<string>>> = {
   requests: measureRequests,
   rules: () => measureRules(Number(values.keys)),
   live: measureLive,
+  organizations: () => measureOrganizations(Number(values.organizations)),
 };
 
 for (const name of positionals) {

@@ -21,6 +21,7 @@ export interface LogLine {
   readonly level: string;
   readonly msg: string;
   readonly api?: string;
+  readonly organization?: string;
 }
 
 export interface Exporter<Answer> extends Child<Answer> {
