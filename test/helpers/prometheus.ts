@@ -13,6 +13,8 @@ export interface PrometheusOptions {
   readonly scrapeInterval: string;
   /** Instances, as `host:port`, by job. */
   readonly jobs: Readonly<Record<string, readonly string[]>>;
+  /** The address of a list of targets, which is asked each second. */
+  readonly discovery?: string;
   /** Holds what every job says besides, such as `scheme`. */
   readonly scraping?: Readonly<Record<string, unknown>>;
   /** Fills the data directory before the start. */
@@ -53,6 +55,7 @@ export async function startPrometheus({
   path,
   scrapeInterval,
   jobs,
+  discovery,
   scraping,
   past,
   rules,
@@ -63,11 +66,12 @@ export async function startPrometheus({
     global: { scrape_interval: scrapeInterval, scrape_timeout: scrapeInterval },
     ...(rules === undefined ? {} : { rule_files: ['rules.yml'] }),
     remote_write: remoteWrite.map((url) => ({ url, queue_config: { batch_send_deadline: '1s', max_backoff: '1s' } })),
-    scrape_configs: Object.entries(jobs).map(([job_name, targets]) => ({
-      ...scraping,
-      job_name,
-      static_configs: [{ targets }],
-    })),
+    scrape_configs: [
+      ...Object.entries(jobs).map(([job_name, targets]) => ({ ...scraping, job_name, static_configs: [{ targets }] })),
+      ...(discovery === undefined
+        ? []
+        : [{ ...scraping, job_name: 'found', http_sd_configs: [{ url: discovery, refresh_interval: '1s' }] }]),
+    ],
   };
   const file = join(directory, 'prometheus.yml');
   // Whatever is JSON is YAML.
