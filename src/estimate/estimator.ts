@@ -43,7 +43,7 @@ export interface Estimate {
   readonly through: Seconds;
 }
 
-export type UsageSource = Pick<UsageAccount, 'endpoint' | 'ledger' | 'counters'>;
+export type UsageSource = Pick<UsageAccount, 'endpoint' | 'ledger' | 'counters' | 'dayAt'>;
 
 export interface EstimatorOptions {
   /** The account of costs. */
@@ -63,8 +63,8 @@ export interface Estimator {
 const daySeconds = widthSeconds['1d'];
 const hourSeconds = widthSeconds['1h'];
 
-/** Days that are looked back for settled ones: costs settle a day after their end. */
-const lookback = mostDays + 3;
+/** Days before the running one that are looked at for settled ones: costs settle a day after their end. */
+export const daysBack = mostDays + 2;
 
 export function createEstimator(options: EstimatorOptions): Estimator {
   const { costs, settleDelay, interval } = options;
@@ -86,7 +86,7 @@ export function createEstimator(options: EstimatorOptions): Estimator {
     const today = bucketAt(now, '1d');
     const known = new Map<string, KnownDay>();
     const found: SettledDay[] = [];
-    for (let back = 1; back <= lookback && found.length <= mostDays; back++) {
+    for (let back = 1; back <= daysBack && found.length <= mostDays; back++) {
       const start = today - back * daySeconds;
       const bucket = ledger.settled('1d', start);
       if (bucket === undefined) continue;
@@ -108,12 +108,11 @@ export function createEstimator(options: EstimatorOptions): Estimator {
   function usageOf(start: Seconds): readonly UsageDay[] | undefined {
     const found: UsageDay[] = [];
     for (const account of accounts) {
-      const { ledger } = account;
       // An api that never answered keeps the others from nothing.
-      if (ledger.version === 0) continue;
-      const bucket = ledger.settled('1d', start);
-      if (bucket === undefined) return undefined;
-      found.push({ ledger, bucket });
+      if (account.ledger.version === 0) continue;
+      const known = account.dayAt(start);
+      if (known === undefined) return undefined;
+      found.push(known);
     }
     return found;
   }

@@ -4,7 +4,7 @@
  */
 import type { Big } from 'big.js';
 import type { Clock } from '../clock.ts';
-import { createEstimator } from '../estimate/estimator.ts';
+import { createEstimator, daysBack } from '../estimate/estimator.ts';
 import type { Logger } from '../log.ts';
 import { budgetSection } from '../metrics/budgets-section.ts';
 import { createChanges } from '../metrics/changes.ts';
@@ -132,6 +132,7 @@ export function createExporter(options: ExporterOptions): Exporter {
             ...common,
             ...settings.counters,
             endpoint,
+            ...(polled.has('costs') ? { daysBack } : {}),
             restored: restoredOf(earlier, endpoint.api),
           });
     return [

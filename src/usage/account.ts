@@ -4,7 +4,7 @@
  * missing. Until then the old one stays on show. When that is, and what becomes of the counters, is told by
  * `UsageAccount` and `CostAccount`.
  */
-import type { Endpoint } from '../openai/catalogue.ts';
+import { type Endpoint, widthSeconds } from '../openai/catalogue.ts';
 import { inMilliseconds, type Milliseconds, type Seconds } from '../units.ts';
 import type { Bucket } from './bucket.ts';
 import type { CounterBook } from './counters.ts';
@@ -37,7 +37,12 @@ export interface AccountOptions<Of extends Endpoint = Endpoint> {
   readonly offset: Milliseconds;
   /** Shared by all accounts. */
   readonly tuples?: TuplePool;
+  /** Days before the running one that are held although they may be of the period before; default none. */
+  readonly daysBack?: number;
 }
+
+/** How often days before the period are asked for on one day: nothing but estimates needs them. */
+const mostTries = 4;
 
 /** The state of the counters of an api. */
 export type CountersState = 'none' | 'replaying' | 'shown' | 'abandoned';
@@ -63,6 +68,10 @@ export abstract class Account {
   #ledger: Ledger;
   /** The ledger before the last rollover, as long as it has hours of the last day that the one on show lacks. */
   #earlier: Ledger | undefined;
+  /** The ledger that has days of the period before, as long as these are held. */
+  #before: Ledger | undefined;
+  /** How often they were handed out to be read on the UTC day that starts then. */
+  #daysBeforeTried: { readonly on: Seconds; times: number } = { on: Number.NEGATIVE_INFINITY, times: 0 };
   /** The monotonic instant since which the API has returned nothing of the next period although it has begun. */
   #waitingSince: Milliseconds | undefined;
 
@@ -144,6 +153,15 @@ export abstract class Account {
     return undefined;
   }
 
+  /** Returns the settled day that starts then, and the ledger whose groups it goes by. */
+  dayAt(start: Seconds): { readonly ledger: Ledger; readonly bucket: Bucket } | undefined {
+    for (const ledger of [this.#ledger, this.#before]) {
+      const bucket = ledger?.settled('1d', start);
+      if (ledger !== undefined && bucket !== undefined) return { ledger, bucket };
+    }
+    return undefined;
+  }
+
   /** Returns what a poll is to read now. */
   pollSpans(now: Milliseconds): readonly Span[] {
     return pollSpans(this.plan, held(this.polled), now);
@@ -158,7 +176,7 @@ export abstract class Account {
       isFinal(ledger.buckets.get('1h', start), now) || isFinal(this.hourAt(start)?.bucket, now);
     const from = this.historyFrom(ledger, now);
     const spans = historySpans(this.plan, held(ledger), from, now, isKnown, this.summedOf(ledger, now)?.to);
-    if (replay === undefined) return { ledger, spans };
+    if (replay === undefined) return spans.length > 0 ? { ledger, spans } : this.#daysBefore(now);
     const lacking = pollSpans(this.plan, held(ledger), now).filter((span) => this.lacks(span, ledger, now));
     return { ledger, spans: [...spans, ...lacking] };
   }
@@ -175,9 +193,13 @@ export abstract class Account {
       incomplete += changes.incomplete;
       if (changes.up > 0) this.restatedUp(ledger, bucket);
     }
+    if (ledger === this.#before) {
+      this.#keepOlder(now);
+      return { up, down, incomplete };
+    }
     const summed = this.summedOf(ledger, now);
     ledger.buckets.keep((bucket) => isNeeded(this.plan, bucket, summed, now, (part) => stoodIn(ledger, part)));
-    this.#keepHours(now);
+    this.#keepOlder(now);
     return { up, down, incomplete };
   }
 
@@ -214,8 +236,9 @@ export abstract class Account {
   protected showReplay(ledger: Ledger, now: Milliseconds): void {
     ledger.follow(this.#ledger);
     this.#earlier = this.#ledger;
+    if (ledger.anchor > this.#ledger.anchor) this.#before = this.#ledger;
     this.showEmpty(ledger);
-    this.#keepHours(now);
+    this.#keepOlder(now);
   }
 
   /** Shows a ledger that knows nothing of the one before it. */
@@ -244,12 +267,41 @@ export abstract class Account {
     return returned || elapsed >= (this.#waitingSince ?? elapsed) + day;
   }
 
-  #keepHours(now: Milliseconds): void {
-    const earlier = this.#earlier?.buckets;
-    if (earlier === undefined) return;
-    const { buckets } = this.#ledger;
-    earlier.keep(({ width, start }) => isHourOfLastDay(width, start, now) && buckets.get('1h', start) === undefined);
-    if (earlier.size === 0) this.#earlier = undefined;
+  /** What is to be read of the days before the period on show: each of them once. They have a ledger of their own. */
+  #daysBefore(now: Milliseconds): { readonly ledger: Ledger; readonly spans: readonly Span[] } {
+    const { anchor, groups } = this.#ledger;
+    const from = this.#firstDayBack(now);
+    const lacking: Seconds[] = [];
+    for (let start = from; start < anchor; start += widthSeconds['1d']) {
+      if (this.#before?.buckets.get('1d', start) === undefined) lacking.push(start);
+    }
+    const [first] = lacking;
+    const today = bucketAt(now, '1d');
+    if (this.#daysBeforeTried.on !== today) this.#daysBeforeTried = { on: today, times: 0 };
+    if (first === undefined || this.#daysBeforeTried.times >= mostTries) return { ledger: this.#ledger, spans: [] };
+    this.#daysBeforeTried.times++;
+    this.#before ??= this.newLedger(from, groups.dimensions);
+    const to = (lacking.at(-1) ?? first) + widthSeconds['1d'];
+    return { ledger: this.#before, spans: [{ width: '1d', from: first, to }] };
+  }
+
+  #firstDayBack(now: Milliseconds): Seconds {
+    return bucketAt(now, '1d') - (this.#options.daysBack ?? 0) * widthSeconds['1d'];
+  }
+
+  /** Drops what is no longer of use of the ledgers before the one on show. */
+  #keepOlder(now: Milliseconds): void {
+    const { buckets, anchor } = this.#ledger;
+    const from = this.#firstDayBack(now);
+    for (const older of new Set([this.#earlier, this.#before])) {
+      older?.buckets.keep(
+        ({ width, start }) =>
+          (older === this.#earlier && isHourOfLastDay(width, start, now) && buckets.get('1h', start) === undefined) ||
+          (older === this.#before && width === '1d' && start >= from && start < anchor),
+      );
+    }
+    if (this.#earlier?.buckets.size === 0) this.#earlier = undefined;
+    if (this.#before?.buckets.size === 0) this.#before = undefined;
   }
 }
 

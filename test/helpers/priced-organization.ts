@@ -47,7 +47,15 @@ export function pricedOrganization(organization: Organization, anchor: Seconds):
   return {
     estimator: createEstimator({
       costs: { ledger: costs[0]?.ledger ?? fail() },
-      usage: usage.map(({ endpoint, ledger }) => ({ endpoint, ledger, counters: 'shown' as const })),
+      usage: usage.map(({ endpoint, ledger }) => ({
+        endpoint,
+        ledger,
+        counters: 'shown' as const,
+        dayAt(start) {
+          const bucket = ledger.settled('1d', start);
+          return bucket && { ledger, bucket };
+        },
+      })),
       settleDelay,
       interval: 300_000,
     }),
