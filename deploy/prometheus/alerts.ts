@@ -5,6 +5,7 @@
 import { listApis } from '../../src/openai/catalogue.ts';
 import { identity, within } from './identity.ts';
 import type { Links } from './links.ts';
+import { trusted } from './recording.ts';
 import { type Alert, type Group, ruleFile } from './rule-file.ts';
 
 /**
@@ -411,6 +412,24 @@ ${indent(share('budget_used'))}
     variables: { project: 'project_id' },
   },
   {
+    alert: 'OpenAIBudgetGoneInADay',
+    why: 'By estimates, which are minutes old, and silent while they cannot be trusted. Once the budget is exceeded, that is said instead.',
+    expr: `(
+${indent(share('budget_day_ahead'))}
+) >= 1
+unless
+(
+${indent(share('budget_used'))}
+) >= 1`,
+    for: '5m',
+    keepFiringFor: '30m',
+    severity: 'warning',
+    summary: `${scope} passes the month's budget within 24 hours at the present rate`,
+    description: `${scope} (job ${job}) spends about ${money('spend_estimate_hour_amount:sum')} {{ $labels.currency }} an hour, by usage. At that rate {{ $value | humanizePercentage }} of the month's budget of ${money('budget_amount:max')} are spent in 24 hours, or when the month ends; it is about ${money('spend_estimate_month_amount:sum')} now.`,
+    board: 'costs',
+    variables: { project: 'project_id' },
+  },
+  {
     alert: 'OpenAISpendLimitNear',
     why: 'OpenAI refuses requests once an enforced limit is reached.',
     expr: limitUsed('{enforcement="enforcing"}'),
@@ -433,7 +452,37 @@ const spentUsually = 'job_project:openai_costs_today_usual_amount:avg';
 const tokensNow = 'job_project:openai_tokens:increase1h';
 const tokensUsually = 'job_project:openai_tokens:usual1h';
 
+const dayAsNow = 'job_project:openai_spend_estimate_day_amount:sum';
+const dayAsUsual = 'job_project:openai_spend_estimate_usual_day_amount:avg';
+
 const usageAlerts: readonly Told[] = [
+  {
+    alert: 'OpenAISpendRunningAway',
+    why: 'What the day will have cost if it goes on as in the last hour: more than three times what the same said at this hour of this weekday, and above it 10 and a hundredth of what the organization usually has. By estimates, which are minutes old, and silent while they cannot be trusted.',
+    expr: named(`${dayAsNow}
+> on (${within('currency', 'project_id')})
+3 * ${baseline(dayAsNow, dayAsUsual, ['currency', 'project_id'])}
++ on (${within('currency')}) group_left ()
+(
+  10 + 0.01 * (
+    sum by (${within('currency')}) (${dayAsUsual})
+    or
+    0 * sum by (${within('currency')}) (${dayAsNow})
+  )
+)
+and on (${within('currency')})
+${trusted}
+and ${on}
+${watchedForAWeek}`),
+    for: '1m',
+    keepFiringFor: '15m',
+    severity: 'critical',
+    summary:
+      '{{ $labels.project_name }} is on its way to {{ $value | printf "%.0f" }} {{ $labels.currency }} today, which is unusual',
+    description: `Project {{ $labels.project_name }} (job ${job}) has spent about ${figure('job_project:openai_spend_estimate_hour_amount:sum', ['currency', 'project_id'], 'printf "%.2f"')} {{ $labels.currency }} in the last hour, by usage. If it goes on, today costs about {{ $value | printf "%.2f" }}; at this hour on this day of the last weeks that was ${figure(dayAsUsual, ['currency', 'project_id'], 'printf "%.2f"', 'nothing')}.`,
+    board: 'costs',
+    variables: { project: 'project_id' },
+  },
   {
     alert: 'OpenAIUserCostsDiffer',
     why: 'The same money, read twice; days that still change are not compared.',

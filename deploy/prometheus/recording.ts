@@ -287,12 +287,58 @@ const amounts = {
   previous_month: 'openai_costs_previous_month_amount_value',
 } as const;
 
+const estimates = ['today', 'hour'] as const;
+
+/** The hours of the running UTC day that are still to come. */
+const hoursLeft = '(24 - scalar(hour()) - scalar(minute()) / 60)';
+
+const spendNow: Group = {
+  name: 'openai_spend_now',
+  why: 'Estimates of what is being spent, from usage, so that nobody waits hours for costs.',
+  rules: [
+    ...estimates.flatMap((span) => {
+      const record = `openai_spend_estimate_${span}_amount:sum`;
+      const source = `openai_spend_estimate_${span}_amount`;
+      return [
+        {
+          record: `job_project:${record}`,
+          expr: `sum by (${within('currency', 'project_id')}) (max by (${within('currency', 'project_id', 'model')}) (${source}))`,
+        },
+        { record: `job:${record}`, expr: `sum by (${within('currency')}) (job_project:${record})` },
+      ];
+    }),
+    {
+      record: 'job:openai_spend_estimate_error:ratio',
+      expr: `max by (${within('currency')}) (openai_spend_estimate_error_ratio)`,
+    },
+    {
+      record: 'job_project:openai_spend_estimate_day_amount:sum',
+      expr: `job_project:openai_spend_estimate_today_amount:sum
++
+job_project:openai_spend_estimate_hour_amount:sum * ${hoursLeft}`,
+      why: 'What the UTC day will have cost, if it goes on as in the last hour.',
+    },
+    {
+      record: 'job_project:openai_spend_estimate_usual_day_amount:avg',
+      expr: usual('job_project:openai_spend_estimate_day_amount:sum'),
+      why: 'The same at the same hour of the last three weeks, or of as many as are known.',
+    },
+  ],
+};
+
+/** 24 hours, or what is left of the month. */
+const dayAhead = 'scalar(clamp_max((days_in_month() - day_of_month() + 1) * 24 - hour() - minute() / 60, 24))';
+
+/** Estimates that were within a quarter of the costs on the newest settled day. */
+export const trusted = '(abs(job:openai_spend_estimate_error:ratio) < 0.25)';
+
 /** Forecast, budget and limit of the organization or of its projects. */
 function pace(level: 'job' | 'job_project'): readonly Rule[] {
   const project = level === 'job_project' ? ['project_id'] : [];
   const spend = (name: string) => `${level}:openai_costs_${name}_amount:sum`;
   const scope = level === 'job' ? 'organization' : 'project';
   const budget = `${level}:openai_budget_amount:max`;
+  const now = `${level}:openai_spend_estimate_month_amount:sum`;
   const daily = `${level}:openai_costs_daily_amount:avg7d`;
   const settled = spend('settled_day');
   const named = (ratio: string) =>
@@ -324,13 +370,28 @@ days_in_month(vector(time()) - day_of_month() * 86400)`,
       why: 'The pace: settled days of the last week, of which the dearest counts as the second dearest, so that one day does not carry the forecast. Where the rules do not know a week: the days of this month before today, and in its first three days those of the month before.',
     },
     {
-      record: spend('month_forecast'),
+      record: now,
       expr: `${spend('month_to_date')}
++
+(
+  clamp_min(
+    ${level}:openai_spend_estimate_today_amount:sum - (${spend('today')} or 0 * ${spend('month_to_date')}), 0
+  )
+  and on (${within('currency')})
+  ${trusted}
+  or
+  0 * ${spend('month_to_date')}
+)`,
+      why: 'Costs of the month as reported, and what usage says that is missing of today, where the estimate can be trusted.',
+    },
+    {
+      record: spend('month_forecast'),
+      expr: `${now}
 +
 (
   ${daily}
   or
-  0 * ${spend('month_to_date')}
+  0 * ${now}
 )
 *
 (
@@ -342,6 +403,18 @@ days_in_month(vector(time()) - day_of_month() * 86400)`,
       expr: `max by (${within('currency', ...project)}) (openai_${scope}_budget_amount)`,
     },
     { record: `${level}:openai_budget_used:ratio`, expr: named(`${spend('month_to_date')} / (${budget} > 0)`) },
+    {
+      record: `${level}:openai_budget_day_ahead:ratio`,
+      expr: named(`(
+  ${now}
+  +
+  ${level}:openai_spend_estimate_hour_amount:sum * ${dayAhead}
+  and on (${within('currency')})
+  ${trusted}
+)
+/ (${budget} > 0)`),
+      why: 'The part of the budget that is spent in 24 hours, or when the month ends, if it goes on as in the last hour.',
+    },
     { record: `${level}:openai_budget_forecast:ratio`, expr: named(`${spend('month_forecast')} / (${budget} > 0)`) },
     {
       record: `${level}:openai_budget_ends:timestamp_seconds`,
@@ -514,7 +587,15 @@ max by (${within('api')}) (
 };
 
 /** All groups, in the order in which they build on each other. */
-export const recordingGroups: readonly Group[] = [namesGroup, counters, usageGroup, money, rateLimits, health];
+export const recordingGroups: readonly Group[] = [
+  namesGroup,
+  counters,
+  usageGroup,
+  spendNow,
+  money,
+  rateLimits,
+  health,
+];
 
 /** The file of recording rules. */
 export function recordingRules(): string {
