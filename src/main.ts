@@ -207,6 +207,7 @@ async function runOne(settings: Settings, key: KeySetting | undefined): Promise<
     writeLine: (line) => logOutput?.write(line),
     restarting: readerMetrics.restarted,
     showsHours: (hours) => live?.thread.showsHours(hours),
+    goesBy: (prices) => live?.thread.goBy(prices),
   });
   isStuck = reader.isStuck;
   const served = serveOne({ reader, readerMetrics, metrics, live });

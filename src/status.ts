@@ -154,6 +154,8 @@ export interface SpendStatus {
   readonly missing: readonly string[];
   /** Empty until a day of the month was read. */
   readonly currencies: readonly CurrencySpend[];
+  /** Models whose usage of today has no price, and is in no estimate; those with the most tokens first. */
+  readonly unpriced: readonly { readonly model: string; readonly tokens: number }[];
 }
 
 export interface CurrencySpend {
@@ -162,12 +164,23 @@ export interface CurrencySpend {
   readonly total: number;
   /** The organization's amount for the month; null where none is set in this currency. */
   readonly budget: number | null;
+  /** Null where it cannot be estimated. */
+  readonly now: SpendNow | null;
   /** Every day of the month. */
   readonly days: readonly DaySpend[];
   /** Null where costs are not grouped by project. */
   readonly projects: SpendRanking | null;
   /** Null where costs by user are not known. */
   readonly users: UserSpend | null;
+}
+
+/** What is being spent, as estimated from usage. */
+export interface SpendNow {
+  /** Of today so far, and of the newest sixty settled minutes. */
+  readonly today: number;
+  readonly hour: number;
+  /** Estimate / actual - 1, of the newest settled day of costs; null where that cannot be told. */
+  readonly error: number | null;
 }
 
 export interface DaySpend {

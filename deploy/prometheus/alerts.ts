@@ -455,10 +455,10 @@ const tokensUsually = 'job_project:openai_tokens:usual1h';
 const dayAsNow = 'job_project:openai_spend_estimate_day_amount:sum';
 const dayAsUsual = 'job_project:openai_spend_estimate_usual_day_amount:avg';
 
-const usageAlerts: readonly Told[] = [
+const spendNowAlerts: readonly Told[] = [
   {
     alert: 'OpenAISpendRunningAway',
-    why: 'What the day will have cost if it goes on as in the last hour: more than three times what the same said at this hour of this weekday, and above it 10 and a hundredth of what the organization usually has. By estimates, which are minutes old, and silent while they cannot be trusted.',
+    why: 'What the day will have cost if it goes on as in the last hour: more than three times what the same said at this hour of this weekday, and above it 10 and a hundredth of what the organization usually has. By estimates, which are minutes old, and silent while they cannot be trusted. At once: what it looks at is an hour, or ten minutes of live usage.',
     expr: named(`${dayAsNow}
 > on (${within('currency', 'project_id')})
 3 * ${baseline(dayAsNow, dayAsUsual, ['currency', 'project_id'])}
@@ -474,7 +474,6 @@ and on (${within('currency')})
 ${trusted}
 and ${on}
 ${watchedForAWeek}`),
-    for: '1m',
     keepFiringFor: '15m',
     severity: 'critical',
     summary:
@@ -483,6 +482,9 @@ ${watchedForAWeek}`),
     board: 'costs',
     variables: { project: 'project_id' },
   },
+];
+
+const usageAlerts: readonly Told[] = [
   {
     alert: 'OpenAIUserCostsDiffer',
     why: 'The same money, read twice; days that still change are not compared.',
@@ -640,6 +642,7 @@ export function alertingRules(links: Links): string {
   });
   return ruleFile(header, [
     group('openai_exporter_alerts', exporterAlerts),
+    { ...group('openai_spend_now_alerts', spendNowAlerts), interval: '15s' },
     group('openai_budget_alerts', budgetAlerts),
     group('openai_usage_alerts', usageAlerts),
   ]);

@@ -294,7 +294,8 @@ const hoursLeft = '(24 - scalar(hour()) - scalar(minute()) / 60)';
 
 const spendNow: Group = {
   name: 'openai_spend_now',
-  why: 'Estimates of what is being spent, from usage, so that nobody waits hours for costs.',
+  interval: '15s',
+  why: 'Estimates of what is being spent, from usage, so that nobody waits hours for costs; and with live usage not even minutes.',
   rules: [
     ...estimates.flatMap((span) => {
       const record = `openai_spend_estimate_${span}_amount:sum`;
@@ -312,11 +313,23 @@ const spendNow: Group = {
       expr: `max by (${within('currency')}) (openai_spend_estimate_error_ratio)`,
     },
     {
+      record: 'job_project:openai_spend_estimate_live_amount:rate10m',
+      expr: `3600
+*
+sum by (${within('currency', 'project_id')}) (rate(openai_spend_estimate_live_amount_total[10m]))`,
+      why: 'In an hour, at the rate of the last 10 minutes.',
+    },
+    {
       record: 'job_project:openai_spend_estimate_day_amount:sum',
       expr: `job_project:openai_spend_estimate_today_amount:sum
 +
-job_project:openai_spend_estimate_hour_amount:sum * ${hoursLeft}`,
-      why: 'What the UTC day will have cost, if it goes on as in the last hour.',
+max by (${within('currency', 'project_id')}) (
+  label_replace(job_project:openai_spend_estimate_hour_amount:sum, "of", "usage", "", "")
+  or
+  label_replace(job_project:openai_spend_estimate_live_amount:rate10m, "of", "live", "", "")
+)
+* ${hoursLeft}`,
+      why: 'What the UTC day will have cost, if it goes on as in the last hour; with live usage, as in the last 10 minutes if that is more.',
     },
     {
       record: 'job_project:openai_spend_estimate_usual_day_amount:avg',

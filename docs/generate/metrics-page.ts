@@ -1,5 +1,11 @@
 /** The tables of metrics in docs/metrics.md: of the API's data from the catalogue, of the exporter itself from its own text. */
-import { liveFoldedFamily, liveHourFamily, liveRecordsFamily, liveTotalFamily } from '../../src/live/families.ts';
+import {
+  liveFoldedFamily,
+  liveHourFamily,
+  liveRecordsFamily,
+  liveSpendFamily,
+  liveTotalFamily,
+} from '../../src/live/families.ts';
 import { allLabels } from '../../src/live/labels.ts';
 import { liveApis, liveFields } from '../../src/live/vocabulary.ts';
 import {
@@ -120,9 +126,13 @@ export function liveTables(): string {
         `${field.unit}.${field.note === undefined ? '' : ` ${field.note}`}`,
       ]),
   );
-  const own = [[liveRecordsFamily, ['format', 'outcome']] as const, [liveFoldedFamily, []] as const].map(
-    ([{ name, type, help }, names]) => [code(name), type, names.map(code).join(', '), help],
-  );
+  const own = (
+    [
+      [liveSpendFamily, `${code('currency')}, ${labels}`],
+      [liveRecordsFamily, [code('format'), code('outcome')].join(', ')],
+      [liveFoldedFamily, ''],
+    ] as const
+  ).map(([{ name, type, help }, names]) => [code(name), type, names, help]);
   return `Labels: ${labels}, and those of ${code('--live.labels')}.
 
 ${markdownTable(['Gauge of an hour', 'Counter', 'Value'], rows)}

@@ -33,6 +33,20 @@ export function measure(name: string): number {
   return place;
 }
 
+/** Returns the place of what a field of an api measures; undefined where it bills nothing. */
+export function measureNamed(api: string, field: string): number | undefined {
+  return placeByField.get(`${api}.${field}`);
+}
+
+const placeByField: ReadonlyMap<string, number> = new Map(
+  endpoints.flatMap((endpoint) =>
+    endpoint.fields.flatMap((field) => {
+      const place = places.get(measureName(endpoint, field) ?? '');
+      return place === undefined ? [] : [[`${endpoint.api}.${field.name}`, place] as const];
+    }),
+  ),
+);
+
 /** The measure of each field that the catalogue knows; -1 where it bills nothing. */
 export function measuresOf(endpoint: Endpoint): readonly number[] {
   return endpoint.fields.map((field) => places.get(measureName(endpoint, field) ?? '') ?? -1);

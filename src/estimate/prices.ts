@@ -27,7 +27,7 @@ interface Term {
   readonly price: Big;
 }
 
-/** What a model and tier costs, by currency. */
+/** What a model and tier costs, or the tools, by currency. */
 type Plan = ReadonlyMap<string, readonly Term[]>;
 
 export interface Money {
@@ -35,13 +35,28 @@ export interface Money {
   readonly amount: Big;
 }
 
-export interface Prices {
-  /** The days that they follow from, the newest first; UTC, in seconds. */
-  readonly days: readonly number[];
+/** The prices of one model and tier in one currency, as plain data. Those of tools are of no model. */
+export interface PriceEntry {
+  readonly model: string | null;
+  readonly tier: Tier;
+  readonly currency: string;
+  readonly terms: readonly (Omit<Term, 'price'> & {
+    /** Decimal text. */
+    readonly price: string;
+  })[];
+}
+
+export interface PriceList {
   /** Returns what something used of a model costs; undefined for a model without a price. */
   model(model: string, tier: Tier, used: Amounts): readonly Money[] | undefined;
   /** Returns what the calls of tools cost. */
   tools(used: Amounts): readonly Money[];
+}
+
+export interface Prices extends PriceList {
+  /** The days that they follow from, the newest first; UTC, in seconds. */
+  readonly days: readonly number[];
+  readonly entries: readonly PriceEntry[];
   /** Sentences about what does not fit together, or has changed very much. */
   readonly remarks: readonly string[];
 }
@@ -49,46 +64,74 @@ export interface Prices {
 /** @param settled the days, the newest first */
 export function pricesOf(settled: readonly SettledDay[]): Prices {
   const days = settled.slice(0, mostDays);
-  const remarks = days.flatMap((day) => day.remarks);
-  const plans = new Map<string, Plan | undefined>();
-  const currencies = [...new Set(days.flatMap(({ billed }) => [...billed.keys()]))].sort();
-
-  function planOf(model: string, tier: Tier): Plan | undefined {
-    const key = `${tier}\u0000${model}`;
-    if (!plans.has(key)) plans.set(key, makePlan(model, tier));
-    return plans.get(key);
-  }
-
-  function makePlan(model: string, tier: Tier): Plan | undefined {
-    const plan = new Map<string, readonly Term[]>();
-    for (const currency of currencies) {
-      const billed = billedBy(days, currency, model, tier);
-      const terms = termsOf(billed, (kind, newer) => newer.some((day) => isKindUsed(day, model, kind)));
-      if (terms.length > 0) plan.set(currency, terms);
+  const entries: PriceEntry[] = [];
+  const add = (model: string | null, tier: Tier, currency: string, terms: readonly Term[]) => {
+    if (terms.length === 0) return;
+    entries.push({ model, tier, currency, terms: terms.map((term) => ({ ...term, price: term.price.toFixed() })) });
+  };
+  for (const currency of new Set(days.flatMap(({ billed }) => [...billed.keys()]))) {
+    for (const [model, tiers] of tiersOf(days, currency)) {
+      for (const tier of tiers) {
+        const isUsedSince = (kind: number, newer: readonly SettledDay[]) =>
+          newer.some((day) => isKindUsed(day, model, kind));
+        add(model, tier, currency, termsOf(billedBy(days, currency, model, tier), isUsedSince));
+      }
     }
-    return plan.size === 0 ? undefined : plan;
+    const tools = days.flatMap((day) => {
+      const billings = day.billed.get(currency)?.tools;
+      return billings === undefined ? [] : [{ day, billings }];
+    });
+    add(
+      null,
+      '',
+      currency,
+      termsOf(tools, () => false),
+    );
   }
-
-  const toolPlan = new Map(
-    currencies.map((currency) => {
-      const billed = days.flatMap((day) => {
-        const billings = day.billed.get(currency)?.tools;
-        return billings === undefined ? [] : [{ day, billings }];
-      });
-      return [currency, termsOf(billed, () => false)] as const;
-    }),
-  );
-
-  remarks.push(...jumpsIn(days));
   return {
+    ...priceList(entries),
     days: days.map(({ start }) => start),
+    entries,
+    remarks: [...days.flatMap((day) => day.remarks), ...jumpsIn(days)],
+  };
+}
+
+/** Returns a list of prices that were handed over as data. */
+export function priceList(entries: readonly PriceEntry[]): PriceList {
+  const plans = new Map<string | null, Map<Tier, Map<string, readonly Term[]>>>();
+  for (const { model, tier, currency, terms } of entries) {
+    const tiers = plans.get(model) ?? new Map<Tier, Map<string, readonly Term[]>>();
+    plans.set(model, tiers);
+    const plan = tiers.get(tier) ?? new Map<string, readonly Term[]>();
+    tiers.set(tier, plan);
+    plan.set(
+      currency,
+      terms.map((term) => ({ ...term, price: new Decimal(term.price) })),
+    );
+  }
+  const tools: Plan = plans.get(null)?.get('') ?? new Map();
+  return {
     model(model, tier, used) {
-      const plan = planOf(model, tier);
+      const tiers = plans.get(model);
+      // A tier that nobody has used before has the usual price.
+      const plan = tiers?.get(tier) ?? tiers?.get('');
       return plan === undefined ? undefined : costOf(plan, used);
     },
-    tools: (used) => costOf(toolPlan, used),
-    remarks,
+    tools: (used) => costOf(tools, used),
   };
+}
+
+/** Returns the tiers in which each model was billed or used. */
+function tiersOf(days: readonly SettledDay[], currency: string): ReadonlyMap<string, ReadonlySet<Tier>> {
+  const found = new Map<string, Set<Tier>>();
+  for (const { billed, used } of days) {
+    for (const [model, tiers] of billed.get(currency)?.models ?? []) {
+      const known = found.get(model) ?? new Set<Tier>();
+      found.set(model, known);
+      for (const tier of [...tiers.keys(), ...(used.get(model)?.keys() ?? [])]) known.add(tier);
+    }
+  }
+  return found;
 }
 
 /** A day that bills a model or the tools. */

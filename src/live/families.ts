@@ -24,6 +24,12 @@ export function liveHourFamily(field: LiveField): Family {
   };
 }
 
+export const liveSpendFamily: Family = {
+  name: 'openai_spend_estimate_live_amount_total',
+  type: 'counter',
+  help: 'An estimate, in units of the currency: what the live usage since the start of the process costs, at the prices that follow from the costs and the usage of settled days. Live usage of a model without a price is not in it, and it is no part of any other amount.',
+};
+
 export const liveRecordsFamily: Family = {
   name: 'openai_exporter_live_records_total',
   type: 'counter',

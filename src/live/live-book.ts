@@ -37,8 +37,11 @@ export class LiveBook {
     this.groups = new GroupTable(options.labels, options.maxGroups);
   }
 
-  /** @param now UTC: usage counts at its own time if that is within the last day, and else now */
-  add({ counts, labels, at }: Usage, now: Milliseconds): void {
+  /**
+   * Counts usage, and returns the group that it is of.
+   * @param now UTC: usage counts at its own time if that is within the last day, and else now
+   */
+  add({ counts, labels, at }: Usage, now: Milliseconds): number {
     const group = this.groups.intern(labels.map(shortened));
     if (group === this.groups.folded) this.folded++;
     const when = at !== undefined && at <= now && at > now - day ? at : now;
@@ -52,6 +55,7 @@ export class LiveBook {
       grid.set(index, group, (Number.isNaN(before) ? 0 : before) + value);
       this.#revisions[index] = this.revisionOf(index) + 1;
     }
+    return group;
   }
 
   /** Another value means that the samples of the field may be others; 0 for a field without any. */

@@ -1,4 +1,4 @@
-/** The sections of the page that show live usage: one for each api, and one for the records. */
+/** The sections of the page that show live usage: one for each api, one for what that costs, and one for the records. */
 import { KeptParts } from '../metrics/kept-parts.ts';
 import { type Block, renderEntries, renderFamily } from '../metrics/render.ts';
 import type { Section } from '../metrics/section.ts';
@@ -16,7 +16,11 @@ export interface SectionOptions extends HoursOptions {
 }
 
 export function liveSections(options: SectionOptions): readonly Section[] {
-  return [...liveApis.map((api) => apiSection(api, options)), recordsSection(options.live)];
+  return [
+    ...liveApis.map((api) => apiSection(api, options)),
+    options.live.spend.section(),
+    recordsSection(options.live),
+  ];
 }
 
 /** A field as it is rendered: how often time alone has changed its counters, and when it does so next. */

@@ -4,6 +4,7 @@
  */
 import type { Worker } from 'node:worker_threads';
 import type { Clock } from '../clock.ts';
+import type { PriceEntry } from '../estimate/prices.ts';
 import type { Logger } from '../log.ts';
 import { emptyPage, type PageSource } from '../metrics/page.ts';
 import { createShownPage } from '../metrics/shown-page.ts';
@@ -43,6 +44,8 @@ export interface LiveThread {
   report(report: Report): Promise<ReportAnswer>;
   /** Takes the hours whose usage is on show, so that live usage shows the same. */
   showsHours(hours: readonly ShownHour[]): void;
+  /** Hands prices over, which the thread goes by from now on. */
+  goBy(prices: readonly PriceEntry[]): void;
   /** Keeps the thread running until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -64,6 +67,7 @@ export function createLiveThread({ spawn, clock, log, writeLine }: LiveThreadOpt
   let worker: Worker | undefined;
   let lastId = 0;
   let hours: readonly ShownHour[] = [];
+  let prices: readonly PriceEntry[] = [];
   const waiting = new Map<number, Waiting>();
   /** Reports of this turn of the event loop: one message takes them all. */
   let gathered: Asked[] = [];
@@ -83,6 +87,11 @@ export function createLiveThread({ spawn, clock, log, writeLine }: LiveThreadOpt
   function tellHours(): void {
     const message: ToLive = { kind: 'hours', hours };
     worker?.postMessage(message);
+  }
+
+  function tellPrices(): void {
+    const message: ToLive = { kind: 'prices', prices };
+    if (prices.length > 0) worker?.postMessage(message);
   }
 
   function hear(message: FromLive, show: ReturnType<typeof createShownPage>): void {
@@ -109,6 +118,7 @@ export function createLiveThread({ spawn, clock, log, writeLine }: LiveThreadOpt
     const thread = spawn();
     worker = thread;
     if (hours.length > 0) tellHours();
+    tellPrices();
     const shown = createShownPage();
     let reason: unknown;
     thread.on('message', (message: FromLive) => hear(message, shown));
@@ -150,6 +160,10 @@ export function createLiveThread({ spawn, clock, log, writeLine }: LiveThreadOpt
       if (sameHours(hours, shown)) return;
       hours = shown;
       tellHours();
+    },
+    goBy(entries) {
+      prices = entries;
+      tellPrices();
     },
     async run(signal) {
       let pause: number = limits.firstPause;

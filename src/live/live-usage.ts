@@ -10,7 +10,8 @@ import { type Outcome, outcomes } from './families.ts';
 import { allLabels } from './labels.ts';
 import { LiveBook } from './live-book.ts';
 import { LiveMinutes } from './live-minutes.ts';
-import { type Defaults, type Reading, readRecord, type Usage } from './read-record.ts';
+import { LiveSpend } from './live-spend.ts';
+import { type Defaults, type Reading, readRecord } from './read-record.ts';
 import { type Format, formats } from './record-kind.ts';
 import { createSeenIds } from './seen-ids.ts';
 
@@ -20,8 +21,6 @@ export interface LiveOptions {
   readonly maxGroups: number;
   readonly zeroHold: Milliseconds;
   readonly settleDelay: Milliseconds;
-  /** Called with the usage of each record that counts, and the names of its labels. */
-  readonly counted?: (usage: Usage, labels: readonly string[]) => void;
 }
 
 /** An instant by both clocks: UTC, and monotonic. */
@@ -34,6 +33,8 @@ export interface LiveUsage {
   /** The labels of every series, in their order. */
   readonly labels: readonly LiveLabel[];
   readonly book: LiveBook;
+  /** What it costs. */
+  readonly spend: LiveSpend;
   /** Reads a record; nothing counts yet. */
   read(record: unknown, defaults: Defaults): Reading;
   /** Counts what was read, once. */
@@ -49,6 +50,7 @@ export function createLiveUsage(options: LiveOptions): LiveUsage {
   const labels = allLabels(options.labels);
   const names = labels.map(({ name }) => name);
   const book = new LiveBook({ ...options, labels: names });
+  const spend = new LiveSpend({ labels: names, groups: book.groups, zeroHold: options.zeroHold });
   const minutes = new LiveMinutes();
   const seen = createSeenIds();
   const tally = new Map<string, number>(
@@ -61,9 +63,8 @@ export function createLiveUsage(options: LiveOptions): LiveUsage {
     if ('reason' in reading) return 'refused';
     const { usage } = reading;
     if (usage.id !== undefined && !seen.add(usage.id, elapsed)) return 'duplicate';
-    book.add(usage, now);
+    spend.add(usage, book.add(usage, now));
     minutes.add(usage, now);
-    options.counted?.(usage, names);
     return 'counted';
   }
 
@@ -81,6 +82,7 @@ export function createLiveUsage(options: LiveOptions): LiveUsage {
   return {
     labels,
     book,
+    spend,
     count,
     read: (record, defaults) => readRecord(record, labels, defaults),
     records: (format, outcome) => tally.get(`${format} ${outcome}`) ?? 0,

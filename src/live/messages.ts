@@ -1,4 +1,5 @@
 /** The messages between the serving thread and the thread of live usage. Everything that the two know of each other is here. */
+import type { PriceEntry } from '../estimate/prices.ts';
 import type { PageUpdate } from '../metrics/page.ts';
 import type { Settings } from '../settings/settings.ts';
 import type { LiveStatus } from '../status.ts';
@@ -28,6 +29,8 @@ export type ToLive =
   | { readonly kind: 'reports'; readonly reports: readonly Asked[] }
   /** The hours whose usage is on show: those of live usage are the same. */
   | { readonly kind: 'hours'; readonly hours: readonly ShownHour[] }
+  /** The prices to go by from now on. */
+  | { readonly kind: 'prices'; readonly prices: readonly PriceEntry[] }
   /** Asks the thread to end. */
   | { readonly kind: 'stop' };
 

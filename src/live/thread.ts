@@ -48,6 +48,7 @@ async function run({ settings, coloured, demo }: LiveTask, port: MessagePort): P
       changes.note('live records');
       return;
     }
+    if (message.kind === 'prices') return live.spend.goBy(message.prices);
     const instant = at();
     const answers = message.reports.map((report): Answered => {
       const answer = report.form === 'records' ? answerRecords(live, report, instant) : otlp.answer(report, instant);

@@ -2,6 +2,7 @@
  * Makes what people want to see at a glance: usage of a day, money of a month, who is near a limit. Made when it is asked for,
  * from the buckets in memory; so it costs nothing until somebody looks.
  */
+import type { Estimator } from '../estimate/estimator.ts';
 import type { Directory } from '../inventory/directory.ts';
 import type { Limits } from '../inventory/limits.ts';
 import { userCosts } from '../openai/catalogue.ts';
@@ -24,6 +25,8 @@ export interface OverviewOptions {
   /** Milliseconds. */
   readonly settleDelay: number;
   readonly clock: { now(): number };
+  /** Undefined where nothing can be estimated. */
+  readonly estimator?: Estimator | undefined;
 }
 
 export interface Overview {
@@ -34,7 +37,7 @@ export interface Overview {
 
 /** Returns a function that makes the overview as of the clock's time; sums of buckets are kept from one call to the next. */
 export function createOverview(options: OverviewOptions): () => Overview {
-  const { accounts, directory, limits, namesRead, filtered, budget, settleDelay, clock } = options;
+  const { accounts, directory, limits, namesRead, filtered, budget, settleDelay, clock, estimator } = options;
   let sums = new BucketSums();
   const months = new MonthCostSums('project_id');
   const monthsByUser = new MonthCostSums('user_id');
@@ -58,7 +61,7 @@ export function createOverview(options: OverviewOptions): () => Overview {
     const byUser = knowsUsers ? monthsByUser.of(users, now) : undefined;
     return {
       usage: usageStatus(accounts, sums, nameOf, now),
-      spend: spendStatus(spend, month, byUser, now),
+      spend: spendStatus(spend, month, byUser, estimator?.at(now), now),
       limits: limitsStatus({ ...spend, limits, read: namesRead, holding, accounts, settleDelay }, month, sums, now),
     };
   };

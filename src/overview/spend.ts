@@ -1,8 +1,9 @@
 /** The costs of the running month, by day and by project, from the days that are held. */
 import type { Big } from 'big.js';
+import type { Estimate } from '../estimate/estimator.ts';
 import { widthSeconds } from '../openai/catalogue.ts';
 import type { Budgets } from '../settings/money-budgets.ts';
-import type { CurrencySpend, DaySpend, SpendRanking, SpendStatus } from '../status.ts';
+import type { CurrencySpend, DaySpend, SpendNow, SpendRanking, SpendStatus } from '../status.ts';
 import { inMilliseconds, type Milliseconds, type Seconds } from '../units.ts';
 import type { Account } from '../usage/account.ts';
 import type { Bucket } from '../usage/bucket.ts';
@@ -118,6 +119,7 @@ export function spendStatus(
   options: SpendOptions,
   month: MonthCosts,
   byUser: MonthCosts | undefined,
+  estimate: Estimate | undefined,
   now: Milliseconds,
 ): SpendStatus {
   const { days, spent } = month;
@@ -135,12 +137,14 @@ export function spendStatus(
     missing: days
       .filter(({ start, bucket }) => start <= today && bucket === undefined)
       .map(({ start }) => dayText(start)),
+    unpriced: unpricedModels(estimate),
     currencies: [...currencies].sort().map((currency): CurrencySpend => {
       const usd = currency === 'usd';
       return {
         currency,
         total: nearestNumber(spent.get(currency)?.total ?? zero),
         budget: usd && budget.monthly !== undefined ? Number(budget.monthly) : null,
+        now: spendNow(estimate, currency),
         days: days.map(({ start, bucket, costs }): DaySpend => {
           const day = dayText(start);
           if (start > today) return { day, state: 'future', amount: null };
@@ -167,6 +171,26 @@ export function spendStatus(
       };
     }),
   };
+}
+
+/** Returns the estimate of the whole organization in one currency. */
+function spendNow(estimate: Estimate | undefined, currency: string): SpendNow | null {
+  const own = estimate?.spend.filter((one) => one.currency === currency) ?? [];
+  if (own.length === 0) return null;
+  return {
+    today: nearestNumber(sumOf(own.map(({ today }) => today))),
+    hour: nearestNumber(sumOf(own.map(({ hour }) => hour))),
+    error: estimate?.error.get(currency) ?? null,
+  };
+}
+
+function unpricedModels(estimate: Estimate | undefined): SpendStatus['unpriced'] {
+  const tokens = new Map<string, number>();
+  for (const one of estimate?.unpriced ?? []) tokens.set(one.model, (tokens.get(one.model) ?? 0) + one.tokens);
+  return [...tokens]
+    .map(([model, sum]) => ({ model, tokens: sum }))
+    .sort((a, b) => b.tokens - a.tokens)
+    .slice(0, mostRanked);
 }
 
 function sumOf(amounts: Iterable<Big>): Big {

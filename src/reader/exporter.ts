@@ -4,7 +4,8 @@
  */
 import type { Big } from 'big.js';
 import type { Clock } from '../clock.ts';
-import { createEstimator, daysBack } from '../estimate/estimator.ts';
+import { createEstimator, daysBack, type Estimate } from '../estimate/estimator.ts';
+import type { PriceEntry, Prices } from '../estimate/prices.ts';
 import type { Logger } from '../log.ts';
 import { budgetSection } from '../metrics/budgets-section.ts';
 import { createChanges } from '../metrics/changes.ts';
@@ -61,6 +62,8 @@ export interface ExporterOptions {
   };
   /** The trouble with the state file, as a sentence; undefined where there is none. */
   readonly stateFileTrouble?: () => string | undefined;
+  /** Takes the prices that estimates go by, each time they have changed. */
+  readonly prices?: (prices: readonly PriceEntry[]) => void;
   /** Requests a minute that the client allows; without it, nobody is told when that is too few. */
   readonly maxRequestsPerMinute?: number;
   /** Takes a finished page, and the hours whose usage it shows; the next one is not made before it resolves. */
@@ -167,6 +170,15 @@ export function createExporter(options: ExporterOptions): Exporter {
   const daily = createDailyLog(log, clock);
   const changes = createChanges();
 
+  let priced: Prices | undefined;
+
+  function estimated({ prices }: Estimate): void {
+    if (prices === priced) return;
+    priced = prices;
+    options.prices?.(prices.entries);
+    sayOdd(prices.remarks);
+  }
+
   function sayOdd(remarks: readonly string[]): void {
     if (remarks.length === 0) return;
     const more = remarks.length - mostRemarks;
@@ -214,7 +226,7 @@ export function createExporter(options: ExporterOptions): Exporter {
         return names.watch(section, () => shownGroups(account));
       }),
       ...(costs === undefined ? [] : [names.watch(moneySection(costs), () => shownGroups(costs))]),
-      ...(estimator === undefined ? [] : [estimateSection(estimator, ({ prices }) => sayOdd(prices.remarks))]),
+      ...(estimator === undefined ? [] : [estimateSection(estimator, estimated)]),
       budgetSection(settings.budget),
       ...names.sections,
     ],
@@ -330,6 +342,7 @@ export function createExporter(options: ExporterOptions): Exporter {
       budget: settings.budget,
       settleDelay,
       clock,
+      estimator,
     }),
     tooSlow: pace.trouble,
     stateFileTrouble: options.stateFileTrouble ?? (() => undefined),

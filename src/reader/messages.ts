@@ -2,6 +2,7 @@
  * The messages between the serving thread and a reading thread: plain data, and buffers that change hands instead of
  * being copied. Everything that the two know of each other is in this file.
  */
+import type { PriceEntry } from '../estimate/prices.ts';
 import type { OwnText } from '../metrics/own-text.ts';
 import type { PageUpdate } from '../metrics/page.ts';
 import type { KeySetting } from '../settings/key-setting.ts';
@@ -45,6 +46,8 @@ export type FromReader =
   /** Its line in the list of several; sent by one of several only. */
   | { readonly kind: 'summary'; readonly summary: OrganizationSummary }
   | { readonly kind: 'status'; readonly id: number; readonly status: Status }
+  /** What is paid for what is used has changed: prices for live usage. */
+  | { readonly kind: 'prices'; readonly prices: readonly PriceEntry[] }
   /** A finished line for the log. */
   | { readonly kind: 'log'; readonly line: string }
   /** The last message of a thread that cannot end, because something that it waits for hangs. */

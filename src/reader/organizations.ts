@@ -4,6 +4,7 @@
  */
 import type { Worker } from 'node:worker_threads';
 import type { Clock } from '../clock.ts';
+import type { PriceEntry } from '../estimate/prices.ts';
 import { type Logger, withFields } from '../log.ts';
 import { createReaderMetrics } from '../metrics/self.ts';
 import type { Organization } from '../settings/organizations.ts';
@@ -32,6 +33,8 @@ interface Runs {
   run(signal: AbortSignal): Promise<void>;
   /** Takes the hours whose usage is on show. */
   showsHours?(hours: readonly ShownHour[]): void;
+  /** Takes the prices that estimates go by. */
+  goBy?(prices: readonly PriceEntry[]): void;
 }
 
 /** `Beside`: what runs beside the reading thread of each. */
@@ -98,6 +101,7 @@ export function createOrganizations<Beside extends Runs>(options: OrganizationsO
       writeLine,
       restarting: metrics.restarted,
       showsHours: (hours) => entry.beside?.showsHours?.(hours),
+      goesBy: (prices) => entry.beside?.goBy?.(prices),
       // One whose thread dies again and again is down by itself.
       limits: { ...limits, deaths: Number.POSITIVE_INFINITY },
     });

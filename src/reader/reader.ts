@@ -4,6 +4,7 @@
  */
 import type { Worker } from 'node:worker_threads';
 import type { Clock } from '../clock.ts';
+import type { PriceEntry } from '../estimate/prices.ts';
 import type { Logger } from '../log.ts';
 import type { OwnText } from '../metrics/own-text.ts';
 import { emptyPage, type PageSource } from '../metrics/page.ts';
@@ -44,6 +45,8 @@ export interface ReaderOptions {
   readonly restarting: () => void;
   /** Called with the hours whose usage is shown, with each page. */
   readonly showsHours?: (hours: readonly ShownHour[]) => void;
+  /** Called with the prices that estimates go by, each time they have changed. */
+  readonly goesBy?: (prices: readonly PriceEntry[]) => void;
   /** Limits that differ from the usual ones. */
   readonly limits?: Partial<typeof usualLimits>;
 }
@@ -81,7 +84,7 @@ export class ReaderFailed extends Error {
 
 /** Returns a reader whose thread has not been started. */
 export function createReader(options: ReaderOptions): Reader {
-  const { spawn, clock, log, writeLine, restarting, showsHours = () => {} } = options;
+  const { spawn, clock, log, writeLine, restarting, showsHours = () => {}, goesBy = () => {} } = options;
   const limits = { ...usualLimits, ...options.limits };
   let page: PageSource = { current: () => emptyPage };
   let own: OwnText | undefined;
@@ -167,6 +170,9 @@ export function createReader(options: ReaderOptions): Reader {
           break;
         case 'status':
           asked?.take(message.id, message.status);
+          break;
+        case 'prices':
+          goesBy(message.prices);
           break;
         case 'log':
           writeLine(message.line);

@@ -81,6 +81,7 @@ async function read(task: ReaderTask, port: MessagePort): Promise<void> {
     // The demonstration has a limit of its own.
     ...(simulated ? {} : { maxRequestsPerMinute: settings.openai.maxRequestsPerMinute }),
     ...(memory === undefined ? {} : { memory }),
+    prices: (prices) => post({ kind: 'prices', prices }),
     stateFileTrouble: () => (isWithoutPlace(task) ? noPlace : file?.trouble()),
     show(update, hours) {
       const done = new Promise<void>((resolve) => {

@@ -3,7 +3,7 @@ import type { CurrencySpend, DaySpend, SpendRanking, SpendStatus, UserSpend } fr
 import { label, levelOf, numberCell, numberColumn, partCell, scrollTable, shareColumn } from './cells.ts';
 import { type Bar, type BarChart, barChart, meter } from './charts.ts';
 import { type Html, html } from './html.ts';
-import { dayOf, money, otherCount, share, shortMoney } from './words.ts';
+import { dayOf, money, otherCount, share, shortly, shortMoney } from './words.ts';
 
 export function spendSection(spend: SpendStatus): Html {
   if (!spend.polled) return html`<p>Not known: costs are not polled.</p>`;
@@ -13,13 +13,21 @@ export function spendSection(spend: SpendStatus): Html {
     ...(spend.missing.length === 0 ? [] : [`Not known, and in no sum: ${spend.missing.map(dayOf).join(', ')}.`]),
     ...(spend.filtered ? ['Filters are set: only what they let through is counted.'] : []),
   ];
-  return html`<p class="soft">${notes.join(' ')}</p>${spend.currencies.map((one) => ofCurrency(one, spend))}`;
+  return html`<p class="soft">${notes.join(' ')}</p>${spend.currencies.map((one) => ofCurrency(one, spend))}${unpricedLine(spend)}`;
+}
+
+/** Models that no estimate counts. */
+function unpricedLine({ unpriced }: SpendStatus): Html {
+  if (unpriced.length === 0) return html``;
+  const models = unpriced.map(({ model, tokens }) => `${model} (${shortly(tokens)} tokens)`).join(', ');
+  return html`<p class="soft">Without a price yet, and in no estimate of today: ${models}.</p>`;
 }
 
 function ofCurrency(spend: CurrencySpend, { currencies }: SpendStatus): Html {
   const { currency, days } = spend;
   const title = `Spend by day${currencies.length > 1 ? `, ${currency}` : ''}`;
   return html`${budgetLine(spend)}
+${nowLine(spend)}
 <div class="pair"><div><h3>${title}</h3>
 ${dayChart(spend, title)}
 <details id="table-spend-${currency}"><summary>${title}, as a table</summary>${dayTable(days, currency, title)}</details></div>
@@ -39,6 +47,22 @@ function budgetLine({ currency, total, budget, days }: CurrencySpend): Html {
   const day = `on day ${begun} of ${days.length} (${share(begun / days.length)} of the month)`;
   const words = html`<p>${spent} of ${money(budget, currency)}: ${share(used)} of the budget, ${day}.</p>`;
   return html`<div class="budget">${words}${meter(used, levelOf(used))}</div>`;
+}
+
+/** What is being spent, by usage, beside what is reported of today: costs come hours late. */
+function nowLine({ currency, now, days }: CurrencySpend): Html {
+  if (now === null) return html``;
+  const reported = days.find(({ state }) => state === 'open')?.amount ?? null;
+  const words = [
+    `Spend today: ${reported === null ? 'nothing' : money(reported, currency)} reported, about ${money(now.today, currency)} by usage; about ${money(now.hour, currency)} in the last hour.`,
+    ...(now.error === null ? [] : [errorWords(now.error)]),
+  ];
+  return html`<p>${words.join(' ')}</p>`;
+}
+
+function errorWords(error: number): string {
+  const how = error < 0 ? 'less' : 'more';
+  return `On the newest final day the estimate was ${share(Math.abs(error))} ${how} than the costs.`;
 }
 
 function begunDays(days: readonly DaySpend[]): readonly DaySpend[] {

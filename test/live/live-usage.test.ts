@@ -1,5 +1,6 @@
 /** What is reported becomes counters and gauges: each record once, at its own time, within bounds. */
 import { expect, test } from 'vitest';
+import { measure } from '../../src/estimate/measures.ts';
 import { liveSections } from '../../src/live/live-section.ts';
 import { createLiveUsage, type LiveOptions } from '../../src/live/live-usage.ts';
 import { answerRecords, type Outcomes } from '../../src/live/report.ts';
@@ -133,4 +134,41 @@ test('an array that is cut off counts for nothing', () => {
     skipped: 0,
     refused: [{ index: 0, reason: 'it is not JSON' }],
   });
+});
+
+test('what it costs moves with each record, by the prices that are known', () => {
+  const { live, send, exposition, wait } = startLive();
+  const spent = 'openai_spend_estimate_live_amount_total';
+  const priced = { currency: 'usd', ...labels };
+  send(chat(1_000));
+  wait(5 * minute);
+  // Usage from before there are prices is in no amount.
+  expect(exposition().families.get(spent)).toBeUndefined();
+  const input = measure('input_tokens');
+  const output = measure('output_tokens');
+  const cached = measure('input_cached_tokens');
+  live.spend.goBy([
+    {
+      model: 'gpt-5',
+      tier: '',
+      currency: 'usd',
+      terms: [
+        { plus: [input], minus: [cached], price: '0.002' },
+        { plus: [cached], minus: [], price: '0.0002' },
+        { plus: [output], minus: [], price: '0.01' },
+      ],
+    },
+  ]);
+  send(chat(1_000));
+  expect(exposition().value(spent, priced)).toBe(0);
+  send(
+    chat(1_000, {
+      usage: { prompt_tokens: 1_000, completion_tokens: 0, prompt_tokens_details: { cached_tokens: 500 } },
+    }),
+  );
+  send(chat(1_000, { model: 'nobody-knows' }));
+  wait(2 * minute);
+  const page = exposition();
+  expect(page.value(spent, priced)).toBeCloseTo(2 + 0.01 + 1 + 0.1, 12);
+  expect(page.families.get(spent)?.samples).toHaveLength(1);
 });

@@ -42,7 +42,7 @@ function run(start: string, rows: (asked: Asked) => readonly object[] = rowsOf, 
 
 describe('on the page', () => {
   test('with prices from days of the month before, if the running one has none yet', async () => {
-    const { minutes, text } = run('2026-11-02T12:00:30Z');
+    const { minutes, text, exporter } = run('2026-11-02T12:00:30Z');
     await minutes(10);
     // Settled through 11:55.
     const { 'p m': amount = 0 } = valuesOf(text(), today, ['project_id', 'model'], { currency: 'usd' });
@@ -51,6 +51,10 @@ describe('on the page', () => {
     expect(valuesOf(text(), lastHour, ['project_id', 'model'])['p m']).toBeCloseTo(60 * perMinute, 12);
     expect(valuesOf(text(), error)['usd']).toBeCloseTo(0, 12);
     expect(valuesOf(text(), unpriced)).toEqual({});
+    // The status page says the same.
+    const { currencies } = exporter.overview().spend;
+    expect(currencies[0]?.now?.today).toBeCloseTo(amount, 12);
+    expect(currencies[0]?.now?.hour).toBeCloseTo(60 * perMinute, 12);
   });
 
   test('over the end of a month: today begins anew at midnight, and the last hour goes on', async () => {

@@ -50,7 +50,7 @@ const status: Status = {
   tooSlow: null,
   stateFileTrouble: null,
   usage: { apis: [], hours: [], models: null, projects: null },
-  spend: { month: '2026-01', polled: false, filtered: false, missing: [], currencies: [] },
+  spend: { month: '2026-01', polled: false, filtered: false, missing: [], currencies: [], unpriced: [] },
   limits: { nearest: [], compared: 0, unknown: [] },
 };
 

@@ -41,7 +41,7 @@ const empty: Status = {
   tooSlow: null,
   stateFileTrouble: null,
   usage: { apis: ['completions'], hours: [], models: null, projects: null },
-  spend: { month: '2026-01', polled: true, filtered: false, missing: [], currencies: [] },
+  spend: { month: '2026-01', polled: true, filtered: false, missing: [], currencies: [], unpriced: [] },
   limits: { nearest: [], compared: 0, unknown: [] },
 };
 
@@ -141,6 +141,29 @@ test('costs that are not polled, and apis that are not, are said to be so', () =
   expect(page).toContain('None of the apis that count tokens');
 });
 
+test('what is being spent is beside what is reported', () => {
+  const page = text({
+    spend: {
+      ...empty.spend,
+      unpriced: [{ model: 'gpt-6-astra', tokens: 1_234_567 }],
+      currencies: [
+        {
+          currency: 'usd',
+          total: 900,
+          budget: null,
+          now: { today: 260.4, hour: 31, error: -0.024 },
+          days: [{ day: '2026-01-01', state: 'open', amount: 212 }],
+          projects: null,
+          users: null,
+        },
+      ],
+    },
+  });
+  expect(page).toContain('Spend today: $212.00 reported, about $260.40 by usage; about $31.00 in the last hour.');
+  expect(page).toContain('On the newest final day the estimate was 2% less than the costs.');
+  expect(page).toContain('Without a price yet, and in no estimate of today: gpt-6-astra (1.23M tokens).');
+});
+
 test('what others wrote is only text', () => {
   const evil = '"><img src=x onerror=alert(1)>';
   const row = { id: evil, name: evil, tokens: 5, requests: 1, byHour: [{ tokens: 5, requests: 1 }] };
@@ -155,11 +178,13 @@ test('what others wrote is only text', () => {
     },
     spend: {
       ...empty.spend,
+      unpriced: [{ model: evil, tokens: 5 }],
       currencies: [
         {
           currency: evil,
           total: 1,
           budget: null,
+          now: { today: 1, hour: 1, error: null },
           days: [{ day: '2026-01-01', state: 'open', amount: 1 }],
           projects: { top: [{ id: evil, name: evil, amount: 1, budget: null }], rest: null },
           users: { top: [{ id: evil, name: evil, amount: 1, budget: null }], rest: null, difference: -1.5 },

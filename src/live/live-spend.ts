@@ -1,0 +1,100 @@
+/**
+ * What live usage costs, at the prices that the reading thread finds out: a total for each group and currency, which moves with
+ * each record. Usage from before there were prices, or of a model without one, is in no total.
+ */
+import type { Big } from 'big.js';
+import { type Tier, tierOf } from '../estimate/line-items.ts';
+import { measureNamed, noAmounts } from '../estimate/measures.ts';
+import { type Money, type PriceEntry, type PriceList, priceList } from '../estimate/prices.ts';
+import { renderEntries } from '../metrics/render.ts';
+import type { Section } from '../metrics/section.ts';
+import type { Milliseconds } from '../units.ts';
+import { nearestNumber } from '../usage/decimal.ts';
+import type { GroupTable } from '../usage/groups.ts';
+import { labelText } from '../usage/labels.ts';
+import { liveSpendFamily } from './families.ts';
+import type { Usage } from './read-record.ts';
+
+/** One series. */
+interface Spent {
+  readonly currency: string;
+  readonly group: number;
+  amount: Big;
+  /** When it was first shown, in monotonic milliseconds. */
+  since?: Milliseconds;
+}
+
+export interface LiveSpendOptions {
+  /** Label names, in the order of the groups' values. */
+  readonly labels: readonly string[];
+  readonly groups: GroupTable;
+  /** How long a series stays at 0 before its first value. */
+  readonly zeroHold: Milliseconds;
+}
+
+export class LiveSpend {
+  readonly #options: LiveSpendOptions;
+  readonly #columns: readonly [model: number, batch: number, tier: number];
+  readonly #spent = new Map<string, Spent>();
+  #prices: PriceList | undefined;
+  #revision = 0;
+  #rendered = 0;
+
+  constructor(options: LiveSpendOptions) {
+    this.#options = options;
+    const column = (name: string) => options.labels.indexOf(name);
+    this.#columns = [column('model'), column('batch'), column('service_tier')];
+  }
+
+  /** Goes by these prices from now on. What was counted before stays as it was. */
+  goBy(entries: readonly PriceEntry[]): void {
+    this.#prices = priceList(entries);
+  }
+
+  /** @param group the group that the usage was counted in */
+  add({ counts, labels }: Usage, group: number): void {
+    const prices = this.#prices;
+    if (prices === undefined) return;
+    const [model, batch, serviceTier] = this.#columns.map((column) => String(labels[column] ?? ''));
+    const used = noAmounts();
+    for (const [{ api, name }, value] of counts) {
+      const place = measureNamed(api, name);
+      if (place !== undefined) used[place] = (used[place] ?? 0) + value;
+    }
+    const tier: Tier = tierOf(batch ?? '', serviceTier ?? '');
+    this.#add(prices.tools(used), group);
+    this.#add(prices.model(model ?? '', tier, used) ?? [], group);
+  }
+
+  /** The part of the page that shows it. */
+  section(): Section {
+    const spend = this;
+    return {
+      name: 'live spend',
+      stale: () => spend.#revision !== spend.#rendered,
+      *render(_, elapsed) {
+        spend.#rendered = spend.#revision;
+        let next: Milliseconds = Number.POSITIVE_INFINITY;
+        yield* renderEntries(liveSpendFamily, [...spend.#spent.values()], (one, add) => {
+          one.since ??= elapsed;
+          const heldUntil = one.since + spend.#options.zeroHold;
+          const isHeld = elapsed < heldUntil;
+          if (isHeld) next = Math.min(next, heldUntil);
+          const labels = spend.#options.groups.text(one.group);
+          add(labelText(['currency'], [one.currency]), labels, isHeld ? 0 : nearestNumber(one.amount));
+        });
+        return { until: Number.POSITIVE_INFINITY, untilElapsed: next };
+      },
+    };
+  }
+
+  #add(money: readonly Money[], group: number): void {
+    for (const { currency, amount } of money) {
+      const key = `${currency} ${group}`;
+      const spent = this.#spent.get(key);
+      if (spent === undefined) this.#spent.set(key, { currency, group, amount });
+      else spent.amount = spent.amount.plus(amount);
+      this.#revision++;
+    }
+  }
+}
