@@ -58,7 +58,7 @@ describe('on the page', () => {
   });
 
   test('over the end of a month: today begins anew at midnight, and the last hour goes on', async () => {
-    const { until, text } = run('2026-11-30T23:30:30Z');
+    const { until, text } = run('2026-11-30T23:40:30Z');
     const now = () => valuesOf(text(), today, ['model'])['m'] ?? Number.NaN;
     await until('2026-11-30T23:59:30Z');
     expect(now() / perMinute).toBeGreaterThan(23.6 * 60);
@@ -66,14 +66,13 @@ describe('on the page', () => {
       ['00:05', 0, 0],
       ['00:31', 10, 16],
       ['01:30', 68, 75],
-      ['03:00', 158, 165],
     ] as const) {
       await until(`2026-12-01T${at}:30Z`);
       expect([at, now() / perMinute]).toEqual([at, expect.toSatisfy((v) => v >= least - 1e-9 && v <= most + 1e-9)]);
       expect([at, valuesOf(text(), lastHour, ['model'])['m']]).toEqual([at, expect.closeTo(60 * perMinute, 12)]);
       expect([at, valuesOf(text(), error)['usd']]).toEqual([at, expect.closeTo(0, 12)]);
     }
-  }, 30_000);
+  }, 60_000);
 });
 
 describe('nothing is invented', () => {
