@@ -1,5 +1,6 @@
 /** Reads the counts of a usage object at the places that a shape names, and refuses what cannot be a count. */
 import { isObject, own, type PlainObject } from '../openai/json.ts';
+import { namesOf } from './places.ts';
 
 /** A count that cannot be one. The message names the place, and never what is there. */
 export class NotACount extends Error {
@@ -12,26 +13,33 @@ export class NotACount extends Error {
  */
 export function countAt(usage: PlainObject, places: readonly string[], fraction: boolean): number | undefined {
   for (const place of places) {
-    const count = read(usage, place.split('.'), place, fraction);
+    const count = read(usage, namesOf(place), 0, place, fraction);
     if (count !== undefined) return count;
   }
   return undefined;
 }
 
-function read(value: unknown, path: readonly string[], place: string, fraction: boolean): number | undefined {
+/** @param depth how many names of the path lie behind */
+function read(
+  value: unknown,
+  path: readonly string[],
+  depth: number,
+  place: string,
+  fraction: boolean,
+): number | undefined {
   if (value === undefined || value === null) return undefined;
-  const [name, ...rest] = path;
+  const name = path[depth];
   if (name === undefined) return checked(value, place, fraction);
   if (Array.isArray(value)) {
     let sum: number | undefined;
     for (const each of value) {
-      const count = read(each, path, place, fraction);
+      const count = read(each, path, depth, place, fraction);
       if (count !== undefined) sum = checked((sum ?? 0) + count, place, fraction);
     }
     return sum;
   }
   if (!isObject(value)) throw new NotACount(`${place}: there is no object where one should be`);
-  return read(own(value, name), rest, place, fraction);
+  return read(own(value, name), path, depth + 1, place, fraction);
 }
 
 function checked(value: unknown, place: string, fraction: boolean): number {

@@ -1,7 +1,8 @@
 /** The labels of live usage, and where their values come from. */
 import type { RawLabel } from '../openai/bucket-page.ts';
-import { isObject, own, type PlainObject } from '../openai/json.ts';
+import { own, type PlainObject } from '../openai/json.ts';
 import { type LiveLabel, liveDimensions } from '../settings/live-labels.ts';
+import { valueAt } from './places.ts';
 
 /** Returns all labels: the dimensions, then those of `--live.labels`, which can also give a dimension its place. */
 export function allLabels(further: readonly LiveLabel[]): readonly LiveLabel[] {
@@ -23,16 +24,6 @@ export function labelAt(record: PlainObject, path: string): RawLabel {
   // An attribute can have dots in its name.
   const whole = own(record, path);
   return rawLabel(whole === undefined ? valueAt(record, path) : whole);
-}
-
-/** Returns the value at a path of names joined by dots; undefined where it leads nowhere. */
-export function valueAt(record: PlainObject, path: string): unknown {
-  let value: unknown = record;
-  for (const name of path.split('.')) {
-    if (!isObject(value)) return undefined;
-    value = own(value, name);
-  }
-  return value;
 }
 
 function rawLabel(value: unknown): RawLabel {

@@ -6,7 +6,7 @@
 import type { LiveLabel } from '../settings/live-labels.ts';
 import type { LiveStatus } from '../status.ts';
 import type { Milliseconds } from '../units.ts';
-import { type Outcome, outcomes } from './families.ts';
+import type { Outcome } from './families.ts';
 import { allLabels } from './labels.ts';
 import { LiveBook } from './live-book.ts';
 import { LiveMinutes } from './live-minutes.ts';
@@ -53,9 +53,8 @@ export function createLiveUsage(options: LiveOptions): LiveUsage {
   const spend = new LiveSpend({ labels: names, groups: book.groups, zeroHold: options.zeroHold });
   const minutes = new LiveMinutes();
   const seen = createSeenIds();
-  const tally = new Map<string, number>(
-    formats.flatMap((format) => outcomes.map((outcome) => [`${format} ${outcome}`, 0] as const)),
-  );
+  const tally = new Map(formats.map((format) => [format, new Map<Outcome, number>()]));
+  const tallied = (format: Format, outcome: Outcome) => tally.get(format)?.get(outcome) ?? 0;
   let revision = 0;
 
   function outcomeOf(reading: Reading, { now, elapsed }: Instant): Outcome {
@@ -70,14 +69,12 @@ export function createLiveUsage(options: LiveOptions): LiveUsage {
 
   function count(reading: Reading, at: Instant): Outcome {
     const outcome = outcomeOf(reading, at);
-    const key = `${reading.format} ${outcome}`;
-    tally.set(key, (tally.get(key) ?? 0) + 1);
+    tally.get(reading.format)?.set(outcome, tallied(reading.format, outcome) + 1);
     revision++;
     return outcome;
   }
 
-  const sumOf = (outcome: Outcome) =>
-    formats.reduce((sum, format) => sum + (tally.get(`${format} ${outcome}`) ?? 0), 0);
+  const sumOf = (outcome: Outcome) => formats.reduce((sum, format) => sum + tallied(format, outcome), 0);
 
   return {
     labels,
@@ -85,7 +82,7 @@ export function createLiveUsage(options: LiveOptions): LiveUsage {
     spend,
     count,
     read: (record, defaults) => readRecord(record, labels, defaults),
-    records: (format, outcome) => tally.get(`${format} ${outcome}`) ?? 0,
+    records: tallied,
     status: (now) => ({
       minutes: minutes.at(now),
       records: {

@@ -4,7 +4,8 @@ import { isObject, own, type PlainObject } from '../openai/json.ts';
 import type { LiveLabel } from '../settings/live-labels.ts';
 import type { Milliseconds } from '../units.ts';
 import { type Counts, countAt, keepUncachedParts, NotACount } from './counts.ts';
-import { type GivenLabels, givenLabels, labelAt, looksLikeKey, valueAt } from './labels.ts';
+import { type GivenLabels, givenLabels, labelAt, looksLikeKey } from './labels.ts';
+import { valueAt } from './places.ts';
 import { type Countable, type Format, kindOf, shapeOf } from './record-kind.ts';
 import { itemField, toolShapes } from './shapes.ts';
 import { isLiveApi, type LiveApi, type LiveField, liveField } from './vocabulary.ts';
@@ -117,24 +118,32 @@ function countsOf(kind: Countable, given: LiveApi | undefined): readonly Count[]
   return [...ofApi(api, counts), ...toolCounts(response)];
 }
 
+type PlacesByField = Readonly<Record<string, readonly string[]>>;
+
+/** The entries of a table of places, which is read for each record. */
+const entries = new WeakMap<PlacesByField, readonly (readonly [name: string, places: readonly string[]])[]>();
+
+function entriesOf(places: PlacesByField): readonly (readonly [name: string, places: readonly string[]])[] {
+  const known = entries.get(places) ?? Object.entries(places);
+  entries.set(places, known);
+  return known;
+}
+
 /** Reads what the shape has of the api's fields. What the vocabulary of the api lacks is no usage of it. */
-function read(
-  usage: PlainObject,
-  places: Readonly<Record<string, readonly string[]>>,
-  api: LiveApi,
-  into: Counts,
-): void {
-  for (const [name, at] of Object.entries(places)) {
+function read(usage: PlainObject, places: PlacesByField, api: LiveApi, into: Counts): void {
+  for (const [name, at] of entriesOf(places)) {
     const count = countAt(usage, at, liveField(api, name)?.fraction === true);
     if (count !== undefined) into.set(name, count);
   }
 }
 
 function ofApi(api: LiveApi, counts: Counts): Count[] {
-  return [...counts].flatMap(([name, value]) => {
+  const found: Count[] = [];
+  for (const [name, value] of counts) {
     const field = liveField(api, name);
-    return field === undefined ? [] : [[field, value] as const];
-  });
+    if (field !== undefined) found.push([field, value]);
+  }
+  return found;
 }
 
 /** What the tools of a response used, as it says itself, or as its output shows. */

@@ -1,6 +1,6 @@
 /** Recognizes a record by what is in it: whose it is, of which api, and where its usage is. Pure. */
 import { isObject, own, type PlainObject } from '../openai/json.ts';
-import { valueAt } from './labels.ts';
+import { valueAt } from './places.ts';
 import {
   liteLlmCalls,
   openAiProvider,

@@ -1,4 +1,5 @@
 /** Remembers ids, so that what is reported twice counts once: the last so many, each for so long. */
+import { LRUCache } from 'lru-cache';
 import type { Milliseconds } from '../units.ts';
 
 export interface SeenIds {
@@ -8,34 +9,22 @@ export interface SeenIds {
    * @returns false if it is remembered already
    */
   add(id: string, elapsed: Milliseconds): boolean;
-  readonly size: number;
 }
 
-const usually = { most: 100_000, keep: 3_600_000 } as const;
+const mostIds = 100_000;
+const keep: Milliseconds = 3_600_000;
 
-export function createSeenIds({
-  most,
-  keep,
-}: {
-  readonly most: number;
-  readonly keep: Milliseconds;
-} = usually): SeenIds {
-  /** When each was seen, the oldest first. */
-  const seen = new Map<string, Milliseconds>();
+export function createSeenIds(): SeenIds {
+  let now: Milliseconds = 0;
+  // Looking does not renew an id: it is forgotten an hour after it was first seen. A time of 0 would be none.
+  const perf = { now: () => now + 1 };
+  const seen = new LRUCache<string, true>({ max: mostIds, ttl: keep, ttlResolution: 0, perf });
   return {
     add(id, elapsed) {
-      const before = seen.get(id);
-      if (before !== undefined && elapsed - before < keep) return false;
-      seen.delete(id);
-      seen.set(id, elapsed);
-      for (const [oldest, at] of seen) {
-        if (seen.size <= most && elapsed - at < keep) break;
-        seen.delete(oldest);
-      }
+      now = elapsed;
+      if (seen.has(id)) return false;
+      seen.set(id, true);
       return true;
-    },
-    get size() {
-      return seen.size;
     },
   };
 }

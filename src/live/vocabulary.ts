@@ -50,13 +50,16 @@ export const liveFields: readonly LiveField[] = endpoints
   .flatMap(fieldsOf)
   .map((field, index) => ({ ...field, index }));
 
-const byName: ReadonlyMap<string, LiveField> = new Map(
-  liveFields.map((field) => [`${field.api}.${field.name}`, field]),
+const byName: ReadonlyMap<LiveApi, ReadonlyMap<string, LiveField>> = new Map(
+  liveApis.map((api) => [
+    api,
+    new Map(liveFields.filter((field) => field.api === api).map((field) => [field.name, field])),
+  ]),
 );
 
 /** The field of this name; undefined where the api has none. */
 export function liveField(api: LiveApi, name: string): LiveField | undefined {
-  return byName.get(`${api}.${name}`);
+  return byName.get(api)?.get(name);
 }
 
 /** Reports whether live usage of this api is counted. */

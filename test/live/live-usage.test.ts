@@ -81,7 +81,7 @@ test('an id counts once, until an hour has passed', () => {
   const { send, wait } = startLive();
   const record = chat(1, { id: 'chatcmpl-1' });
   expect(send([record, record])).toMatchObject({ counted: 1, duplicates: 1 });
-  wait(hour - 1);
+  wait(hour);
   expect(send(record)).toMatchObject({ counted: 0, duplicates: 1 });
   wait(1);
   expect(send(record)).toMatchObject({ counted: 1, duplicates: 0 });
@@ -171,4 +171,15 @@ test('what it costs moves with each record, by the prices that are known', () =>
   const page = exposition();
   expect(page.value(spent, priced)).toBeCloseTo(2 + 0.01 + 1 + 0.1, 12);
   expect(page.families.get(spent)?.samples).toHaveLength(1);
+});
+
+test('the last 100,000 ids are remembered', () => {
+  const { send } = startLive();
+  send(chat(1, { id: 'first' }));
+  for (let at = 0; at < 99_999; at += 9_999) {
+    send(Array.from({ length: Math.min(9_999, 99_999 - at) }, (_, index) => chat(1, { id: `later-${at + index}` })));
+  }
+  expect(send(chat(1, { id: 'first' }))).toMatchObject({ duplicates: 1 });
+  send(chat(1, { id: 'last' }));
+  expect(send(chat(1, { id: 'first' }))).toMatchObject({ counted: 1 });
 });
