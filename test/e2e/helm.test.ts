@@ -373,7 +373,7 @@ describe.skipIf(missing)('the chart', () => {
   test.each([
     ['minimal', ['A pod starts once the Secret openai-admin-key is there', 'Prometheus is not told.', 'targets:']],
     ['demo', ['no number is real']],
-    ['organizations', ['3 organizations, shared out among 3 pods']],
+    ['organizations', ['3 organizations, shared out among 3 pods', 'resources.limits.memory is 512Mi']],
     [
       'everything',
       ['The pages are open to everybody who reaches them', 'openai-acme-openai-usage-exporter.monitoring.svc:80'],
