@@ -43,7 +43,7 @@ export function liveHandlers(
     if (wait > 0) {
       refuse('rate_limited', remoteAddress);
       response.setHeader('Retry-After', Math.ceil(wait / 1_000));
-      answer(response, 429, { error: 'there are too many requests of this client' });
+      answer(response, 429, 'there are too many requests of this client');
       return true;
     }
     switch (isAllowed(request.headers.authorization, remoteAddress)) {
@@ -52,13 +52,11 @@ export function liveHandlers(
       case 'unauthorized':
         refuse('unauthorized', remoteAddress);
         response.setHeader('WWW-Authenticate', 'Bearer');
-        answer(response, 401, { error: 'the token is missing or wrong; send it as Authorization: Bearer' });
+        answer(response, 401, 'the token is missing or wrong; send it as Authorization: Bearer');
         return true;
       case 'not local':
         refuse('unauthorized', remoteAddress);
-        answer(response, 403, {
-          error: 'without --live.token-file live usage is taken from the machine of the exporter alone',
-        });
+        answer(response, 403, 'without --live.token-file live usage is taken from the machine of the exporter alone');
         return true;
     }
   }
@@ -67,7 +65,7 @@ export function liveHandlers(
     const client = clientAt(request.socket.remoteAddress);
     if (turnedAway(request, response, client)) return;
     const form = formOf(request, route);
-    if ('error' in form) return answer(response, 415, form);
+    if ('error' in form) return answer(response, 415, form.error);
     if (Number(request.headers['content-length'] ?? 0) > mostBytes) return answer(response, 413, tooLong);
     const room = underWay.begin(client);
     if (room === undefined) return overloaded(response, refuse);
@@ -85,18 +83,17 @@ export function liveHandlers(
     if (response.destroyed) return;
     if (reported instanceof Error) {
       response.setHeader('Retry-After', retryAfter);
-      return answer(response, 503, { error: reported.message });
+      return answer(response, 503, reported.message);
     }
     end(response, reported.status, reported.body, form.form === 'otlp protobuf' ? protobuf : json);
   };
 }
 
-const tooLong = { error: `the body is longer than ${mostBytes / 1_024 / 1_024} MiB; send it in several parts` };
+const tooLong = `the body is longer than ${mostBytes / 1_024 / 1_024} MiB; send it in several parts`;
 
 /** The form of the body, or why it is none that can be read. */
 function formOf({ headers }: Request, route: LiveRoute): Pick<Report, 'form' | 'isGzip'> | { readonly error: string } {
-  const [named = ''] = (headers['content-type'] ?? '').split(';', 1);
-  const type = named.trim().toLowerCase();
+  const type = typeIn(headers['content-type']);
   const form: ReportForm | undefined = route === 'records' ? recordsForm(type) : otlpForms.get(type);
   if (form === undefined) {
     return {
@@ -152,13 +149,33 @@ function bodyOf(
 function overloaded(response: Response, refuse: Refuse): void {
   refuse('crowded', response.req.socket.remoteAddress);
   response.setHeader('Retry-After', retryAfter);
-  answer(response, 429, { error: 'there are too many reports at once' });
+  answer(response, 429, 'there are too many reports at once');
 }
 
-/** Answers a request that is refused: what is left of its body ends with the connection. */
-function answer(response: Response, status: number, body: { readonly error: string }): void {
+/**
+ * Answers a request that is refused, in the form of its route: OTLP has a google.rpc.Status, in the encoding of the
+ * request. What is left of its body ends with the connection.
+ */
+function answer(response: Response, status: number, message: string): void {
   response.setHeader('Connection', 'close');
-  end(response, status, `${JSON.stringify({ error: body.error })}\n`, json);
+  const { path, headers } = response.req;
+  const isOtlp = path.endsWith(livePaths.otlp);
+  const isProtobuf = isOtlp && otlpForms.get(typeIn(headers['content-type'])) === 'otlp protobuf';
+  if (isProtobuf) end(response, status, statusMessage(message), protobuf);
+  else end(response, status, `${JSON.stringify(isOtlp ? { message } : { error: message })}\n`, json);
+}
+
+/** A google.rpc.Status of which the message alone is said; it is short, so that its length takes two bytes at most. */
+function statusMessage(message: string): Uint8Array {
+  const text = Buffer.from(message);
+  const length = text.length < 128 ? [text.length] : [(text.length & 127) | 128, text.length >> 7];
+  return Buffer.concat([Uint8Array.of(0x12, ...length), text]);
+}
+
+/** The type without its parameters. */
+function typeIn(header = ''): string {
+  const [type = ''] = header.split(';', 1);
+  return type.trim().toLowerCase();
 }
 
 function end(response: Response, status: number, body: string | Uint8Array, type: string): void {

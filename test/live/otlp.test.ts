@@ -1,4 +1,5 @@
 /** OpenTelemetry's metrics of generative AI: from the real SDK in both encodings, and by hand where the SDK would not. */
+import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { OTLPMetricExporter as JsonExporter } from '@opentelemetry/exporter-metrics-otlp-http';
 import { OTLPMetricExporter as ProtobufExporter } from '@opentelemetry/exporter-metrics-otlp-proto';
 import { resourceFromAttributes } from '@opentelemetry/resources';
@@ -178,3 +179,17 @@ test.each(['application/json', 'application/x-protobuf'])(
     expect(await response.text()).not.toContain('CANARY');
   },
 );
+
+test('what is refused before it is read has a status in the encoding of the request', async () => {
+  const { url } = await startLiveServer({ isAllowed: () => 'unauthorized' });
+  const send = async (type: string) => {
+    const options = { method: 'POST', headers: { 'content-type': type }, body: '{}' };
+    const response = await fetch(`${url}/api/live/otlp/v1/metrics`, options);
+    expect(response.status).toBe(401);
+    return Buffer.from(await response.arrayBuffer());
+  };
+  const message = 'the token is missing or wrong; send it as Authorization: Bearer';
+  expect(JSON.parse(String(await send('application/json')))).toEqual({ message });
+  const reader = new BinaryReader(await send('application/x-protobuf'));
+  expect([reader.tag()[0], reader.string()]).toEqual([2, message]);
+});
