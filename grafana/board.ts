@@ -2,16 +2,24 @@
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import { type Panel, source } from './panels.ts';
 
-export type BoardUid = 'openai-overview' | 'openai-usage' | 'openai-costs' | 'openai-limits' | 'openai-exporter';
+export type BoardUid =
+  | 'openai-overview'
+  | 'openai-usage'
+  | 'openai-costs'
+  | 'openai-limits'
+  | 'openai-live'
+  | 'openai-exporter';
 
 export interface Board {
   readonly uid: BoardUid;
   readonly title: string;
   readonly about: string;
   readonly from: string;
-  readonly variables: readonly dashboard.QueryVariableBuilder[];
+  readonly variables: readonly Variable[];
   readonly rows: readonly Row[];
 }
+
+type Variable = dashboard.QueryVariableBuilder | dashboard.TextBoxVariableBuilder;
 
 export interface Row {
   readonly title: string;
@@ -125,6 +133,13 @@ export const variables = {
     choice('model', { label: 'Model', of: `${requests}{${inProject}, api_key_id=~"$key"}`, values: 'model' }),
   tier: () => choice('tier', { label: 'Service tier', of: `${requests}{${organization}}`, values: 'service_tier' }),
   batch: () => choice('batch', { label: 'Batch', of: `${requests}{${organization}}`, values: 'batch' }),
+  liveModel: () =>
+    choice('model', {
+      label: 'Model',
+      of: `openai_live_completions_num_model_requests_total{${inProject}}`,
+      values: 'model',
+    }),
+  liveLabel: () => new dashboard.TextBoxVariableBuilder('label').label('By label').defaultValue('api_key_id'),
   limitModel: () =>
     choice('model', {
       label: 'Model',

@@ -3,6 +3,7 @@
  * changes neither loses nor doubles an amount.
  */
 import { within } from '../deploy/prometheus/identity.ts';
+import { liveFields } from '../src/live/vocabulary.ts';
 import { endpoints } from '../src/openai/catalogue.ts';
 
 export type Matchers = Readonly<Record<string, string>>;
@@ -19,6 +20,7 @@ const narrowing = {
 
 export type Narrowing = keyof typeof narrowing;
 
+const settledHour = ['bucket_width="1h"', 'state="settled"'];
 const chosen = ['job=~"$job"', 'namespace=~"$namespace"', 'organization=~"$organization"'];
 
 /** A selector of the chosen organizations, narrowed by variables, with matchers of its own written as `="value"`. */
@@ -160,8 +162,44 @@ export function raw(
   const matchers =
     kind === 'this month'
       ? [`__name__=~"openai_(${fields})_total"`, ...chosen]
-      : [`__name__=~"openai_usage_(${fields})"`, ...chosen, 'bucket_width="1h"', 'state="settled"'];
+      : [`__name__=~"openai_usage_(${fields})"`, ...chosen, ...settledHour];
   return `sum by (${within(...labels)}) (
   max by (${within('__name__', ...dimensions)}) ({${matchers.join(', ')}})
 )`;
+}
+
+/** Tokens that both OpenAI and applications count. */
+const liveTokens = pairs.filter((name) => liveFields.some((field) => `${field.api}_${field.name}` === name));
+
+/** All of them; a rate has no name, so that two counters would be one series without a label that keeps them apart. */
+function allLive(rise: (counter: string) => string): string {
+  const each = liveTokens.map((name) => {
+    const counter = of(`openai_live_${name}_total`, ['project', 'model']);
+    return `label_replace(${rise(counter)}, "of", "${name}", "", "")`;
+  });
+  return `\n${indented(each.join('\nor\n'))}\n`;
+}
+
+/** A curve of the tokens that applications report, by labels or by the names of ids. Replicas are added up: a record is reported to one. */
+export function livePerMinute(by: readonly string[]): string {
+  return summed(
+    allLive((counter) => `rate(${counter}[$__rate_interval])`),
+    by,
+    '60 * ',
+  );
+}
+
+/** The amount of tokens that applications have reported in the time shown. */
+export function liveInRange(by: readonly string[]): string {
+  return summed(
+    allLive((counter) => `increase(${counter}[$__range])`),
+    by,
+  );
+}
+
+/** What the live usage of all replicas says of the newest settled hour, or what OpenAI says of it; without the help of a rule. */
+export function settledHourTokens(of: 'reported' | 'used', labels: readonly string[]): string {
+  if (of === 'used') return raw('tokens', 'newest settled hour', labels);
+  const matchers = [`__name__=~"openai_live_(${liveTokens.join('|')})"`, ...chosen, ...settledHour];
+  return `sum by (${within(...labels)}) ({${matchers.join(', ')}})`;
 }

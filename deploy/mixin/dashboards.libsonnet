@@ -3,6 +3,7 @@ local boards = {
   'openai-usage.json': import 'generated/openai-usage.json',
   'openai-costs.json': import 'generated/openai-costs.json',
   'openai-limits.json': import 'generated/openai-limits.json',
+  'openai-live.json': import 'generated/openai-live.json',
   'openai-exporter.json': import 'generated/openai-exporter.json',
 };
 

@@ -14,7 +14,7 @@ import { type Alert, type Group, ruleFile } from './rule-file.ts';
  */
 export type Severity = 'critical' | 'warning' | 'notice';
 
-type Board = 'exporter' | 'costs' | 'usage' | 'limits';
+type Board = 'exporter' | 'costs' | 'usage' | 'limits' | 'live';
 
 interface Told {
   readonly alert: string;
@@ -280,7 +280,11 @@ or on (${within('api_key_id')})
   },
   {
     alert: 'OpenAISeriesFolded',
-    expr: `max by (${within('api')}) (increase(openai_exporter_folded_rows_total[1h])) > 0`,
+    expr: `max by (${within('api')}) (increase(openai_exporter_folded_rows_total[1h])) > 0
+or
+sum by (${within('api')}) (
+  label_replace(increase(openai_exporter_live_folded_records_total[1h]), "api", "live usage", "", "")
+) > 0`,
     severity: 'warning',
     summary: '{{ $labels.api }} has more groups than are kept',
     description: `{{ $value | printf "%.0f" }} rows of {{ $labels.api }} were taken into the group "other" within an hour (job ${job}). Sums are right; who is in "other" is not known.`,
@@ -484,6 +488,77 @@ ${watchedForAWeek}`),
   },
 ];
 
+const unreported = 'job_project:openai_live_tokens_unreported:settled_hour';
+const usedOfHour = 'job_project:openai_live_tokens_used:settled_hour';
+/** Tokens an hour, as they were reported within the last 5 minutes. */
+const liveRate = '(12 * job_project:openai_live_tokens:increase5m)';
+
+const liveAlerts: readonly Told[] = [
+  {
+    alert: 'OpenAIUsageUnreported',
+    why: 'Two settled hours in a row: each is on show for an hour.',
+    expr: named(`${unreported} > 10000
+and
+${unreported} > 0.1 * ${usedOfHour}`),
+    for: '65m',
+    severity: 'warning',
+    summary: '{{ $labels.project_name }} has used {{ $value | humanize }} tokens in an hour that nobody reported',
+    description: `OpenAI says that project {{ $labels.project_name }} (job ${job}) used ${figure(usedOfHour, ['project_id'], 'humanize')} tokens in the newest settled hour. Of these, {{ $value | humanize }} were reported by no application or gateway, and in the hour before it was more than a tenth, too. A gateway is gone past, or a key has leaked.`,
+    board: 'live',
+    variables: { project: 'project_id' },
+  },
+  {
+    alert: 'OpenAILiveRateUnusual',
+    why: 'As OpenAITokensUnusual, by what applications report: a loop that runs away is seen within minutes.',
+    expr: named(`${liveRate}
+> on (${within('project_id')})
+3 * (
+  ${indent(baseline(tokensNow, tokensUsually, ['project_id'])).trimStart()}
+  or on (${within('project_id')})
+  0 * ${liveRate}
+)
++ ${on} group_left ()
+(
+  1e6 + 0.01 * (
+    sum by (${within()}) (${tokensUsually})
+    or
+    0 * sum by (${within()}) (${liveRate})
+  )
+)
+and ${on}
+${watchedForAWeek}`),
+    for: '5m',
+    severity: 'warning',
+    summary: '{{ $labels.project_name }} uses {{ $value | humanize }} tokens an hour just now, which is unusual',
+    description: `For 5 minutes project {{ $labels.project_name }} (job ${job}) has reported {{ $value | humanize }} tokens an hour. In the same hour of the last weeks it was ${figure(tokensUsually, ['project_id'], 'humanize', 'nothing')}.`,
+    board: 'live',
+    variables: { project: 'project_id' },
+  },
+  {
+    alert: 'OpenAILiveRecordsRefused',
+    expr: `sum by (${within('format')}) (increase(openai_exporter_live_records_total{outcome="refused"}[15m])) > 0`,
+    for: '15m',
+    severity: 'warning',
+    summary: 'Records of live usage are refused',
+    description: `{{ $value | printf "%.0f" }} records of the form {{ $labels.format }} were refused within 15 minutes (job ${job}), so what they used is missing in live usage. The answer to whoever sent them says why.`,
+    board: 'live',
+  },
+  {
+    alert: 'OpenAILiveSilent',
+    why: 'An hour without a record where there were some within the day before it, while OpenAI says that there was usage.',
+    expr: `job:openai_live_records:increase1h == 0
+and
+max_over_time(job:openai_live_records:increase1h[1d] offset 1h) > 0
+and
+sum by (${within()}) (job_project:openai_tokens:increase1h) > 10000`,
+    for: '30m',
+    severity: 'warning',
+    summary: 'Nobody reports live usage any more',
+    description: `For an hour and a half no application or gateway has reported usage to job ${job}, although OpenAI says that there is usage.`,
+    board: 'live',
+  },
+];
+
 const usageAlerts: readonly Told[] = [
   {
     alert: 'OpenAIUserCostsDiffer',
@@ -645,5 +720,6 @@ export function alertingRules(links: Links): string {
     { ...group('openai_spend_now_alerts', spendNowAlerts), interval: '15s' },
     group('openai_budget_alerts', budgetAlerts),
     group('openai_usage_alerts', usageAlerts),
+    group('openai_live_alerts', liveAlerts),
   ]);
 }

@@ -314,9 +314,7 @@ const spendNow: Group = {
     },
     {
       record: 'job_project:openai_spend_estimate_live_amount:rate10m',
-      expr: `3600
-*
-sum by (${within('currency', 'project_id')}) (rate(openai_spend_estimate_live_amount_total[10m]))`,
+      expr: `6 * sum by (${within('currency', 'project_id')}) (increase(openai_spend_estimate_live_amount_total[10m]))`,
       why: 'In an hour, at the rate of the last 10 minutes.',
     },
     {
@@ -599,11 +597,66 @@ max by (${within('api')}) (
   ],
 };
 
+/** Tokens that both the Usage API and live usage count. */
+const liveTokens = tokens.map(({ endpoint, field }) => `${endpoint.api}_${field}`);
+const settledHour = 'bucket_width="1h", state="settled"';
+const liveHour = `{__name__=~"openai_live_(${liveTokens.join('|')})", ${settledHour}}`;
+const usedOfHour = 'job_project:openai_live_tokens_used:settled_hour';
+const reportedOfHour = 'job_project:openai_live_tokens_reported:settled_hour';
+
+const live: Group = {
+  name: 'openai_live',
+  interval: '1m',
+  why: 'What applications report themselves, against what OpenAI says of the same hour. A record is reported to one replica, so here replicas are added up.',
+  rules: [
+    {
+      record: usedOfHour,
+      expr: `sum by (${within('project_id')}) (
+  max by (${within('__name__', ...allLabels(tokens.map(({ endpoint }) => endpoint)))}) ({__name__=~"openai_usage_(${liveTokens.join('|')})", ${settledHour}})
+)
+and on (${within()})
+(sum by (${within()}) (${liveHour}) > 0)`,
+      why: 'Only of organizations in which live usage was reported in that hour.',
+    },
+    {
+      record: reportedOfHour,
+      expr: `sum by (${within('project_id')}) (${liveHour})
+and on (${within()})
+${usedOfHour}`,
+    },
+    {
+      record: 'job_project:openai_live_tokens_unreported:settled_hour',
+      expr: `clamp_min(
+  ${usedOfHour}
+  - on (${within('project_id')})
+  (
+    ${reportedOfHour}
+    or
+    0 * ${usedOfHour}
+  ),
+  0
+)`,
+      why: 'A gateway that is gone past, or a key that has leaked.',
+    },
+    {
+      record: 'job_project:openai_live_tokens:increase5m',
+      expr: `sum by (${within('project_id')}) (
+${liveTokens.map((name) => `  label_replace(increase(openai_live_${name}_total[5m]), "of", "${name}", "", "")`).join('\n  or\n')}
+)`,
+    },
+    {
+      record: 'job:openai_live_records:increase1h',
+      expr: `sum by (${within()}) (increase(openai_exporter_live_records_total{outcome="counted"}[1h]))`,
+    },
+  ],
+};
+
 /** All groups, in the order in which they build on each other. */
 export const recordingGroups: readonly Group[] = [
   namesGroup,
   counters,
   usageGroup,
+  live,
   spendNow,
   money,
   rateLimits,

@@ -46,7 +46,7 @@ export function hurriedConfiguration(text: string): string {
 
 /** The rules for it: recorded as often, and alerts on budgets that soon fire. */
 export function hurriedRules(rules: string): string {
-  return quickBudgets(rules).replaceAll(/interval: \dm/g, 'interval: 15s');
+  return quickBudgets(rules).replaceAll(/interval: \d+m/g, 'interval: 15s');
 }
 
 /**

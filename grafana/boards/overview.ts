@@ -14,6 +14,7 @@ import {
   risen,
   summed,
 } from '../promql.ts';
+import { noLive, shareReported, tokensNow } from './live.ts';
 import { rulesLoaded } from './rules-loaded.ts';
 
 const day = (state: string) =>
@@ -201,6 +202,36 @@ export function overview(): Board {
               },
             ],
             { step: everyFourMinutes, stacked: true },
+          ),
+        ],
+      },
+      {
+        title: 'Live, as applications report it',
+        panels: [
+          number(
+            {
+              title: 'Tokens a minute just now',
+              about: 'Input and output that applications and gateways reported within the last 4 minutes (--live).',
+              unit: 'short',
+              none: noLive.text,
+              words: [noLive],
+              width: 12,
+            },
+            tokensNow,
+          ),
+          number(
+            {
+              title: 'Reported of the newest hour',
+              about:
+                'The tokens of the newest settled hour that applications reported, as a share of those that OpenAI says were used. The Live board says which projects use the rest.',
+              unit: 'percentunit',
+              decimals: 1,
+              none: noLive.text,
+              words: [noLive],
+              thresholds: [0.95, 0.9],
+              width: 12,
+            },
+            shareReported,
           ),
         ],
       },

@@ -55,7 +55,7 @@ describe('configurations', () => {
       budgets.map((name) => rule(name).replace('15m', '30s')).join('') + others,
     );
     const alerts = read('prometheus/rules/openai-alerts.yml');
-    expect(quickBudgets(alerts).match(/for: 30s/g)).toHaveLength(4);
+    expect(quickBudgets(alerts).match(/for: 30s/g)).toHaveLength(5);
   });
 
   test('in a hurry, Prometheus looks every few seconds', () => {

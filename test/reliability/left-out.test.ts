@@ -53,6 +53,8 @@ const otherBounds: Readonly<Record<string, string>> = {
   mostOfIt: 'a share of the request budget',
   mostRegroupings: 'changes of grouping in one turn; the next turn goes on',
   longestTrial: 'time',
+  mostTries: 'tries to read days that only estimates need',
+  most: 'numbers of label values before they begin anew, which loses nothing',
   mostPasses: 'reads of history in one turn; the next turn goes on',
   mostFailuresOfPage: 'tries before a list begins anew',
   mostRemembered: 'as many names as can be shown, at least',
