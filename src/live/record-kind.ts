@@ -104,7 +104,7 @@ function liteLlmKind(record: PlainObject): RecordKind {
   if (status !== 'success' || fromCache || isOther) return { format, skipped: true };
   const response = own(record, 'response');
   const call = own(record, 'call_type');
-  const begin = typeof call === 'string' ? call.replace(/^a(?!udio)/, '') : '';
+  const begin = typeof call === 'string' ? call.replace(/^litellm\./, '').replace(/^a(?!udio)/, '') : '';
   const api = liteLlmCalls.find(([name]) => begin.startsWith(name))?.[1] ?? 'completions';
   const inner = isObject(response) ? own(response, 'usage') : undefined;
   const usage = isObject(inner) && shapeOf(inner) !== undefined ? inner : record;

@@ -272,7 +272,7 @@ export const flags = {
     placeholder: '',
     summary: 'take live usage at /api/live',
     details:
-      'Takes what applications and gateways report at `POST /api/live` and `POST /api/live/otlp/v1/metrics`, and shows it as `openai_live_…`. Without `--live.token-file` it is taken from this machine only. `demo` has it on and reports to itself.',
+      'Takes what applications and gateways report at `POST /api/live` and `POST /api/live/otlp/v1/metrics`, and shows it as `openai_live_…`; see [live.md](live.md). Without `--live.token-file` it is taken from this machine only. `demo` has it on and reports to itself.',
   }),
   liveTokenFile: optional<string>(path, {
     name: 'live.token-file',
