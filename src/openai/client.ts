@@ -74,8 +74,8 @@ export interface ClientObserver {
   attempt(api: ApiLabel, code: string, seconds: number): void;
   /** Another attempt is going to be made. */
   retry(api: ApiLabel): void;
-  /** OpenAI had not answered for a while, and does again. */
-  answersAgain?(): void;
+  /** OpenAI had not answered anything for so many milliseconds, and does again. */
+  answersAgain?(quiet: number): void;
 }
 
 export interface ClientOptions {
@@ -405,7 +405,10 @@ export function createClient(options: ClientOptions): Client {
       lastFailure = error;
       // Whoever says when to come again is heard, and is not asked before.
       if (error.retryAfterMs === undefined) budget.failed(api);
-    } else if (budget.answered()) observer.answersAgain?.();
+      return;
+    }
+    const quiet = budget.answered(api);
+    if (quiet !== undefined) observer.answersAgain?.(quiet);
   }
 
   async function ask<T>(course: Course, decode: (body: Buffer) => T | Promise<T>): Promise<Answer<T>> {

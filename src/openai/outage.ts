@@ -1,6 +1,7 @@
 /**
  * Knows whether OpenAI answers, from what the requests ended with, and spares it while it does not: one request now
- * and then asks whether it is back, whoever waits. The first answer opens the way for all.
+ * and then asks whether it is back, whoever waits. The first answer opens the way for all. Apis that fail while others
+ * are answered have trouble of their own: they are told apart, so that the others do not wait behind them.
  */
 import type { Reason } from './errors.ts';
 
@@ -15,67 +16,89 @@ export function isCommon(reason: Reason | undefined): boolean {
 /** Failures in a row, without an answer in between, after which OpenAI counts as not answering. */
 const failuresToClose = 3;
 
-/** While OpenAI does not answer, no span of this many milliseconds holds more than two requests. */
-const spanMs = 62_000;
-const mostInSpan = 2;
+/**
+ * While OpenAI does not answer, a span of this many milliseconds, a minute and a margin, holds one request of an api
+ * that has failed, and one of an api that has not and may show that there is no outage.
+ */
+const spanMs = 60_250;
+
+/** Milliseconds after which trouble that an api had of its own is forgotten, if it was answered since. */
+const troubleMs = 600_000;
 
 export interface Outage {
   /** The monotonic instant since which OpenAI counts as not answering; undefined while it answers. */
   readonly since: number | undefined;
   /** Milliseconds in which it has not answered, all outages together. */
   total(now: number): number;
+  /** Reports whether the api has failed and was not answered since, or fails now and then while others do not. */
+  isSuspect(api: string): boolean;
   /**
-   * The monotonic instant from which a request may be sent as far as this is concerned. An api that has not failed in
-   * this outage may show that it was none, so it goes first; of the others only what `persists` is sent again.
+   * The monotonic instant from which a request may be sent as far as this is concerned. Of the apis that have failed
+   * only what `persists` is sent again.
    */
-  freeAt(api: string, persists: boolean, now: number): number;
-  sent(now: number): void;
+  freeAt(api: string, persists: boolean): number;
+  sent(api: string, now: number): void;
   /** A request has failed for a common reason. */
   failed(api: string, now: number): void;
-  /** A request was answered. Returns whether that ends an outage. */
-  answered(now: number): boolean;
+  /** A request was answered. Returns the milliseconds without any answer if that ends an outage. */
+  answered(api: string, now: number): number | undefined;
 }
 
 /** An outage that has not begun. */
 export function createOutage(): Outage {
-  /** The apis that have failed since the last answer. */
-  const tried = new Set<string>();
+  /** The last failure of each api that is a suspect. */
+  const suspects = new Map<string, number>();
+  /** The suspects that failed while others were answered. */
+  const troubled = new Set<string>();
   let failures = 0;
   let since: number | undefined;
   let before = 0;
-  let lastSent = Number.NEGATIVE_INFINITY;
-  /** When requests were sent in the outage, as far as they still count. */
-  let probes: number[] = [];
+  let lastAnswer = Number.NEGATIVE_INFINITY;
+  /** The last request of a suspect, and the last one of another api in the outage. */
+  let suspectSent = Number.NEGATIVE_INFINITY;
+  let otherSent = Number.NEGATIVE_INFINITY;
+
+  /** Whose failures were the outage's, and whose are their own. */
+  function judge(api: string, quiet: number, now: number): void {
+    if (quiet < spanMs) for (const name of suspects.keys()) troubled.add(name);
+    else if (since !== undefined) for (const name of suspects.keys()) if (!troubled.has(name)) suspects.delete(name);
+    if (troubled.has(api) && now - (suspects.get(api) ?? now) < troubleMs) return;
+    troubled.delete(api);
+    suspects.delete(api);
+  }
 
   return {
     get since() {
       return since;
     },
     total: (now) => before + (since === undefined ? 0 : now - since),
-    freeAt(api, persists, now) {
+    isSuspect: (api) => suspects.has(api),
+    freeAt(api, persists) {
       if (since === undefined) return Number.NEGATIVE_INFINITY;
-      if (tried.has(api) && !persists) return Number.POSITIVE_INFINITY;
-      const counted = probes.filter((at) => at > now - spanMs);
-      const room = (counted.length < mostInSpan ? undefined : counted[0]) ?? Number.NEGATIVE_INFINITY;
-      return Math.max(room + spanMs, tried.has(api) ? lastSent + spanMs / mostInSpan : Number.NEGATIVE_INFINITY);
+      if (!suspects.has(api)) return otherSent + spanMs;
+      return persists ? suspectSent + spanMs : Number.POSITIVE_INFINITY;
     },
-    sent(now) {
-      lastSent = now;
-      if (since !== undefined) probes = [...probes.filter((at) => at > now - spanMs), now];
+    sent(api, now) {
+      if (suspects.has(api)) suspectSent = now;
+      else if (since !== undefined) otherSent = now;
     },
     failed(api, now) {
-      tried.add(api);
+      suspects.set(api, now);
       failures += 1;
-      if (failures >= failuresToClose) since ??= now;
+      if (failures < failuresToClose || since !== undefined) return;
+      since = now;
+      suspectSent = now;
+      otherSent = Number.NEGATIVE_INFINITY;
     },
-    answered(now) {
+    answered(api, now) {
+      const quiet = now - lastAnswer;
+      judge(api, quiet, now);
       const ends = since !== undefined;
       if (since !== undefined) before += now - since;
       since = undefined;
       failures = 0;
-      tried.clear();
-      probes = [];
-      return ends;
+      lastAnswer = now;
+      return ends ? quiet : undefined;
     },
   };
 }

@@ -34,8 +34,11 @@ export interface Budget {
   heldUntil(kind: string): number;
   /** A request has failed for a reason that others are likely to share. */
   failed(api: string): void;
-  /** A request was answered. Returns whether that is news: OpenAI had not answered for a while. */
-  answered(): boolean;
+  /**
+   * A request was answered. Returns the milliseconds without any answer before it if that is news: OpenAI had not
+   * answered for a while.
+   */
+  answered(api: string): number | undefined;
   /** The monotonic instant since which OpenAI does not answer, so that hardly anything is sent; undefined if it does. */
   sparingSince(): number | undefined;
   /** Milliseconds in which OpenAI did not answer, from the beginning until now. */
@@ -66,6 +69,7 @@ const patience: Readonly<Record<Priority, number>> = { poll: 0, replay: 60_000, 
 /** A request that counts against the minute. */
 interface Sent {
   readonly priority: Priority;
+  readonly api: string;
   until: number;
 }
 
@@ -85,8 +89,9 @@ export function createBudget({ clock, maxPerMinute, maxInFlight = 2, sparing = t
   };
   // Both together: a third is for polls alone, which at the default is as much as ten busy apis ask for.
   const lowerShare = Math.max(1, Math.floor((maxPerMinute * 2) / 3));
-  // A replay that hangs must leave a place in which polls go on.
+  // A replay that hangs must leave a place in which polls go on; and so must apis that hang to those that do not.
   const lowerInFlight = Math.max(1, maxInFlight - 1);
+  const suspectsInFlight = Math.max(1, maxInFlight - 1);
 
   const queues: Readonly<Record<Priority, Set<Waiter>>> = { poll: new Set(), replay: new Set(), names: new Set() };
   // The other side sees a request somewhere between its grant and its end (a connection may have to be made first),
@@ -125,6 +130,13 @@ export function createBudget({ clock, maxPerMinute, maxInFlight = 2, sparing = t
     return Math.min(places, lowerInFlight - lower);
   }
 
+  /** Reports whether the apis that fail have all the places that they can have. */
+  function isTaken(api: string): boolean {
+    if (!outage.isSuspect(api)) return false;
+    const those = sent.filter((one) => one.until === Number.POSITIVE_INFINITY && outage.isSuspect(one.api));
+    return those.length >= suspectsInFlight;
+  }
+
   function release(one: Sent): void {
     if (one.until !== Number.POSITIVE_INFINITY) return;
     one.until = clock.monotonic() + spanMs;
@@ -139,7 +151,7 @@ export function createBudget({ clock, maxPerMinute, maxInFlight = 2, sparing = t
     for (const priority of priorities) {
       const free = freeAt(priority);
       for (const waiter of queues[priority]) {
-        const spare = outage.freeAt(waiter.api, priority === 'poll', now);
+        const spare = isTaken(waiter.api) ? Number.POSITIVE_INFINITY : outage.freeAt(waiter.api, priority === 'poll');
         const at = Math.max(free, heldUntil(waiter.kind), spare);
         if (at > now) {
           next = Math.min(next, at);
@@ -165,9 +177,10 @@ export function createBudget({ clock, maxPerMinute, maxInFlight = 2, sparing = t
       }
       inFlight += 1;
       queues[chosen.priority].delete(chosen);
-      const one = { priority: chosen.priority, until: Number.POSITIVE_INFINITY };
+      const { priority, api } = chosen;
+      const one = { priority, api, until: Number.POSITIVE_INFINITY };
       sent.push(one);
-      outage.sent(now);
+      outage.sent(api, now);
       chosen.grant(one);
     }
   }
@@ -221,10 +234,10 @@ export function createBudget({ clock, maxPerMinute, maxInFlight = 2, sparing = t
     failed(api) {
       if (sparing) outage.failed(api, clock.monotonic());
     },
-    answered() {
-      const ends = outage.answered(clock.monotonic());
-      if (ends) serve();
-      return ends;
+    answered(api) {
+      const quiet = outage.answered(api, clock.monotonic());
+      if (quiet !== undefined) serve();
+      return quiet;
     },
     sparingSince: () => outage.since,
     spared: () => outage.total(clock.monotonic()),

@@ -261,7 +261,7 @@ export function createExporter(options: ExporterOptions): Exporter {
       self.attempt(api, code, seconds);
     },
     retry: self.retry,
-    answersAgain: () => recovery.answersAgain(clock.now()),
+    answersAgain: (quiet) => recovery.answersAgain(quiet, clock.now()),
   });
 
   const leftOut = createLeftOut({ log, clock, count: (api, rows) => self.malformed(api, rows) });

@@ -15,7 +15,7 @@ export interface LiveOptions {
   readonly environment: Environment;
   readonly clock: Clock;
   readonly version: string;
-  /** The priority in the request budget. */
+  /** False where a person waits for each answer: see `BudgetOptions`. */
   readonly sparing: boolean;
 }
 

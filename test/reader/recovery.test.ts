@@ -135,6 +135,41 @@ test('a list that hangs counts as down after twice the timeout, too, and as up w
   expect(await lived.self('openai_up{api="users"}')).toBe(1);
 });
 
+const many = [
+  ...(['embeddings', 'moderations', 'images', 'audio_speeches'] as const),
+  ...(['audio_transcriptions', 'code_interpreter_sessions', 'file_search_calls', 'web_search_calls'] as const),
+];
+
+test.each([
+  ['fails', ['embeddings'], { kind: 'status', status: 500 }],
+  ['fail', many, { kind: 'status', status: 500 }],
+  ['hang', many, { kind: 'hang' }],
+] as const)(
+  'what %s while others are answered is asked less and less, and the others as usual: %j',
+  async (_, apis, fault) => {
+    const faults = apis.map((api) => ({ when: { api, from: begins }, fault }));
+    const lived = runSimulated({ organization, start, flags: ['--names.refresh=10m'], latency: 500, faults });
+    running = lived;
+    await lived.clock.runUntil(begins);
+    lived.dispatcher.forget();
+    await lived.minutes(10);
+    const polls = () => lived.exporter.apis.filter(({ endpoint: { api } }) => apis.some((each) => each === api));
+    const before = polls().map(({ status }) => status.polls);
+    await lived.minutes(10);
+    // Every five minutes each, and one of them every minute.
+    const made = polls().map(({ status }, index) => status.polls - (before[index] ?? 0));
+    expect(Math.max(...made)).toBeLessThanOrEqual(apis.length === 1 ? 2 : 4);
+    const known = await up(lived);
+    expect(Object.keys(known).filter((api) => known[api] === 0)).toEqual(apis.toSorted());
+    const asked = lived.dispatcher.requests
+      .filter(({ api, query }) => api === 'completions' && query.get('bucket_width') === '1m')
+      .map(({ receivedAt }) => receivedAt);
+    const gaps = asked.slice(1).map((at, index) => at - (asked[index] ?? at));
+    expect(asked.length).toBeGreaterThanOrEqual(20);
+    expect(Math.max(...gaps)).toBeLessThan(65_000);
+  },
+);
+
 test('apis that fail now and then do not slow the others', async () => {
   const faults = ['embeddings', 'moderations'].map((api, seed) => ({
     when: { api, from: begins, chance: 0.7, seed },
