@@ -17,8 +17,9 @@ export function isCommon(reason: Reason | undefined): boolean {
 const failuresToClose = 3;
 
 /**
- * While OpenAI does not answer, a span of this many milliseconds, a minute and a margin, holds one request of an api
- * that has failed, and one of an api that has not and may show that there is no outage.
+ * While OpenAI does not answer, a span of this many milliseconds, a minute and a margin, holds two requests: one of an
+ * api that has failed, and one of an api that has not and may show that there is no outage. The second is for those
+ * that have failed, too, where no other has asked for a whole span.
  */
 const spanMs = 60_250;
 
@@ -54,9 +55,10 @@ export function createOutage(): Outage {
   let since: number | undefined;
   let before = 0;
   let lastAnswer = Number.NEGATIVE_INFINITY;
-  /** The last request of a suspect, and the last one of another api in the outage. */
-  let suspectSent = Number.NEGATIVE_INFINITY;
-  let otherSent = Number.NEGATIVE_INFINITY;
+  /** When the turn of the suspects and that of the others was used last, and when it was another that used it. */
+  let suspectTurn = Number.NEGATIVE_INFINITY;
+  let otherTurn = Number.NEGATIVE_INFINITY;
+  let otherAsked = Number.NEGATIVE_INFINITY;
 
   /** Whose failures were the outage's, and whose are their own. */
   function judge(api: string, quiet: number, now: number): void {
@@ -75,20 +77,25 @@ export function createOutage(): Outage {
     isSuspect: (api) => suspects.has(api),
     freeAt(api, persists) {
       if (since === undefined) return Number.NEGATIVE_INFINITY;
-      if (!suspects.has(api)) return otherSent + spanMs;
-      return persists ? suspectSent + spanMs : Number.POSITIVE_INFINITY;
+      if (!suspects.has(api)) return otherTurn + spanMs;
+      if (!persists) return Number.POSITIVE_INFINITY;
+      return Math.min(suspectTurn, Math.max(otherTurn, otherAsked + spanMs)) + spanMs;
     },
     sent(api, now) {
-      if (suspects.has(api)) suspectSent = now;
-      else if (since !== undefined) otherSent = now;
+      if (since === undefined) return;
+      if (!suspects.has(api)) otherAsked = now;
+      if (suspects.has(api) && now >= suspectTurn + spanMs) suspectTurn = now;
+      else otherTurn = now;
     },
     failed(api, now) {
       suspects.set(api, now);
       failures += 1;
       if (failures < failuresToClose || since !== undefined) return;
       since = now;
-      suspectSent = now;
-      otherSent = Number.NEGATIVE_INFINITY;
+      // The turns come half a span apart, so that the end of an outage is not missed for long.
+      suspectTurn = now - spanMs / 2;
+      otherTurn = now - spanMs;
+      otherAsked = now - spanMs;
     },
     answered(api, now) {
       const quiet = now - lastAnswer;

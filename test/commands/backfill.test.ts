@@ -220,7 +220,7 @@ describe('backfill', () => {
   });
 
   test('gets over a passing failure', async () => {
-    const outage = { from: now + 1, to: now + 600_000 };
+    const outage = { from: now + 1, to: now + 120_000 };
     const { code, log } = await run({
       argv: [`--output=${join(folder, 'out.om')}`],
       faults: [{ when: outage, fault: { kind: 'status', status: 503 } }],

@@ -223,6 +223,34 @@ test('rows of wrong types are refused and counted, and the poll has failed as ma
   expect(await exporter.page()).not.toMatch(/^openai_(?:usage_)?images_.*project_id="q"/m);
 });
 
+test('a value of a cost line that cannot be read is lost alone, counted, logged and on the status page', async () => {
+  const line = (line_item: string, value: unknown, quantity: unknown) => ({
+    ...{ amount: { value, currency: 'usd' }, quantity, quantity_unit: 'tokens' },
+    ...{ project_id: 'p', line_item },
+  });
+  const lines = [line('good', '1E+2', '12.5'), line('money', '1,234.50', '7'), line('count', '+3', 'a few')];
+  const api = await scriptedApi({ rows: (name) => (name === 'costs' ? lines : []) });
+  const exporter = await exporterOf(api, ['--poll.apis=costs', ...everySecond]);
+  const counted = (page: Exposition) => page.value('openai_exporter_malformed_rows_total', { api: 'costs' });
+  const page = await until(exporter, (page) => {
+    expect(page.families.has('openai_usage_costs_quantity')).toBe(true);
+    expect(counted(page)).toBeGreaterThan(0);
+  });
+  const shownOf = (name: string) =>
+    Object.fromEntries(
+      (page.families.get(name)?.samples ?? [])
+        .filter(({ labels }) => labels['state'] === 'settled')
+        .map(({ labels, value }) => [labels['line_item'], value]),
+    );
+  expect(shownOf('openai_usage_costs_amount_value')).toEqual({ good: 100, count: 3 });
+  expect(shownOf('openai_usage_costs_quantity')).toEqual({ good: 12.5, money: 7 });
+  expect(page.value('openai_up', { api: 'costs' })).toBe(1);
+  await exporter.logged(/amount_value was refused on \d{4}-\d\d-\d\d, line item .*money.*1,234\.50/);
+  await exporter.logged(/quantity was refused on \d{4}-\d\d-\d\d, line item .*count.*a few/);
+  const status = await (await exporter.get('/')).text();
+  for (const said of ['1,234.50', 'a few']) expect(status).toContain(said);
+});
+
 test('asked to wait for longer than a poll may take, it sends nothing more and says so', async () => {
   const { api, exporter, before } = await setUp();
   api.faults.set('*', (response) =>

@@ -14,6 +14,8 @@ export interface SimulatedClientOptions {
   readonly maxPerMinute?: number;
   readonly timeoutMs?: number;
   readonly random?: () => number;
+  /** False as for a command that a person waits for. Default: true, as for an exporter that serves. */
+  readonly sparing?: boolean;
 }
 
 const nobody: ClientObserver = { attempt: () => {}, retry: () => {} };
@@ -26,12 +28,13 @@ export function simulatedClient({
   maxPerMinute = 60,
   timeoutMs = 30_000,
   random = () => 0.5,
+  sparing = true,
 }: SimulatedClientOptions): Client {
   return createClient({
     baseUrl,
     key: fixedKey(simulatedKey),
     dispatcher,
-    budget: createBudget({ clock, maxPerMinute }),
+    budget: createBudget({ clock, maxPerMinute, sparing }),
     clock,
     random,
     timeoutMs,

@@ -61,8 +61,10 @@ export async function writeHistory(options: WritingOptions) {
         err += text;
       },
     },
-    client: (observer) =>
-      simulatedClient({ dispatcher, clock, observer, maxPerMinute: parsed.settings.openai.maxRequestsPerMinute }),
+    client: (observer) => {
+      const maxPerMinute = parsed.settings.openai.maxRequestsPerMinute;
+      return simulatedClient({ dispatcher, clock, observer, maxPerMinute, sparing: false });
+    },
   });
   const code = await clock.settle(running);
   return { code, out, err, log, requests: dispatcher.requests };
