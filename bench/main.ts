@@ -1,10 +1,11 @@
 /**
  * Measures the built program: `npm run bench` for the table of sizes, `npm run bench -- --series=1000,10000` for some
- * of them, and `npm run bench -- start|groups|replay|requests|rules|live|organizations` for one question each; `--keys=5000` are
+ * of them, and `npm run bench -- start|groups|replay|requests|rules|live|estimate|organizations` for one question each; `--keys=5000` are
  * those of rules, `--organizations=50` those of organizations.
  */
 import { parseArgs } from 'node:util';
 import { measureGroups, measureReplay, measureRequests, measureStart } from './cases.ts';
+import { measureEstimate } from './estimate.ts';
 import { measureLive } from './live.ts';
 import { measureOrganizations } from './organizations.ts';
 import { measureRules } from './rules.ts';
@@ -30,6 +31,7 @@ const cases: Readonly<Record<string, () => Promise<string>>> = {
   requests: measureRequests,
   rules: () => measureRules(Number(values.keys)),
   live: measureLive,
+  estimate: measureEstimate,
   organizations: () => measureOrganizations(Number(values.organizations)),
 };
 

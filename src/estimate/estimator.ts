@@ -2,34 +2,37 @@
  * Estimates of what is being spent, from usage that has settled and the prices of settled days: today so far, and the last
  * hour. Everything is made anew from the buckets held; what has not changed since the last time is kept.
  */
-import type { Big } from 'big.js';
 import { widthSeconds } from '../openai/catalogue.ts';
 import { inMilliseconds, type Milliseconds, type Seconds } from '../units.ts';
 import type { Bucket } from '../usage/bucket.ts';
 import type { CostAccount } from '../usage/cost-account.ts';
 import { cover, coveredThrough } from '../usage/cover.ts';
-import { Decimal, nearestNumber, zero } from '../usage/decimal.ts';
 import type { UsageAccount } from '../usage/usage-account.ts';
 import { bucketAt, hour } from '../usage/windows.ts';
+import { type Fixed, ratioOf } from './fixed.ts';
 import { type Amounts, allTokens, isUsed, measures, unitsOf } from './measures.ts';
 import { type Money, mostDays, type Prices, pricesOf } from './prices.ts';
 import { type SettledDay, settledDay, type UsageDay } from './settled-day.ts';
 import { Owners, SpanSum, UsedByOwner } from './used.ts';
 
-/** What one project spends on one model, in one currency. A dimension that usage is not grouped by is empty. */
-export interface Spend {
-  readonly currency: string;
+/** Who spends: the same object each time. A dimension that usage is not grouped by is empty. */
+export interface Spender {
   readonly project: string;
   readonly model: string;
+}
+
+/** What one project spends on one model, in one currency. */
+export interface Spend {
+  readonly currency: string;
+  readonly spender: Spender;
   /** Of today so far, and of the last hour. */
-  readonly today: Big;
-  readonly hour: Big;
+  readonly today: Fixed;
+  readonly hour: Fixed;
 }
 
 /** Tokens of today that have no price. */
 export interface Unpriced {
-  readonly project: string;
-  readonly model: string;
+  readonly spender: Spender;
   readonly tokens: number;
 }
 
@@ -70,6 +73,8 @@ export function createEstimator(options: EstimatorOptions): Estimator {
   const { costs, settleDelay, interval } = options;
   const accounts = options.usage.filter(({ endpoint }) => endpoint.fields.some(({ kind }) => kind === 'flow'));
   const owners = new Owners();
+  const spenders: Spender[] = [];
+  const byName = new Map<string, Spender>();
   const spans = {
     today: { sums: new Map<UsageSource, SpanSum>(), used: new UsedByOwner() },
     hour: { sums: new Map<UsageSource, SpanSum>(), used: new UsedByOwner() },
@@ -183,39 +188,55 @@ export function createEstimator(options: EstimatorOptions): Estimator {
     },
   };
 
+  function spenderOf(owner: number): Spender {
+    const known = spenders[owner];
+    if (known !== undefined) return known;
+    const { project, model } = owners.at(owner);
+    const key = `${project}\u0000${model}`;
+    const spender = byName.get(key) ?? { project, model };
+    byName.set(key, spender);
+    spenders[owner] = spender;
+    return spender;
+  }
+
   function spendOf(known: Prices): Pick<Estimate, 'spend' | 'unpriced'> {
-    const found = new Map<string, { -readonly [Key in keyof Spend]: Spend[Key] }>();
-    const unpriced = new Map<string, { -readonly [Key in keyof Unpriced]: Unpriced[Key] }>();
-    const add = (owner: number, span: 'today' | 'hour', money: readonly Money[]) => {
-      const { project, model } = owners.at(owner);
+    const currencies = new Map<string, Map<Spender, { -readonly [Key in keyof Spend]: Spend[Key] }>>();
+    const unpriced = new Map<Spender, number>();
+    const add = (spender: Spender, span: 'today' | 'hour', money: readonly Money[]) => {
       for (const { currency, amount } of money) {
-        const key = `${currency}\u0000${project}\u0000${model}`;
-        const spend = found.get(key) ?? { currency, project, model, today: zero, hour: zero };
-        spend[span] = spend[span].plus(amount);
-        found.set(key, spend);
+        let found = currencies.get(currency);
+        if (found === undefined) {
+          found = new Map();
+          currencies.set(currency, found);
+        }
+        const spend = found.get(spender);
+        if (spend !== undefined) spend[span] += amount;
+        else found.set(spender, { currency, spender, today: 0n, hour: 0n, [span]: amount });
       }
     };
     for (let owner = 0; owner < owners.size; owner++) {
-      const { project, model, tier } = owners.at(owner);
-      for (const span of ['today', 'hour'] as const) {
+      const { model, tier } = owners.at(owner);
+      const spender = spenderOf(owner);
+      for (const span of bothSpans) {
         const used = spans[span].used.of(owner);
         if (!isUsed(used)) continue;
-        add(owner, span, known.tools(used));
+        add(spender, span, known.tools(used));
         const cost = known.model(model, tier, used);
-        if (cost !== undefined) add(owner, span, cost);
+        if (cost !== undefined) add(spender, span, cost);
         else if (span === 'today') {
           const tokens = unitsOf(used, allTokens, []);
-          if (tokens === 0) continue;
-          const key = `${project}\u0000${model}`;
-          const entry = unpriced.get(key) ?? { project, model, tokens: 0 };
-          entry.tokens += tokens;
-          unpriced.set(key, entry);
+          if (tokens > 0) unpriced.set(spender, (unpriced.get(spender) ?? 0) + tokens);
         }
       }
     }
-    return { spend: [...found.values()], unpriced: [...unpriced.values()] };
+    return {
+      spend: [...currencies.values()].flatMap((found) => [...found.values()]),
+      unpriced: [...unpriced].map(([spender, tokens]) => ({ spender, tokens })),
+    };
   }
 }
+
+const bothSpans = ['today', 'hour'] as const;
 
 interface KnownDay {
   readonly parts: readonly Bucket[];
@@ -234,9 +255,9 @@ function sameDays(a: readonly SettledDay[], b: readonly SettledDay[]): boolean {
 function errorOf(day: SettledDay, prices: Prices): ReadonlyMap<string, number> {
   const errors = new Map<string, number>();
   if (prices.days.length === 0) return errors;
-  const estimated = new Map<string, Big>();
+  const estimated = new Map<string, Fixed>();
   const add = (money: readonly Money[]) => {
-    for (const { currency, amount } of money) estimated.set(currency, (estimated.get(currency) ?? zero).plus(amount));
+    for (const { currency, amount } of money) estimated.set(currency, (estimated.get(currency) ?? 0n) + amount);
   };
   const all: Amounts = new Float64Array(measures.length);
   for (const [model, tiers] of day.used) {
@@ -247,9 +268,7 @@ function errorOf(day: SettledDay, prices: Prices): ReadonlyMap<string, number> {
   }
   add(prices.tools(all));
   for (const [currency, { total }] of day.billed) {
-    if (!total.gt(zero)) continue;
-    const ratio = (estimated.get(currency) ?? zero).div(total).minus(new Decimal('1'));
-    errors.set(currency, nearestNumber(ratio));
+    if (total > 0n) errors.set(currency, ratioOf((estimated.get(currency) ?? 0n) - total, total));
   }
   return errors;
 }

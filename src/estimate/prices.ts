@@ -4,8 +4,7 @@
  * The price of a kind is that of the newest settled day that bills it, averaged with the days before as long as they say about
  * the same: a new price counts from its first settled day on, and chance is evened out. No price list is kept.
  */
-import type { Big } from 'big.js';
-import { Decimal, nearestNumber } from '../usage/decimal.ts';
+import { type Fixed, fixedOf, fixedText, numberOfFixed, priceOfOne, times } from './fixed.ts';
 import type { Tier } from './line-items.ts';
 import { type Amounts, isUsed, measures, partsBilledApart, unitsOf } from './measures.ts';
 import { type Billing, type Billings, type CurrencyDay, type SettledDay, whole, wholeOf } from './settled-day.ts';
@@ -24,7 +23,7 @@ interface Term {
   /** Undefined: all of the model, in what it was used in. */
   readonly plus: readonly number[] | undefined;
   readonly minus: readonly number[];
-  readonly price: Big;
+  readonly price: Fixed;
 }
 
 /** What a model and tier costs, or the tools, by currency. */
@@ -32,7 +31,7 @@ type Plan = ReadonlyMap<string, readonly Term[]>;
 
 export interface Money {
   readonly currency: string;
-  readonly amount: Big;
+  readonly amount: Fixed;
 }
 
 /** The prices of one model and tier in one currency, as plain data. Those of tools are of no model. */
@@ -67,7 +66,7 @@ export function pricesOf(settled: readonly SettledDay[]): Prices {
   const entries: PriceEntry[] = [];
   const add = (model: string | null, tier: Tier, currency: string, terms: readonly Term[]) => {
     if (terms.length === 0) return;
-    entries.push({ model, tier, currency, terms: terms.map((term) => ({ ...term, price: term.price.toFixed() })) });
+    entries.push({ model, tier, currency, terms: terms.map((term) => ({ ...term, price: fixedText(term.price) })) });
   };
   for (const currency of new Set(days.flatMap(({ billed }) => [...billed.keys()]))) {
     for (const [model, tiers] of tiersOf(days, currency)) {
@@ -106,7 +105,7 @@ export function priceList(entries: readonly PriceEntry[]): PriceList {
     tiers.set(tier, plan);
     plan.set(
       currency,
-      terms.map((term) => ({ ...term, price: new Decimal(term.price) })),
+      terms.map((term) => ({ ...term, price: fixedOf(term.price) })),
     );
   }
   const tools: Plan = plans.get(null)?.get('') ?? new Map();
@@ -172,7 +171,7 @@ function termsOf(
   billed: readonly BilledDay[],
   isUsedSince: (kind: number, days: readonly SettledDay[]) => boolean,
 ): readonly Term[] {
-  const kinds = new Map<number, Big>();
+  const kinds = new Map<number, Fixed>();
   for (const [index, { billings }] of billed.entries()) {
     const newer = billed.slice(0, index).map(({ day }) => day);
     for (const kind of billings.keys()) {
@@ -190,34 +189,32 @@ function termsOf(
 }
 
 /** Returns the price of the newest billing, averaged with those before it that have about the same. */
-function priceOf(billings: readonly Billing[]): Big {
+function priceOf(billings: readonly Billing[]): Fixed {
   const [newest] = billings;
-  let amount = new Decimal('0');
+  let amount = 0n;
   let units = 0;
   const usual = newest === undefined ? 0 : numberOf(newest);
   for (const billing of billings) {
     if (Math.abs(numberOf(billing) - usual) > usual * sameWithin) break;
-    amount = amount.plus(billing.amount);
+    amount += billing.amount;
     units += billing.units;
   }
-  if (units === 0) return amount;
-  return amount.div(new Decimal(String(units)));
+  return units === 0 ? amount : priceOfOne(amount, units);
 }
 
 /** A price as a number, to compare. */
 function numberOf({ amount, units }: Billing): number {
-  return nearestNumber(amount) / units;
+  return numberOfFixed(amount) / units;
 }
 
 function costOf(plan: Plan, used: Amounts): readonly Money[] {
   const found: Money[] = [];
   for (const [currency, terms] of plan) {
-    let amount: Big | undefined;
+    let amount: Fixed | undefined;
     for (const { plus, minus, price } of terms) {
       const units = unitsOf(used, plus ?? wholeOf(used), minus);
       if (units === 0) continue;
-      const cost = price.times(new Decimal(String(units)));
-      amount = amount === undefined ? cost : amount.plus(cost);
+      amount = (amount ?? 0n) + times(price, units);
     }
     if (amount !== undefined) found.push({ currency, amount });
   }

@@ -1,13 +1,12 @@
 /**
  * What a settled day says of prices: the amounts of its lines and the usage that they bill, by model, tier and kind. Pure.
  */
-import type { Big } from 'big.js';
 import type { Bucket } from '../usage/bucket.ts';
-import { Decimal, zero } from '../usage/decimal.ts';
 import type { Ledger } from '../usage/ledger.ts';
+import { type Fixed, fixedOf } from './fixed.ts';
 import { type Line, lineOf, quantityUnits, type Tier } from './line-items.ts';
 import { type Amounts, allTokens, noAmounts, partsBilledApart, toolMeasures, unitsOf, wholes } from './measures.ts';
-import { eachUse, type Owners } from './used.ts';
+import { addUse, type Owners } from './used.ts';
 
 /** A day of usage of one api. */
 export interface UsageDay {
@@ -17,7 +16,7 @@ export interface UsageDay {
 
 /** What a line, or several of the same kind, billed on a day: the price is `amount / units`. */
 export interface Billing {
-  readonly amount: Big;
+  readonly amount: Fixed;
   /** More than 0. */
   readonly units: number;
 }
@@ -41,7 +40,7 @@ export interface SettledDay {
 
 export interface CurrencyDay {
   /** Amounts of all lines but credits and adjustments. */
-  readonly total: Big;
+  readonly total: Fixed;
   readonly models: ReadonlyMap<string, ReadonlyMap<Tier, Billings>>;
   readonly tools: Billings;
 }
@@ -51,7 +50,7 @@ const contradiction = 0.1;
 
 /** Lines of one model, tier and kind, or of one tool. */
 interface Cell {
-  amount: Big;
+  amount: Fixed;
   /** What the quantity counts, in units of the measure; NaN where a line has none, or none that is known. */
   quantity: number;
 }
@@ -61,17 +60,16 @@ function usedOn(usage: readonly UsageDay[], owners: Owners): Map<string, Map<Tie
   const used = new Map<string, Map<Tier, Amounts>>();
   const columns: Amounts[] = [];
   for (const { ledger, bucket } of usage) {
-    eachUse(ledger, bucket, owners, (number, measure, amount) => {
-      let column = columns[number];
-      if (column === undefined) {
-        const { model, tier } = owners.at(number);
-        const tiers = used.get(model) ?? new Map<Tier, Amounts>();
-        used.set(model, tiers);
-        column = tiers.get(tier) ?? noAmounts();
-        tiers.set(tier, column);
-        columns[number] = column;
-      }
-      column[measure] = (column[measure] ?? 0) + amount;
+    addUse(ledger, bucket, owners, (number) => {
+      const known = columns[number];
+      if (known !== undefined) return known;
+      const { model, tier } = owners.at(number);
+      const tiers = used.get(model) ?? new Map<Tier, Amounts>();
+      used.set(model, tiers);
+      const column = tiers.get(tier) ?? noAmounts();
+      tiers.set(tier, column);
+      columns[number] = column;
+      return column;
     });
   }
   return used;
@@ -102,7 +100,7 @@ export function settledDay(
 }
 
 interface CurrencyCells {
-  total: Big;
+  total: Fixed;
   readonly models: Map<string, Map<Tier, Map<number, Cell>>>;
   readonly tools: Map<number, Cell>;
 }
@@ -117,18 +115,26 @@ function cellsOf(
   const lines = new Map<string, Line>();
   const currencies = new Map<string, CurrencyCells>();
   const quantities = quantitiesOf(ledger, bucket, fieldOf('quantity'));
-  for (const [slot, text] of (bucket.decimals.get(fieldOf('money')) ?? []).entries()) {
+  const amounts = bucket.decimals.get(fieldOf('money')) ?? [];
+  for (let slot = 0; slot < amounts.length; slot++) {
+    const text = amounts[slot] ?? null;
     const group = bucket.groups[slot];
     if (text === null || group === undefined) continue;
     const name = groups.values(group)[lineItem] ?? '';
-    const line = lines.get(name) ?? lineOf(name, isModel);
-    lines.set(name, line);
+    let line = lines.get(name);
+    if (line === undefined) {
+      line = lineOf(name, isModel);
+      lines.set(name, line);
+    }
     if (line.is === 'credit') continue;
     const currency = groups.unit(group) ?? '';
-    const cells = currencies.get(currency) ?? { total: zero, models: new Map(), tools: new Map() };
-    currencies.set(currency, cells);
-    const amount = new Decimal(text);
-    cells.total = cells.total.plus(amount);
+    let cells = currencies.get(currency);
+    if (cells === undefined) {
+      cells = { total: 0n, models: new Map(), tools: new Map() };
+      currencies.set(currency, cells);
+    }
+    const amount = fixedOf(text);
+    cells.total += amount;
     if (line.is === 'other') continue;
     const quantity = quantities.get(groups.base(group));
     // Where the text does not say what is billed, the unit of the quantity may.
@@ -141,20 +147,22 @@ function cellsOf(
 
 function cellsFor({ models, tools }: CurrencyCells, line: Extract<Line, { is: 'model' | 'tool' }>): Map<number, Cell> {
   if (line.is === 'tool') return tools;
+  const known = models.get(line.model)?.get(line.tier);
+  if (known !== undefined) return known;
   const tiers = models.get(line.model) ?? new Map<Tier, Map<number, Cell>>();
   models.set(line.model, tiers);
-  const kinds = tiers.get(line.tier) ?? new Map<number, Cell>();
+  const kinds = new Map<number, Cell>();
   tiers.set(line.tier, kinds);
   return kinds;
 }
 
-function addTo(cells: Map<number, Cell>, kind: number, amount: Big, quantity: number): void {
+function addTo(cells: Map<number, Cell>, kind: number, amount: Fixed, quantity: number): void {
   const cell = cells.get(kind);
   if (cell === undefined) {
     cells.set(kind, { amount, quantity });
     return;
   }
-  cell.amount = cell.amount.plus(amount);
+  cell.amount += amount;
   cell.quantity += quantity;
 }
 
@@ -184,7 +192,7 @@ function byQuantity(tiers: ReadonlyMap<Tier, ReadonlyMap<number, Cell>>): Readon
   for (const [tier, cells] of tiers) {
     const billings = new Map<number, Billing>();
     for (const [kind, { amount, quantity }] of cells) {
-      if (kind !== whole && quantity > 0 && amount.gte(zero)) billings.set(kind, { amount, units: quantity });
+      if (kind !== whole && quantity > 0 && amount >= 0n) billings.set(kind, { amount, units: quantity });
     }
     if (billings.size > 0) found.set(tier, billings);
   }
@@ -230,19 +238,19 @@ function usedBy(tier: Tier, billed: ReadonlyMap<Tier, unknown>, used: ReadonlyMa
 function billingsOf(model: string, cells: ReadonlyMap<number, Cell>, used: Amounts, remarks: string[]): Billings {
   const kinds = new Set([...cells.keys()].filter((kind) => kind !== whole && unitsOf(used, [kind], []) > 0));
   const billings = new Map<number, Billing>();
-  let rest: Big | undefined;
+  let rest: Fixed | undefined;
   for (const [kind, { amount, quantity }] of cells) {
     const units = kinds.has(kind) ? unitsOf(used, [kind], partsBilledApart(kind, kinds)) : 0;
     if (units === 0) {
-      rest = (rest ?? zero).plus(amount);
+      rest = (rest ?? 0n) + amount;
       continue;
     }
     if (Math.abs(quantity / units - 1) > contradiction) remarks.push(contradicting(model, quantity, units));
     // What was given back says nothing of the price.
-    if (amount.gte(zero)) billings.set(kind, { amount, units });
+    if (amount >= 0n) billings.set(kind, { amount, units });
   }
   const units = unitsOf(used, wholeOf(used), []);
-  if (rest?.gte(zero) === true && units > 0 && (rest.gt(zero) || billings.size === 0)) {
+  if (rest !== undefined && rest >= 0n && units > 0 && (rest > 0n || billings.size === 0)) {
     billings.set(whole, { amount: rest, units });
   }
   return billings;
@@ -257,7 +265,7 @@ function toolBillings(cells: ReadonlyMap<number, Cell>, used: readonly ReadonlyM
   const billings = new Map<number, Billing>();
   for (const place of toolMeasures) {
     const cell = cells.get(place);
-    if (cell === undefined || cell.amount.lt(zero)) continue;
+    if (cell === undefined || cell.amount < 0n) continue;
     let units = 0;
     for (const tiers of used) for (const amounts of tiers.values()) units += amounts[place] ?? 0;
     if (units > 0) billings.set(place, { amount: cell.amount, units });

@@ -141,21 +141,18 @@ export class SpanSum {
   }
 }
 
-/** Calls back for each amount of a bucket: the owner, the measure and how much. */
-export function eachUse(
-  ledger: Ledger,
-  bucket: Bucket,
-  owners: Owners,
-  visit: (owner: number, measure: number, amount: number) => void,
-): void {
+/** Adds what a bucket says to the amounts that `amountsOf` gives for each owner. */
+export function addUse(ledger: Ledger, bucket: Bucket, owners: Owners, amountsOf: (owner: number) => Amounts): void {
   const numbers = owners.of(ledger);
   const places = measuresOf(ledger.endpoint);
+  const rows = Array.from(bucket.groups, (group) => amountsOf(numbers[group] ?? 0));
   for (const [field, values] of bucket.numbers) {
-    const measure = places[field] ?? -1;
-    if (measure < 0) continue;
+    const place = places[field] ?? -1;
+    if (place < 0) continue;
     for (let slot = 0; slot < values.length; slot++) {
       const value = values[slot] ?? 0;
-      if (value > 0) visit(numbers[bucket.groups[slot] ?? 0] ?? 0, measure, value);
+      const row = rows[slot];
+      if (value > 0 && row !== undefined) row[place] = (row[place] ?? 0) + value;
     }
   }
 }

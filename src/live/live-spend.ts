@@ -2,14 +2,13 @@
  * What live usage costs, at the prices that the reading thread finds out: a total for each group and currency, which moves with
  * each record. Usage from before there were prices, or of a model without one, is in no total.
  */
-import type { Big } from 'big.js';
+import { type Fixed, numberOfFixed } from '../estimate/fixed.ts';
 import { type Tier, tierOf } from '../estimate/line-items.ts';
 import { measureNamed, noAmounts } from '../estimate/measures.ts';
 import { type Money, type PriceEntry, type PriceList, priceList } from '../estimate/prices.ts';
 import { renderEntries } from '../metrics/render.ts';
 import type { Section } from '../metrics/section.ts';
 import type { Milliseconds } from '../units.ts';
-import { nearestNumber } from '../usage/decimal.ts';
 import type { GroupTable } from '../usage/groups.ts';
 import { labelText } from '../usage/labels.ts';
 import { liveSpendFamily } from './families.ts';
@@ -19,7 +18,7 @@ import type { Usage } from './read-record.ts';
 interface Spent {
   readonly currency: string;
   readonly group: number;
-  amount: Big;
+  amount: Fixed;
   /** When it was first shown, in monotonic milliseconds. */
   since?: Milliseconds;
 }
@@ -81,7 +80,7 @@ export class LiveSpend {
           const isHeld = elapsed < heldUntil;
           if (isHeld) next = Math.min(next, heldUntil);
           const labels = spend.#options.groups.text(one.group);
-          add(labelText(['currency'], [one.currency]), labels, isHeld ? 0 : nearestNumber(one.amount));
+          add(labelText(['currency'], [one.currency]), labels, isHeld ? 0 : numberOfFixed(one.amount));
         });
         return { until: Number.POSITIVE_INFINITY, untilElapsed: next };
       },
@@ -93,7 +92,7 @@ export class LiveSpend {
       const key = `${currency} ${group}`;
       const spent = this.#spent.get(key);
       if (spent === undefined) this.#spent.set(key, { currency, group, amount });
-      else spent.amount = spent.amount.plus(amount);
+      else spent.amount += amount;
       this.#revision++;
     }
   }

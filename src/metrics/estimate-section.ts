@@ -1,6 +1,6 @@
 /** The section of estimates: what is being spent now, how far to trust that, and what has no price. */
-import type { Estimate, Estimator } from '../estimate/estimator.ts';
-import { nearestNumber } from '../usage/decimal.ts';
+import type { Estimate, Estimator, Spender } from '../estimate/estimator.ts';
+import { numberOfFixed } from '../estimate/fixed.ts';
 import { labelText, noValue } from '../usage/labels.ts';
 import { bucketAt, bucketEnd } from '../usage/windows.ts';
 import { estimateErrorFamily, estimateHourFamily, estimateTodayFamily, estimateUnpricedFamily } from './families.ts';
@@ -12,13 +12,14 @@ export const estimateSectionName = 'estimate';
 
 /** @param estimated is told of each estimate that is shown */
 export function estimateSection(estimator: Estimator, estimated: (estimate: Estimate) => void): Section {
+  const labels = new SpenderLabels();
   return {
     name: estimateSectionName,
     *render(now) {
       const estimate = estimator.at(now);
       if (estimate !== undefined) {
         estimated(estimate);
-        yield* renderEstimate(estimate);
+        yield* renderEstimate(estimate, labels);
       }
       // At midnight another day is today.
       return { until: bucketEnd(bucketAt(now, '1d'), '1d') * 1_000, untilElapsed: Number.POSITIVE_INFINITY };
@@ -26,23 +27,47 @@ export function estimateSection(estimator: Estimator, estimated: (estimate: Esti
   };
 }
 
-/** Yields the families. Where no usage is grouped by project, that is no label; an api without models has none. */
-function* renderEstimate({ spend, error, unpriced }: Estimate): Generator<Rendered> {
-  const withProject = [...spend, ...unpriced].some(({ project }) => project !== '');
-  const owner = ({ project, model }: { readonly project: string; readonly model: string }) =>
-    withProject
-      ? labelText(['project_id', 'model'], [project || noValue, model || noValue])
-      : labelText(['model'], [model || noValue]);
+function* renderEstimate({ spend, error, unpriced }: Estimate, labels: SpenderLabels): Generator<Rendered> {
+  labels.withProject = [...spend, ...unpriced].some(({ spender }) => spender.project !== '');
   for (const [family, span] of [
     [estimateTodayFamily, 'today'],
     [estimateHourFamily, 'hour'],
   ] as const) {
     yield* renderEntries(family, spend, (each, add) => {
-      add(labelText(['currency'], [each.currency]), owner(each), nearestNumber(each[span]));
+      add(labels.currency(each.currency), labels.of(each.spender), numberOfFixed(each[span]));
     });
   }
   yield* renderEntries(estimateErrorFamily, [...error], ([currency, ratio], add) => {
-    add('', labelText(['currency'], [currency]), ratio);
+    add('', labels.currency(currency), ratio);
   });
-  yield* renderEntries(estimateUnpricedFamily, unpriced, (each, add) => add('', owner(each), each.tokens));
+  yield* renderEntries(estimateUnpricedFamily, unpriced, ({ spender, tokens }, add) => {
+    add('', labels.of(spender), tokens);
+  });
+}
+
+/** Label text of spenders, each made once. */
+class SpenderLabels {
+  /** False where no usage is grouped by project: then that is no label. */
+  withProject = true;
+  readonly #texts = { true: new WeakMap<Spender, string>(), false: new WeakMap<Spender, string>() };
+  readonly #currencies = new Map<string, string>();
+
+  of(spender: Spender): string {
+    const texts = this.#texts[`${this.withProject}`];
+    const known = texts.get(spender);
+    if (known !== undefined) return known;
+    // An api without models, or projects, has none.
+    const [project, model] = [spender.project || noValue, spender.model || noValue];
+    const text = this.withProject
+      ? labelText(['project_id', 'model'], [project, model])
+      : labelText(['model'], [model]);
+    texts.set(spender, text);
+    return text;
+  }
+
+  currency(currency: string): string {
+    const known = this.#currencies.get(currency) ?? labelText(['currency'], [currency]);
+    this.#currencies.set(currency, known);
+    return known;
+  }
 }

@@ -1,6 +1,7 @@
 /** The costs of the running month, by day and by project, from the days that are held. */
 import type { Big } from 'big.js';
 import type { Estimate } from '../estimate/estimator.ts';
+import { numberOfFixed } from '../estimate/fixed.ts';
 import { widthSeconds } from '../openai/catalogue.ts';
 import type { Budgets } from '../settings/money-budgets.ts';
 import type { CurrencySpend, DaySpend, SpendNow, SpendRanking, SpendStatus } from '../status.ts';
@@ -178,15 +179,17 @@ function spendNow(estimate: Estimate | undefined, currency: string): SpendNow | 
   const own = estimate?.spend.filter((one) => one.currency === currency) ?? [];
   if (own.length === 0) return null;
   return {
-    today: nearestNumber(sumOf(own.map(({ today }) => today))),
-    hour: nearestNumber(sumOf(own.map(({ hour }) => hour))),
+    today: numberOfFixed(own.reduce((sum, { today }) => sum + today, 0n)),
+    hour: numberOfFixed(own.reduce((sum, { hour }) => sum + hour, 0n)),
     error: estimate?.error.get(currency) ?? null,
   };
 }
 
 function unpricedModels(estimate: Estimate | undefined): SpendStatus['unpriced'] {
   const tokens = new Map<string, number>();
-  for (const one of estimate?.unpriced ?? []) tokens.set(one.model, (tokens.get(one.model) ?? 0) + one.tokens);
+  for (const { spender, tokens: more } of estimate?.unpriced ?? []) {
+    tokens.set(spender.model, (tokens.get(spender.model) ?? 0) + more);
+  }
   return [...tokens]
     .map(([model, sum]) => ({ model, tokens: sum }))
     .sort((a, b) => b.tokens - a.tokens)

@@ -1,12 +1,12 @@
 /** Prices of settled days, and what usage costs by them: the usual, and everything that can be odd about a bill. */
 import { describe, expect, test } from 'vitest';
+import { numberOfFixed } from '../../src/estimate/fixed.ts';
 import { measure, noAmounts } from '../../src/estimate/measures.ts';
 import { type Prices, pricesOf } from '../../src/estimate/prices.ts';
 import { type SettledDay, settledDay } from '../../src/estimate/settled-day.ts';
 import { Owners } from '../../src/estimate/used.ts';
 import type { UsageApi } from '../../src/openai/catalogue.ts';
 import { collectBucket } from '../../src/usage/bucket.ts';
-import { nearestNumber } from '../../src/usage/decimal.ts';
 import { Ledger } from '../../src/usage/ledger.ts';
 import { endpointNamed, type Row, rawBucket, seconds } from '../helpers/rows.ts';
 
@@ -81,7 +81,7 @@ function costs(
   tier: Parameters<Prices['model']>[1] = '',
 ) {
   const found = prices.model(model, tier, used(amounts));
-  return found && Object.fromEntries(found.map(({ currency, amount }) => [currency, nearestNumber(amount)]));
+  return found && Object.fromEntries(found.map(({ currency, amount }) => [currency, numberOfFixed(amount)]));
 }
 
 const input = { input_tokens: 1_000 };
@@ -148,7 +148,7 @@ describe('a price', () => {
     );
     const prices = pricesOf([day]);
     const tools = prices.tools(used({ web_search_calls: 10 }));
-    expect(tools.map(({ currency, amount }) => [currency, nearestNumber(amount)])).toEqual([['usd', 0.1]]);
+    expect(tools.map(({ currency, amount }) => [currency, numberOfFixed(amount)])).toEqual([['usd', 0.1]]);
     expect(costs(prices, { characters: 500 }, 'tts')).toEqual({ usd: 1.5 });
     expect(costs(prices, { images: 5 }, 'img')).toEqual({ usd: 0.2 });
   });
@@ -213,7 +213,7 @@ describe('odd bills', () => {
       [['m', 1_000, 0, 0]],
     );
     expect(costs(pricesOf([credited]), input)).toEqual({ usd: 2 });
-    expect(nearestNumber(credited.billed.get('usd')?.total ?? fail())).toBe(2);
+    expect(numberOfFixed(credited.billed.get('usd')?.total ?? fail())).toBe(2);
   });
 
   test('two currencies have prices of their own', () => {

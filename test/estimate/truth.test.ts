@@ -3,10 +3,10 @@
  * really costs, by project. ESTIMATE_DAYS=40 takes the whole period.
  */
 import { expect, test } from 'vitest';
+import { numberOfFixed } from '../../src/estimate/fixed.ts';
 import { discountOn, newestModelSince } from '../../src/simulation/demo-company.ts';
 import { demoProfile } from '../../src/simulation/demo-profile.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
-import { nearestNumber } from '../../src/usage/decimal.ts';
 import { pricedOrganization } from '../helpers/priced-organization.ts';
 
 const hour = 3_600;
@@ -47,12 +47,12 @@ test(`at every hour of ${days} days, estimates are within 3 % of the truth by pr
       // The last hour of a day settles on the next.
       if (end === start + day) break;
       const estimate = estimator.at((end + 900) * 1_000);
-      const missing = new Set(estimate?.unpriced.map(({ model }) => model));
+      const missing = new Set(estimate?.unpriced.map(({ spender }) => spender.model));
       if (missing.size > 0) unpriced.add(start);
       expect([...missing].filter((model) => model !== 'gpt-6-astra')).toEqual([]);
       const estimated = new Map<string, number>();
-      for (const { project, today } of estimate?.spend ?? []) {
-        estimated.set(project, (estimated.get(project) ?? 0) + nearestNumber(today));
+      for (const { spender, today } of estimate?.spend ?? []) {
+        estimated.set(spender.project, (estimated.get(spender.project) ?? 0) + numberOfFixed(today));
       }
       const truth = new Map<string, number>();
       for (const { projectId, model, amount } of organization.truth.spent({ from: start, to: end })) {
