@@ -1,7 +1,7 @@
 /** The Helm chart as files: what is generated is up to date, and its values, their schema and the program fit together. */
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { parse } from 'yaml';
+import { parse, parseDocument } from 'yaml';
 import { chartFiles, withImageVersion } from '../../deploy/helm/chart.ts';
 import { podFlags, valuesSchema } from '../../deploy/helm/values-schema.ts';
 import { valuesTable } from '../../docs/generate/chart-values.ts';
@@ -47,6 +47,16 @@ test('config has every flag that means something to a pod, and takes its default
     if (defaultText !== undefined)
       expect([name, config.safeParse({ [name]: defaultText }).success]).toEqual([name, true]);
   }
+});
+
+test('every value is set in one of the examples that the chart is tried with', () => {
+  const names = [...valuesTable(read(`${chart}values.yaml`)).matchAll(/^\| `([\w.]+)` \|/gm)].map(
+    ([, name = '']) => name,
+  );
+  expect(names.length).toBeGreaterThan(80);
+  const folder = new URL(`${chart}ci/`, top);
+  const examples = readdirSync(folder).map((name) => parseDocument(readFileSync(new URL(name, folder), 'utf8')));
+  expect(names.filter((name) => !examples.some((example) => example.hasIn(name.split('.'))))).toEqual([]);
 });
 
 test.each([

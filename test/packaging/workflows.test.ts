@@ -1,6 +1,6 @@
 /** The workflows of GitHub: a linter's judgement, pinned actions, no more permissions than a job needs. */
 import { spawnSync } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
@@ -82,6 +82,39 @@ test('every script of package.json that a workflow runs is there', () => {
   const run = steps.flatMap(({ run: text = '' }) => [...text.matchAll(/npm run (?:--silent )?([\w:-]+)/g)]);
   expect(run.length).toBeGreaterThan(1);
   for (const [, name] of run) expect(Object.keys(scripts)).toContain(name);
+});
+
+test('each form for an issue asks for something, and says what is required', () => {
+  const forms = fileURLToPath(new URL('../../.github/ISSUE_TEMPLATE/', import.meta.url));
+  const field = z.looseObject({ type: z.enum(['markdown', 'input', 'textarea']), id: z.string().optional() });
+  const form = z.strictObject({
+    name: z.string(),
+    description: z.string(),
+    labels: z.array(z.string()),
+    body: z.array(field),
+  });
+  for (const name of readdirSync(forms).filter((file) => file !== 'config.yml')) {
+    const { body } = form.parse(parse(readFileSync(`${forms}${name}`, 'utf8')));
+    expect(
+      body.some((each) => z.object({ validations: z.object({ required: z.literal(true) }) }).safeParse(each).success),
+    ).toBe(true);
+  }
+});
+
+test('updates are looked for where there is something to update', () => {
+  const manifests: Readonly<Record<string, string>> = {
+    npm: 'package-lock.json',
+    docker: 'Dockerfile',
+    'docker-compose': 'compose.yaml',
+    'github-actions': '.github/workflows',
+  };
+  const { updates } = z
+    .object({ updates: z.array(z.looseObject({ 'package-ecosystem': z.string(), directory: z.string() })) })
+    .parse(parse(readFileSync(new URL('../../.github/dependabot.yml', import.meta.url), 'utf8')));
+  expect(updates.map((each) => each['package-ecosystem']).sort()).toEqual(Object.keys(manifests).sort());
+  for (const { 'package-ecosystem': ecosystem, directory: from } of updates) {
+    expect(existsSync(new URL(`../..${from}/${manifests[ecosystem]}`, import.meta.url)), ecosystem).toBe(true);
+  }
 });
 
 const actionlint = findBuiltTool('actionlint');
