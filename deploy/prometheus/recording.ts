@@ -42,18 +42,42 @@ const memory = '2h';
 const loaded = 'job:openai_recording_rules:info';
 
 /**
+ * Who was scraped when the evaluation of the counters began. A scrape that comes or fails between two rules of an
+ * evaluation would leave a sum with a part of its series: far too low, and then a reset that counts the month again.
+ */
+const scraped = 'job:openai_scraped:info';
+
+/** Selects the newest samples of who was scraped, whatever has come or gone since; a sample counts for 5 minutes, as elsewhere. */
+const whole = (series: string) => `(last_over_time(${series}[5m]) and on (${within()}) ${scraped})`;
+
+/**
  * Records a counter once for all replicas. Where it was recorded before, it is what the counter says. Where not, and
  * the rules were at work, it begins with the least of the last two hours: the 0 with which a new series begins, which
  * evaluations can miss that are minutes apart or late. So its first usage is a rise.
  */
 function counter(record: string, source: string, dimensions: readonly string[], labels: Rule['labels'] = {}): Rule {
+  return counterOfNow(record, source, source, dimensions, labels);
+}
+
+/** The same of a counter that is summed in the same evaluation. */
+function summedCounter(record: string, source: string, dimensions: readonly string[], labels: Rule['labels']): Rule {
+  return counterOfNow(record, source, whole(source), dimensions, labels);
+}
+
+function counterOfNow(
+  record: string,
+  source: string,
+  now: string,
+  dimensions: readonly string[],
+  labels: Rule['labels'] = {},
+): Rule {
   const group = within(...dimensions);
   const matchers = Object.entries(labels).map(([label, value]) => `${label}="${value}"`);
   const own = matchers.length === 0 ? record : `${record}{${matchers.join(', ')}}`;
   return {
     record,
     expr: `(
-  max by (${group}) (${source})
+  max by (${group}) (${now})
   and on (${group})
   last_over_time(${own}[${memory}])
 )
@@ -61,12 +85,12 @@ or
 (
   min by (${group}) (min_over_time(${source}[${memory}]))
   and on (${group})
-  ${source}
+  ${now}
   and on (${within()})
   present_over_time(${loaded}[${memory}] offset 5m)
 )
 or
-max by (${group}) (${source})`,
+max by (${group}) (${now})`,
     ...(Object.keys(labels).length === 0 ? {} : { labels }),
   };
 }
@@ -77,7 +101,7 @@ max by (${group}) (${source})`,
  * lowered) stays as it was: to Prometheus a fall is a reset, and the whole month would count again.
  */
 function sum(record: string, source: string, labels: readonly string[]): Rule {
-  const now = `sum by (${within('api', ...labels)}) (${source})`;
+  const now = `sum by (${within('api', ...labels)}) (${whole(source)})`;
   const before = `last_over_time(${record}[${memory}])`;
   return {
     record,
@@ -184,14 +208,19 @@ const counters: Group = {
   name: 'openai_counters',
   interval: '1m',
   rules: [
+    {
+      record: scraped,
+      expr: `group by (${within()}) (openai_exporter_build_info)`,
+      why: 'Who is scraped as this evaluation begins. All counters and sums of it are of those alone, and none of a part of them, though a scrape come or fail meanwhile.',
+    },
     ...tokens.map(({ endpoint, direction, field }) =>
-      counter(`${every}_tokens_total:max`, counterOf(endpoint, field), endpoint.dimensions, {
+      summedCounter(`${every}_tokens_total:max`, counterOf(endpoint, field), endpoint.dimensions, {
         api: endpoint.api,
         direction,
       }),
     ),
     ...requests.map((endpoint) =>
-      counter(`${every}_requests_total:max`, counterOf(endpoint, 'num_model_requests'), endpoint.dimensions, {
+      summedCounter(`${every}_requests_total:max`, counterOf(endpoint, 'num_model_requests'), endpoint.dimensions, {
         api: endpoint.api,
       }),
     ),

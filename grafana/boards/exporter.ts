@@ -83,7 +83,7 @@ export function exporter(): Board {
                 expr: `clamp_min(time() - max by (instance, api) (${own('openai_exporter_newest_activity_timestamp_seconds')}), 0)`,
               },
             ],
-            { by: 'Up' },
+            { by: 'Up', widths: { Instance: 140, Up: 60, 'Last success, ago': 140, 'Last poll took': 120 } },
           ),
           columns(
             {

@@ -19,14 +19,14 @@ function over(what: string, title: string) {
   return lines(
     {
       title,
-      about: `Share of the ${what} a minute that were used in the busiest minute of each step, batches left out. The ten largest.`,
+      about: `Share of the ${what} a minute that were used in the busiest minute of each step, batches left out. The five largest at each instant.`,
       unit: 'percentunit',
       width: 8,
       thresholds: [0.8, 0.9],
     },
     [
       {
-        expr: `topk(10, max by (project_name, limit_model) (max_over_time(${peak(what)}[$__interval])))`,
+        expr: `topk(5, max by (project_name, limit_model) (max_over_time(${peak(what)}[$__interval])))`,
         legend: '{{project_name}}, {{limit_model}}',
       },
     ],
