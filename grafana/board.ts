@@ -8,6 +8,7 @@ export type BoardUid =
   | 'openai-costs'
   | 'openai-limits'
   | 'openai-live'
+  | 'openai-organizations'
   | 'openai-exporter';
 
 export interface Board {

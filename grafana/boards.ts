@@ -4,11 +4,12 @@ import { costs } from './boards/costs.ts';
 import { exporter } from './boards/exporter.ts';
 import { limits } from './boards/limits.ts';
 import { live } from './boards/live.ts';
+import { organizations } from './boards/organizations.ts';
 import { overview } from './boards/overview.ts';
 import { usage } from './boards/usage.ts';
 
 /** By file name: what the file holds. */
 export function dashboardFiles(): ReadonlyMap<string, string> {
-  const boards = [overview(), usage(), costs(), limits(), live(), exporter()];
+  const boards = [overview(), usage(), costs(), limits(), live(), organizations(), exporter()];
   return new Map(boards.map((board) => [`${board.uid}.json`, `${JSON.stringify(build(board), null, 2)}\n`]));
 }

@@ -31,6 +31,7 @@ test('there are these boards, each links to the others, and no two are taken for
     'openai-exporter',
     'openai-limits',
     'openai-live',
+    'openai-organizations',
     'openai-overview',
     'openai-usage',
   ]);
