@@ -262,8 +262,12 @@ async function runSeveral(
 /** Young objects get 12 MB in a thread: the 48 of Node would stay resident after the first large poll. */
 const resourceLimits = { maxYoungGenerationSizeMb: 12 };
 
+/** Several threads have as many heaps, so each has less. */
+const limitsAmongOthers = { maxYoungGenerationSizeMb: 4 };
+
 function spawnReader(task: ReaderTask): Worker {
-  return new Worker(new URL('./reader/thread.js', import.meta.url), { workerData: task, resourceLimits });
+  const limits = task.among === undefined ? resourceLimits : limitsAmongOthers;
+  return new Worker(new URL('./reader/thread.js', import.meta.url), { workerData: task, resourceLimits: limits });
 }
 
 function liveThread(settings: Settings, log: Logger, demo: LiveTask['demo']): LiveThread {

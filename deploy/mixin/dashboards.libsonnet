@@ -4,6 +4,7 @@ local boards = {
   'openai-costs.json': import 'generated/openai-costs.json',
   'openai-limits.json': import 'generated/openai-limits.json',
   'openai-live.json': import 'generated/openai-live.json',
+  'openai-organizations.json': import 'generated/openai-organizations.json',
   'openai-exporter.json': import 'generated/openai-exporter.json',
 };
 
