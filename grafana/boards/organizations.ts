@@ -58,7 +58,12 @@ export function organizations(): Board {
             `count(max by (organization) (${of('openai_exporter_organization_up')}) == 0) or on () 0 * count(${of('openai_exporter_organization_up')})`,
           ),
           number(
-            { title: 'Month to date', about: 'Of all that are chosen, in $currency.', ...wholeMoney, none: 'not yet known' },
+            {
+              title: 'Month to date',
+              about: 'Of all that are chosen, in $currency.',
+              ...wholeMoney,
+              none: 'not yet known',
+            },
             `sum(${month})`,
           ),
           rulesLoaded(),
@@ -141,7 +146,8 @@ export function organizations(): Board {
           lines(
             {
               title: 'Tokens per minute of each',
-              about: 'A rate of the exact counters, input and output of all apis: about 15 minutes late. The ten largest.',
+              about:
+                'A rate of the exact counters, input and output of all apis: about 15 minutes late. The ten largest.',
               unit: 'short',
             },
             [

@@ -8,7 +8,9 @@ import { discovered } from '../../src/web/discovery.ts';
 
 const read = (name: string): unknown => parse(readFileSync(new URL(`../../deploy/${name}`, import.meta.url), 'utf8'));
 
-const env = z.array(z.object({ name: z.string(), value: z.string().optional(), valueFrom: z.unknown().optional() }).loose());
+const env = z.array(
+  z.object({ name: z.string(), value: z.string().optional(), valueFrom: z.unknown().optional() }).loose(),
+);
 const set = z.object({
   kind: z.literal('StatefulSet'),
   metadata: z.object({ name: z.string() }),
