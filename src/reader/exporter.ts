@@ -183,7 +183,8 @@ export function createExporter(options: ExporterOptions): Exporter {
     if (remarks.length === 0) return;
     const more = remarks.length - mostRemarks;
     const all = [...remarks.slice(0, mostRemarks), ...(more > 0 ? [`And ${more} more.`] : [])];
-    daily.warn('prices', 'costs', all.join(' '));
+    // Nothing is to be done about it: estimates go on, and their error says how well.
+    daily.info('prices', 'costs', all.join(' '));
   }
 
   const names = createNames({
@@ -361,17 +362,25 @@ export function createExporter(options: ExporterOptions): Exporter {
   };
 }
 
-/** Warns of what stays as it is once a UTC day, for each matter and api. */
+/** Says what stays as it is once a UTC day, for each matter and api. */
 function createDailyLog(log: Logger, clock: Clock) {
   /** The day, in seconds, on which it was said the last time. */
   const saidOn = new Map<string, number>();
+
+  function isNew(matter: string, api: Api): boolean {
+    const today = bucketAt(clock.now(), '1d');
+    const key = `${matter} ${api}`;
+    if (saidOn.get(key) === today) return false;
+    saidOn.set(key, today);
+    return true;
+  }
+
   return {
     warn(matter: string, api: Api, text: string): void {
-      const today = bucketAt(clock.now(), '1d');
-      const key = `${matter} ${api}`;
-      if (saidOn.get(key) === today) return;
-      saidOn.set(key, today);
-      log.warn(text, { api });
+      if (isNew(matter, api)) log.warn(text, { api });
+    },
+    info(matter: string, api: Api, text: string): void {
+      if (isNew(matter, api)) log.info(text, { api });
     },
   };
 }
