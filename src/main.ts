@@ -273,7 +273,10 @@ function spawnReader(task: ReaderTask): Worker {
 function liveThread(settings: Settings, log: Logger, demo: LiveTask['demo']): LiveThread {
   const task: LiveTask = { settings, coloured: isColoured(), demo };
   return createLiveThread({
-    spawn: () => new Worker(new URL('./live/thread.js', import.meta.url), { workerData: task, resourceLimits }),
+    spawn: (restarts) => {
+      const workerData: LiveTask = { ...task, restarts };
+      return new Worker(new URL('./live/thread.js', import.meta.url), { workerData, resourceLimits });
+    },
     clock: systemClock,
     log,
     writeLine: (line) => logOutput?.write(line),

@@ -3,6 +3,7 @@ import {
   liveFoldedFamily,
   liveHourFamily,
   liveRecordsFamily,
+  liveRestartsFamily,
   liveSpendFamily,
   liveTotalFamily,
 } from '../../src/live/families.ts';
@@ -131,6 +132,7 @@ export function liveTables(): string {
       [liveSpendFamily, `${code('currency')}, ${labels}`],
       [liveRecordsFamily, [code('format'), code('outcome')].join(', ')],
       [liveFoldedFamily, ''],
+      [liveRestartsFamily, ''],
     ] as const
   ).map(([{ name, type, help }, names]) => [code(name), type, names, help]);
   return `Labels: ${labels}, and those of ${code('--live.labels')}.

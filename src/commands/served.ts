@@ -51,7 +51,7 @@ function siteOf({ page, status }: Reader, own: Site['own'], live: LiveUsage | un
     page,
     further: [thread.page],
     own,
-    live: { isAllowed, report: thread.report },
+    live: { isAllowed, report: thread.report, refused: thread.refused },
     async status() {
       const told = thread.status();
       const of = await status();

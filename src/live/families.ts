@@ -33,13 +33,19 @@ export const liveSpendFamily: Family = {
 export const liveRecordsFamily: Family = {
   name: 'openai_exporter_live_records_total',
   type: 'counter',
-  help: 'Records of live usage that were received, by format and by what became of them.',
+  help: 'Records of live usage that were received, by format and by what became of them. A report that cannot be read at all, or is too large, counts as one refused record of the format "unknown".',
 };
 
 export const liveFoldedFamily: Family = {
   name: 'openai_exporter_live_folded_records_total',
   type: 'counter',
   help: 'Records of live usage that were added to the group "other", because there were more groups than --live.max-groups.',
+};
+
+export const liveRestartsFamily: Family = {
+  name: 'openai_exporter_live_restarts_total',
+  type: 'counter',
+  help: 'Times that the thread of live usage has died and was started again; its other counters begin anew then.',
 };
 
 /** What can become of a record. */

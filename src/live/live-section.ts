@@ -4,7 +4,14 @@ import { type Block, renderEntries, renderFamily } from '../metrics/render.ts';
 import type { Section } from '../metrics/section.ts';
 import type { Milliseconds } from '../units.ts';
 import { labelText } from '../usage/labels.ts';
-import { liveFoldedFamily, liveHourFamily, liveRecordsFamily, liveTotalFamily, outcomes } from './families.ts';
+import {
+  liveFoldedFamily,
+  liveHourFamily,
+  liveRecordsFamily,
+  liveRestartsFamily,
+  liveTotalFamily,
+  outcomes,
+} from './families.ts';
 import type { LiveBook } from './live-book.ts';
 import type { LiveUsage } from './live-usage.ts';
 import { formats } from './record-kind.ts';
@@ -95,6 +102,7 @@ function recordsSection(live: LiveUsage): Section {
         add('', labelText(['format', 'outcome'], [format, outcome]), live.records(format, outcome)),
       );
       yield* renderEntries(liveFoldedFamily, [live.book.folded], (folded, add) => add('', '', folded));
+      yield* renderEntries(liveRestartsFamily, [live.restarts], (restarts, add) => add('', '', restarts));
       return undefined;
     },
   };

@@ -25,8 +25,8 @@ const limits = {
 } as const;
 
 export interface LiveThreadOptions {
-  /** Starts the thread. */
-  readonly spawn: () => Worker;
+  /** Starts the thread, which has died so often before. */
+  readonly spawn: (restarts: number) => Worker;
   readonly clock: Clock;
   readonly log: Logger;
   /** Writes a line of the thread's log. */
@@ -42,6 +42,8 @@ export interface LiveThread {
    * @throws {LiveUnavailable} if the thread dies before, or is not there
    */
   report(report: Report): Promise<ReportAnswer>;
+  /** Counts a report that was refused before anybody looked into it. */
+  refused(): void;
   /** Takes the hours whose usage is on show, so that live usage shows the same. */
   showsHours(hours: readonly ShownHour[]): void;
   /** Hands prices over, which the thread goes by from now on. */
@@ -71,17 +73,35 @@ export function createLiveThread({ spawn, clock, log, writeLine }: LiveThreadOpt
   const waiting = new Map<number, Waiting>();
   /** Reports of this turn of the event loop: one message takes them all. */
   let gathered: Asked[] = [];
+  /** Reports that were refused, and not told of yet. */
+  let refused = 0;
+  let isDue = false;
+  let restarts = 0;
+
+  function sendSoon(): void {
+    if (isDue) return;
+    isDue = true;
+    setImmediate(send);
+  }
 
   function send(): void {
+    isDue = false;
+    if (worker === undefined) return;
+    if (refused > 0) {
+      const message: ToLive = { kind: 'refused', reports: refused };
+      worker.postMessage(message);
+      refused = 0;
+    }
     const reports = gathered;
     gathered = [];
+    if (reports.length === 0) return;
     // Bodies of their own are handed over; small ones share a buffer with others and are copied.
     const moved = reports.flatMap(({ body }) => {
       const { buffer } = body;
       return buffer instanceof ArrayBuffer && buffer.byteLength === body.byteLength ? [buffer] : [];
     });
     const message: ToLive = { kind: 'reports', reports };
-    worker?.postMessage(message, moved);
+    worker.postMessage(message, moved);
   }
 
   function tellHours(): void {
@@ -115,8 +135,9 @@ export function createLiveThread({ spawn, clock, log, writeLine }: LiveThreadOpt
 
   /** One life of the thread. Resolves with the reason of its death; undefined if it was told to stop. */
   function live(signal: AbortSignal): Promise<unknown> {
-    const thread = spawn();
+    const thread = spawn(restarts);
     worker = thread;
+    if (refused > 0) sendSoon();
     if (hours.length > 0) tellHours();
     tellPrices();
     const shown = createShownPage();
@@ -136,6 +157,7 @@ export function createLiveThread({ spawn, clock, log, writeLine }: LiveThreadOpt
         clearTimeout(killer);
         signal.removeEventListener('abort', stop);
         worker = undefined;
+        gathered = [];
         for (const one of waiting.values()) one.reject(unavailable());
         waiting.clear();
         resolve(signal.aborted ? undefined : (reason ?? new Error(`it ended with code ${code}`)));
@@ -152,9 +174,13 @@ export function createLiveThread({ spawn, clock, log, writeLine }: LiveThreadOpt
       if (worker === undefined) return Promise.reject(unavailable());
       lastId++;
       const id = lastId;
-      if (gathered.length === 0) setImmediate(send);
       gathered.push({ id, ...report });
+      sendSoon();
       return new Promise((resolve, reject) => waiting.set(id, { resolve, reject }));
+    },
+    refused() {
+      refused++;
+      sendSoon();
     },
     showsHours(shown) {
       if (sameHours(hours, shown)) return;
@@ -171,6 +197,7 @@ export function createLiveThread({ spawn, clock, log, writeLine }: LiveThreadOpt
         const began = clock.monotonic();
         const reason = await live(signal);
         if (reason === undefined) return;
+        restarts++;
         if (clock.monotonic() - began > limits.soundAfter) pause = limits.firstPause;
         log.error('the thread of live usage has died; its counters begin anew when it has been started again', {
           error: reason,

@@ -21,6 +21,8 @@ export interface LiveOptions {
   readonly maxGroups: number;
   readonly zeroHold: Milliseconds;
   readonly settleDelay: Milliseconds;
+  /** Times that it was begun before in this process; 0 if not given. */
+  readonly restarts?: number;
 }
 
 /** An instant by both clocks: UTC, and monotonic. */
@@ -39,6 +41,7 @@ export interface LiveUsage {
   read(record: unknown, defaults: Defaults): Reading;
   /** Counts what was read, once. */
   count(reading: Reading, at: Instant): Outcome;
+  readonly restarts: number;
   /** Records so far. */
   records(format: Format, outcome: Outcome): number;
   status(now: Milliseconds): LiveStatus;
@@ -82,6 +85,7 @@ export function createLiveUsage(options: LiveOptions): LiveUsage {
     spend,
     count,
     read: (record, defaults) => readRecord(record, labels, defaults),
+    restarts: options.restarts ?? 0,
     records: tallied,
     status: (now) => ({
       minutes: minutes.at(now),

@@ -12,6 +12,8 @@ export interface LiveTask {
   readonly settings: Pick<Settings, 'live' | 'counters' | 'poll' | 'log' | 'demo'>;
   /** True if levels in log lines are coloured. */
   readonly coloured: boolean;
+  /** Times that the thread of this organization has died before. */
+  readonly restarts?: number;
   /** A demonstration, which reports to itself: when it began, and which one of several organizations it is. */
   readonly demo: { readonly began: Milliseconds; readonly number: number } | undefined;
 }
@@ -27,6 +29,8 @@ export interface Answered extends ReportAnswer {
 
 export type ToLive =
   | { readonly kind: 'reports'; readonly reports: readonly Asked[] }
+  /** So many reports were refused before anybody looked into them: too large, of another type, or too many at once. */
+  | { readonly kind: 'refused'; readonly reports: number }
   /** The hours whose usage is on show: those of live usage are the same. */
   | { readonly kind: 'hours'; readonly hours: readonly ShownHour[] }
   /** The prices to go by from now on. */

@@ -21,7 +21,7 @@ import { answerRecords } from './report.ts';
 /** The share of its time that the thread renders, at the most, however much there is to render. */
 const shareOfRendering = 0.2;
 
-async function run({ settings, coloured, demo }: LiveTask, port: MessagePort): Promise<void> {
+async function run({ settings, coloured, demo, restarts = 0 }: LiveTask, port: MessagePort): Promise<void> {
   const post = (message: FromLive, moved: ArrayBuffer[] = []) => port.postMessage(message, moved);
   const log = createLogger({
     ...settings.log,
@@ -31,7 +31,7 @@ async function run({ settings, coloured, demo }: LiveTask, port: MessagePort): P
   const clock = demo === undefined ? systemClock : demoClock(systemClock, settings.demo.speed, demo.began);
   const stop = new AbortController();
   const { settleDelay } = settings.poll;
-  const live = createLiveUsage({ ...settings.live, zeroHold: settings.counters.zeroHold, settleDelay });
+  const live = createLiveUsage({ ...settings.live, zeroHold: settings.counters.zeroHold, settleDelay, restarts });
   const otlp = createOtlpAnswers(live, clock.now());
   const changes = createChanges();
   let shownByUsage: readonly ShownHour[] = [];
@@ -50,6 +50,13 @@ async function run({ settings, coloured, demo }: LiveTask, port: MessagePort): P
     }
     if (message.kind === 'prices') return live.spend.goBy(message.prices);
     const instant = at();
+    if (message.kind === 'refused') {
+      for (let count = 0; count < message.reports; count++) {
+        live.count({ format: 'unknown', reason: 'refused before it was read' }, instant);
+      }
+      changes.note('live records');
+      return;
+    }
     const answers = message.reports.map((report): Answered => {
       const answer = report.form === 'records' ? answerRecords(live, report, instant) : otlp.answer(report, instant);
       return { id: report.id, ...answer };

@@ -13,6 +13,8 @@ export interface LiveRoutesOptions {
   readonly isAllowed: CheckReporter;
   /** Hands a report over. What it rejects with is that nobody takes reports now. */
   readonly report: (report: Report) => Promise<ReportAnswer>;
+  /** Called for each report that is not handed over, though its sender may report. */
+  readonly refused?: () => void;
 }
 
 /** Gives the milliseconds after which a client may come again, 0 if it may be answered. */
@@ -31,7 +33,7 @@ const retryAfter = '1';
 
 /** Returns what makes the handler of each route; they share the bounds. */
 export function liveHandlers(
-  { isAllowed, report }: LiveRoutesOptions,
+  { isAllowed, report, refused = () => {} }: LiveRoutesOptions,
   { delay, refuse }: { readonly delay: Delay; readonly refuse: Refuse },
 ): (route: LiveRoute) => (request: Request, response: Response) => Promise<void> {
   const underWay = createReportsUnderWay();
@@ -61,34 +63,37 @@ export function liveHandlers(
     }
   }
 
+  function refuseReport(response: Response, status: 413 | 415 | 429 | 503, message: string): void {
+    refused();
+    if (status === 429) refuse('crowded', response.req.socket.remoteAddress);
+    if (status === 429 || status === 503) response.setHeader('Retry-After', retryAfter);
+    answer(response, status, message);
+  }
+
   return (route) => async (request, response) => {
     const client = clientAt(request.socket.remoteAddress);
     if (turnedAway(request, response, client)) return;
     const form = formOf(request, route);
-    if ('error' in form) return answer(response, 415, form.error);
-    if (Number(request.headers['content-length'] ?? 0) > mostBytes) return answer(response, 413, tooLong);
+    if ('error' in form) return refuseReport(response, 415, form.error);
+    if (Number(request.headers['content-length'] ?? 0) > mostBytes) return refuseReport(response, 413, tooLong);
     const room = underWay.begin(client);
-    if (room === undefined) return overloaded(response, refuse);
+    if (room === undefined) return refuseReport(response, 429, tooMany);
     response.once('close', room.end);
     const body = await bodyOf(request, response, room);
     if (body === undefined) return;
-    if (typeof body === 'string') {
-      if (body === 'too long') return answer(response, 413, tooLong);
-      return overloaded(response, refuse);
-    }
+    if (body === 'too long') return refuseReport(response, 413, tooLong);
+    if (body === 'no room') return refuseReport(response, 429, tooMany);
     const { search } = new URL(request.url, 'http://localhost');
     const reported = await report({ ...form, body, query: search.slice(1) }).catch((error: unknown) => {
       return error instanceof Error ? error : new Error('nobody takes it');
     });
     if (response.destroyed) return;
-    if (reported instanceof Error) {
-      response.setHeader('Retry-After', retryAfter);
-      return answer(response, 503, reported.message);
-    }
+    if (reported instanceof Error) return refuseReport(response, 503, reported.message);
     end(response, reported.status, reported.body, form.form === 'otlp protobuf' ? protobuf : json);
   };
 }
 
+const tooMany = 'there are too many reports at once';
 const tooLong = `the body is longer than ${mostBytes / 1_024 / 1_024} MiB; send it in several parts`;
 
 /** The form of the body, or why it is none that can be read. */
@@ -144,12 +149,6 @@ function bodyOf(
     request.once('end', () => resolve(chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks)));
     request.once('close', () => resolve(undefined));
   });
-}
-
-function overloaded(response: Response, refuse: Refuse): void {
-  refuse('crowded', response.req.socket.remoteAddress);
-  response.setHeader('Retry-After', retryAfter);
-  answer(response, 429, 'there are too many reports at once');
 }
 
 /**

@@ -10,10 +10,13 @@ import { recordingLog } from '../helpers/recording-log.ts';
 /** Answers each report with its own body, dies of `die`, and ends when it is told to. */
 const echo = `
   const { parentPort } = require('node:worker_threads');
+  let refused = 0;
   parentPort.on('message', (message) => {
     if (message.kind === 'stop') process.exit(0);
+    if (message.kind === 'refused') refused += message.reports;
     if (message.kind !== 'reports') return;
-    const answers = message.reports.map(({ id, body }) => ({ id, status: 200, body: Buffer.from(body).toString() }));
+    const textOf = (body) => Buffer.from(body).toString().replace('refused?', String(refused));
+    const answers = message.reports.map(({ id, body }) => ({ id, status: 200, body: textOf(body) }));
     if (answers.some(({ body }) => body === 'die')) throw new Error('died');
     parentPort.postMessage({ kind: 'answers', answers });
   });
@@ -73,4 +76,14 @@ test('it ends when it is told to, and takes nothing more', async () => {
   stop.abort();
   await Promise.all([ended, exit]);
   await expect(thread.report(report('b'))).rejects.toThrow(LiveUnavailable);
+});
+
+test('reports that were refused are told of, also those from while it was not there', async () => {
+  const { thread } = start();
+  for (let count = 0; count < 3; count++) thread.refused();
+  expect(await thread.report(report('refused?'))).toMatchObject({ body: '3' });
+  await thread.report(report('die')).catch(() => undefined);
+  thread.refused();
+  const again = () => thread.report(report('refused?')).catch(() => undefined);
+  await expect.poll(async () => (await again())?.body).toBe('1');
 });
