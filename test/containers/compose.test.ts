@@ -11,7 +11,7 @@ import { documentAt, fenceWith } from '../helpers/documents.ts';
 import { hastyRules } from '../helpers/hasty-rules.ts';
 import { rules } from '../helpers/rules.ts';
 import { testKey } from '../helpers/scripted-api.ts';
-import { buildImage, docker, engineAnswers, run, top } from './engine.ts';
+import { docker, engineAnswers, run, top } from './docker.ts';
 
 const documents = documentAt('docs/deploy.md');
 
@@ -95,10 +95,6 @@ async function expectTargetsUp(): Promise<void> {
     ]);
   }, 60);
 }
-
-beforeAll(async () => {
-  if (engineAnswers) await buildImage();
-});
 
 describe.skipIf(!engineAnswers)('the demonstration', () => {
   const project = projectOf({ documented: fenceWith(documents, 'compose.yaml up') });

@@ -1,33 +1,20 @@
 /** The image, built from the Dockerfile and run as the documents say, and what it answers to what people get wrong. */
-import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { replaceAll } from '../../deploy/stack/configuration.ts';
 import { freePort } from '../../deploy/stack/programs.ts';
 import { documentAt, fenceWith } from '../helpers/documents.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
 import { startHttpServer } from '../helpers/http-server.ts';
 import { startScriptedApi, testKey } from '../helpers/scripted-api.ts';
-import {
-  buildImage,
-  type Container,
-  containerOf,
-  docker,
-  engineAnswers,
-  hardened,
-  image,
-  newVolume,
-  run,
-  startContainer,
-  top,
-} from './engine.ts';
+import { buildArguments, revision, version } from './build.ts';
+import { docker, engineAnswers, image, run } from './docker.ts';
+import { type Container, containerOf, hardened, newVolume, startContainer } from './engine.ts';
 
 const documented = fenceWith(documentAt('docs/deploy.md'), 'docker run');
 const folder = '/var/lib/openai-usage-exporter';
-const { version } = JSON.parse(readFileSync(join(top, 'package.json'), 'utf8'));
-const revision = 'e2e0revision';
-
 /** A key's file, for this user alone. */
 function keyFile(owner: number): string {
   const directory = mkdtempSync(join(tmpdir(), 'key-'));
@@ -62,11 +49,6 @@ async function serving(...options: readonly string[]): Promise<Container & { rea
 }
 
 describe.skipIf(!engineAnswers)('the image', () => {
-  beforeAll(async () => {
-    const seconds = await buildImage(`--build-arg=REVISION=${revision}`, `--build-arg=VERSION=${version}`);
-    process.stdout.write(`the image was built in ${seconds.toFixed(0)} s\n`);
-  });
-
   test('is small, says what it is, and runs as a number', async () => {
     const { Size, Config, Architecture } = JSON.parse(
       await docker('image', 'inspect', '--format', '{{json .}}', image),
@@ -95,6 +77,7 @@ describe.skipIf(!engineAnswers)('the image', () => {
       expect(files).not.toContain(`app/node_modules/${tool}/`);
     }
     expect(files).not.toContain('app/src/');
+    expect([...files].filter((file) => /^app\/.*\.(?:[cm]?ts|map)$/.test(file))).toEqual([]);
     expect([...files].filter((file) => file.startsWith(folder.slice(1)))).toEqual([`${folder.slice(1)}/`]);
   });
 
@@ -107,15 +90,8 @@ describe.skipIf(!engineAnswers)('the image', () => {
   // Nothing of the program depends on it, so that nothing has to be run to build it.
   test('can be built for another architecture', async () => {
     const other = `${image}:other`;
-    await docker(
-      'build',
-      '--platform=linux/arm64',
-      '--build-arg=RUN_IMAGE=stand-in/arm64',
-      '--network=host',
-      '--tag',
-      other,
-      '.',
-    );
+    const base = ['--platform=linux/arm64', '--build-arg=RUN_IMAGE=stand-in/arm64'];
+    await docker('build', ...buildArguments, ...base, '--tag', other, '.');
     expect(await docker('image', 'inspect', '--format', '{{.Architecture}} {{.Config.User}}', other)).toBe(
       'arm64 65532:65532',
     );

@@ -6,9 +6,10 @@ export default defineConfig({
   root: fileURLToPath(new URL('../../', import.meta.url)),
   test: {
     include: ['test/containers/**/*.test.ts'],
+    globalSetup: 'test/containers/build.ts',
     fileParallelism: false,
     testTimeout: 120_000,
-    // The first hook builds the image.
+    // Hooks start everything of a compose file.
     hookTimeout: 600_000,
   },
 });
