@@ -15,7 +15,7 @@ COPY package.json package-lock.json .npmrc ./
 FROM packages AS dependencies
 RUN npm ci --omit=dev --ignore-scripts --no-audit --no-fund
 # Types and maps are for those who compile and debug, and more than a third of it all.
-RUN find node_modules -type f '(' -name '*.ts' -o -name '*.cts' -o -name '*.mts' -o -name '*.map' ')' -delete
+RUN find node_modules -type f '(' -name '*.ts' -o -name '*.cts' -o -name '*.mts' -o -name '*.map' ')' -exec rm {} +
 
 FROM packages AS build
 RUN npm ci --ignore-scripts --no-audit --no-fund
