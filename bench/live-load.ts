@@ -79,7 +79,8 @@ async function load({ batch, perSecond, seconds, groups }: LoadAsked): Promise<L
       sent++;
       const bytes = request(batch, groups);
       const at = performance.now();
-      counted += JSON.parse(await exchange(socket, bytes)).counted;
+      const answer = JSON.parse(await exchange(socket, bytes));
+      counted += answer.counted ?? 0;
       took.push(performance.now() - at);
     }
     socket.destroy();
