@@ -7,7 +7,7 @@ import type { Clock } from '../clock.ts';
 import type { PriceEntry } from '../estimate/prices.ts';
 import { type Logger, withFields } from '../log.ts';
 import { createReaderMetrics } from '../metrics/self.ts';
-import type { Organization } from '../settings/organizations.ts';
+import type { Organization } from '../settings/settings.ts';
 import type { ShownHour } from '../usage/recent.ts';
 import { createReader, type Reader, type ReaderOptions } from './reader.ts';
 

@@ -16,34 +16,40 @@ import { allFlags, type Flag, flags, noStateFile } from './flags.ts';
 import type { KeySetting, ReadFile } from './key-setting.ts';
 import { suggestion } from './nearest.ts';
 import { organizationName } from './organization-name.ts';
-import type { Settings } from './settings.ts';
 import { shardOf } from './shard.ts';
 import { refuse, shown } from './values.ts';
 
-/** One of several organizations. */
-export interface Organization {
+/** What of the settings decides whether two organizations are one. */
+interface Deciding {
+  readonly openai: { readonly baseUrl: string; readonly organization: string | undefined };
+  readonly poll: { readonly apis: readonly string[]; readonly filters: object };
+  readonly state: { readonly file: string | undefined };
+}
+
+/** One of several organizations, with settings `S`. */
+export interface Entry<S> {
   readonly name: string;
-  readonly settings: Settings;
+  readonly settings: S;
   /** Undefined for a simulated one. */
   readonly key: KeySetting | undefined;
 }
 
-type Found =
-  | { readonly organizations: readonly Organization[] }
+type Found<S> =
+  | { readonly organizations: readonly Entry<S>[] }
   /** Each begins with the path of a key in the file, where it is about one. */
   | { readonly mistakes: readonly string[] };
 
 /** `version` differs once the file is another one. */
-export type LoadedOrganizations = Found & { readonly version: string };
+export type Loaded<S> = Found<S> & { readonly version: string };
 
-export interface OrganizationsOptions {
+export interface OrganizationsOptions<S extends Deciding> {
   readonly path: string;
   readonly env: Environment;
   /** Returns the settings of one organization, from the texts that its entry gives, or what is wrong with them. */
   readonly settingsOf: (
     name: string,
     given: GivenByFlag,
-  ) => { readonly settings: Settings; readonly mistakes: readonly string[] };
+  ) => { readonly settings: S; readonly mistakes: readonly string[] };
   readonly shard: number;
   readonly totalShards: number;
   /** The only one that is meant, whatever its shard. */
@@ -161,14 +167,14 @@ const document = z.strictObject(
 );
 
 /** Loads the file; paths in it are relative to its folder. Those of other shards are checked, and left out. */
-export function loadOrganizations(options: OrganizationsOptions): LoadedOrganizations {
+export function loadOrganizations<S extends Deciding>(options: OrganizationsOptions<S>): Loaded<S> {
   const version = fileVersion(options.path);
   const found = read(options);
   const isStill = fileVersion(options.path) === version;
   return isStill ? { ...found, version } : { mistakes: ['was changed while it was read'], version };
 }
 
-function read(options: OrganizationsOptions): Found {
+function read<S extends Deciding>(options: OrganizationsOptions<S>): Found<S> {
   const { path, readFile = (file) => readFileSync(file, 'utf8') } = options;
   let text: string;
   try {
@@ -197,12 +203,12 @@ function read(options: OrganizationsOptions): Found {
   return organizationsOf(checked.data.organizations, options);
 }
 
-type Entry = z.output<typeof entrySchema>;
+type Written = z.output<typeof entrySchema>;
 
-function organizationsOf(entries: readonly Entry[], options: OrganizationsOptions): Found {
+function organizationsOf<S extends Deciding>(entries: readonly Written[], options: OrganizationsOptions<S>): Found<S> {
   const { path, env, settingsOf, shard, totalShards, wanted } = options;
   const mistakes: string[] = [];
-  const all = entries.map((entry, index): Organization => {
+  const all = entries.map((entry, index): Entry<S> => {
     const at = `organizations[${index}]`;
     const found = settingsOf(entry.name, givenIn(entry, at, path));
     mistakes.push(...found.mistakes.map((mistake) => (mistake.startsWith(at) ? mistake : `${at}: ${mistake}`)));
@@ -221,7 +227,7 @@ function organizationsOf(entries: readonly Entry[], options: OrganizationsOption
 }
 
 /** The texts that an entry gives, by flag. */
-function givenIn(entry: Entry, at: string, path: string): GivenByFlag {
+function givenIn(entry: Written, at: string, path: string): GivenByFlag {
   const values: Readonly<Record<string, unknown>> = entry;
   return new Map(
     allFlags.flatMap((flag): readonly (readonly [string, Given])[] => {
@@ -237,7 +243,7 @@ function givenIn(entry: Entry, at: string, path: string): GivenByFlag {
 }
 
 /** A key that cannot be used is no mistake of the file: its organization alone is down, and says so. */
-function keyOf({ key_file: file, key_env: variable }: Entry, path: string, env: Environment): KeySetting {
+function keyOf({ key_file: file, key_env: variable }: Written, path: string, env: Environment): KeySetting {
   if (file !== undefined) return { from: 'file', path: resolve(dirname(path), file) };
   const name = variable ?? '';
   const key = textOf(env, name);
@@ -250,7 +256,10 @@ function keyOf({ key_file: file, key_env: variable }: Entry, path: string, env: 
 }
 
 /** Mistakes of organizations that share what each must have for itself. */
-function sharedIn(all: readonly Organization[], { readFile }: OrganizationsOptions): readonly string[] {
+function sharedIn<S extends Deciding>(
+  all: readonly Entry<S>[],
+  { readFile }: OrganizationsOptions<S>,
+): readonly string[] {
   const first = new Map<string, number>();
   return all.flatMap(({ name, settings, key }, index) => {
     const own: [identity: string | undefined, key: string, what: string][] = [
@@ -274,7 +283,7 @@ function sharedIn(all: readonly Organization[], { readFile }: OrganizationsOptio
 
 /** What decides whose usage is read, in a form that can be compared; undefined where the key cannot be read now. */
 function usageIdentity(
-  { openai, poll }: Settings,
+  { openai, poll }: Deciding,
   key: KeySetting | undefined,
   readFile: ReadFile = (file) => readFileSync(file, 'utf8'),
 ): string | undefined {

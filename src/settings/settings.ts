@@ -15,7 +15,7 @@ import { type KeySetting, type ReadFile, readKey } from './key-setting.ts';
 import type { ListenAddress } from './listen-address.ts';
 import type { LiveLabel } from './live-labels.ts';
 import type { Budgets } from './money-budgets.ts';
-import { type LoadedOrganizations, loadOrganizations, type Organization } from './organizations.ts';
+import { type Entry, type Loaded, loadOrganizations } from './organizations.ts';
 import { polledApis } from './polled-apis.ts';
 import { usualStateFile } from './state-file.ts';
 import { formatDuration, shown } from './values.ts';
@@ -70,13 +70,16 @@ export interface Settings {
   readonly demo: { readonly speed: number };
 }
 
+/** One of several organizations. */
+export type Organization = Entry<Settings>;
+
 /** Several organizations, and how to load them again. */
 export interface SeveralOrganizations {
   readonly path: string;
   readonly organizations: readonly Organization[];
   /** Differs once the file is another one. */
   readonly version: string;
-  load(): LoadedOrganizations;
+  load(): Loaded<Settings>;
 }
 
 export type ParsedSettings =

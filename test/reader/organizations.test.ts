@@ -5,7 +5,7 @@ import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import { createOrganizations } from '../../src/reader/organizations.ts';
-import type { Organization } from '../../src/settings/organizations.ts';
+import type { Organization } from '../../src/settings/settings.ts';
 import { demoSettings } from '../helpers/demo-settings.ts';
 
 /** What a life of a thread does, in the order of lives; the last one for all further ones. */

@@ -4,8 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { allFlags } from '../../src/settings/flags.ts';
-import type { Organization } from '../../src/settings/organizations.ts';
-import { parseSettings } from '../../src/settings/settings.ts';
+import { type Organization, parseSettings } from '../../src/settings/settings.ts';
 import { jump, shardOf } from '../../src/settings/shard.ts';
 
 let folder: string;

@@ -131,6 +131,31 @@ describe('each organization', () => {
   });
 });
 
+test('live usage is taken for each organization that takes it, by its own token', async () => {
+  const reports: string[] = [];
+  const live: NonNullable<Site['live']> = {
+    isAllowed: (authorization) => (authorization === 'Bearer right' ? 'allowed' : 'unauthorized'),
+    report: async ({ body }) => {
+      reports.push(Buffer.from(body).toString());
+      return { status: 200, body: '{}' };
+    },
+  };
+  const { ask, known } = await start(['a', 'b'], {}, { authorize: () => false });
+  known.set('a', { ...siteOf('a'), live });
+  const report = (name: string, token: string) =>
+    ask(`/organizations/${name}/api/live`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
+      body: '{"model":"m"}',
+    });
+  expect((await report('a', 'wrong')).status).toBe(401);
+  expect((await report('a', 'right')).status).toBe(200);
+  // Nobody who may not ask is told which names there are, and which of them take it.
+  expect((await report('b', 'right')).status).toBe(401);
+  expect((await report('none', 'right')).status).toBe(401);
+  expect(reports).toEqual(['{"model":"m"}']);
+});
+
 test('a password is needed for all that tells of organizations', async () => {
   const { ask } = await start(['a'], { reload: async () => undefined }, { authorize: () => false });
   for (const path of [
