@@ -18,7 +18,7 @@ export interface Served {
   readonly answers: readonly number[];
 }
 
-/** What a load of live usage is told to report. */
+/** The load of live usage that is asked for. */
 export interface LoadAsked {
   /** Records in a request. */
   readonly batch: number;

@@ -7,7 +7,7 @@ import { newestSettled } from './shown-hours.ts';
 
 export interface DemoGatewayOptions {
   readonly began: Milliseconds;
-  /** Which one of several organizations it is, from 0. */
+  /** The place of the organization among several, from 0. */
   readonly number: number;
   readonly live: LiveUsage;
   readonly settleDelay: Milliseconds;

@@ -48,6 +48,6 @@ export const liveRestartsFamily: Family = {
   help: 'Times that the thread of live usage has died and was started again; its other counters begin anew then.',
 };
 
-/** What can become of a record. */
+/** The fates that a record can have. */
 export const outcomes = ['counted', 'duplicate', 'skipped', 'refused'] as const;
 export type Outcome = (typeof outcomes)[number];

@@ -1,4 +1,4 @@
-/** From the text of a body to the values in it, within bounds that a parser does not have. */
+/** Reads the values in the text of a body, within bounds that a parser does not have. */
 
 /** A value, or why there is none: in words that hold nothing of the text, for it can be somebody's prompt. */
 export type Parsed = { readonly value: unknown } | { readonly reason: string };

@@ -1,5 +1,5 @@
 /**
- * What was reported, summed: a total for each field and group since the start, and the sums of the last hours. It
+ * Sums of all that was reported: a total for each field and group since the start, and the sums of the last hours. It
  * becomes counters that show 0 before their first value, and gauges of the hours that the usage gauges show.
  */
 import { longestLabel, type RawLabel } from '../openai/bucket-page.ts';
@@ -13,7 +13,7 @@ export interface BookOptions {
   /** Label names. */
   readonly labels: readonly string[];
   readonly maxGroups: number;
-  /** How long a counter stays at 0 before its first value. */
+  /** The time for which a counter stays at 0 before its first value. */
   readonly zeroHold: Milliseconds;
   /** The settle delay of usage: hours are kept until they have settled. */
   readonly settleDelay: Milliseconds;
@@ -23,11 +23,11 @@ export class LiveBook {
   readonly groups: GroupTable;
   readonly #options: BookOptions;
   readonly #totals = new Grid(0);
-  /** When a series was first shown, in monotonic milliseconds; NaN for one that was not. */
+  /** The instant at which a series was first shown, in monotonic milliseconds; NaN for one that was not. */
   readonly #since = new Grid(Number.NaN);
   /** Usage by field and group in each hour; NaN where there was none. */
   readonly #hours = new Map<Seconds, Grid>();
-  /** By field: it rises whenever a value of the field changes. */
+  /** A number for each field, which rises whenever a value of the field changes. */
   readonly #revisions: number[] = [];
   /** Records whose usage went into the group that takes in what is past the bound. */
   folded = 0;

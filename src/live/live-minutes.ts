@@ -1,4 +1,4 @@
-/** What arrived in the last minutes, for the status page. */
+/** Sums of the last minutes, by arrival, for the status page. */
 import type { LiveMinute } from '../status.ts';
 import type { Milliseconds } from '../units.ts';
 import { minute } from '../usage/windows.ts';
@@ -17,7 +17,7 @@ interface Sum {
 const tokenFields: readonly string[] = ['input_tokens', 'output_tokens'];
 
 export class LiveMinutes {
-  /** By start. */
+  /** Sums by the start of their minute. */
   readonly #sums = new Map<Milliseconds, Sum>();
 
   add({ counts }: Usage, now: Milliseconds): void {

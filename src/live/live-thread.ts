@@ -13,9 +13,9 @@ import type { ShownHour } from '../usage/recent.ts';
 import type { Asked, FromLive, ToLive } from './messages.ts';
 import type { Report, ReportAnswer } from './report.ts';
 
-/** In milliseconds. */
+/** Bounds, in milliseconds. */
 const limits = {
-  /** From a death to the next start; doubles with each death that follows soon. */
+  /** The pause from a death to the next start; doubles with each death that follows soon. */
   firstPause: 1_000,
   longestPause: 60_000,
   /** A thread that has lived for so long begins with the first pause again. */

@@ -1,4 +1,4 @@
-/** From one record, of any shape, to what it counts. Pure; nothing but counts, labels, time and id leaves it. */
+/** Reads one record, of any shape. Pure; nothing but counts, labels, time and id leaves it. */
 import type { RawLabel } from '../openai/bucket-page.ts';
 import { isObject, own, type PlainObject } from '../openai/json.ts';
 import type { LiveLabel } from '../settings/live-labels.ts';
@@ -13,12 +13,12 @@ import { isLiveApi, type LiveApi, type LiveField, liveField } from './vocabulary
 /** A count of a record. */
 export type Count = readonly [field: LiveField, value: number];
 
-/** What a record says. */
+/** The usage that a record tells. */
 export interface Usage {
   readonly counts: readonly Count[];
   /** Values in the order of the labels that were asked for. */
   readonly labels: readonly RawLabel[];
-  /** When it happened, as the record has it; undefined where it does not say. */
+  /** The instant that the record names; undefined where it names none. */
   readonly at: Milliseconds | undefined;
   /** The name under which it counts once; undefined where it has none. */
   readonly id: string | undefined;
@@ -30,7 +30,7 @@ export type Reading =
   | { readonly format: Format; readonly skipped: true }
   | { readonly format: Format; readonly reason: string };
 
-/** What a request says of all its records, where a record does not say otherwise. */
+/** Words of a request for all of its records, for where a record does not say otherwise. */
 export interface Defaults {
   readonly api: LiveApi | undefined;
   readonly labels: GivenLabels;
@@ -44,7 +44,7 @@ export class RecordRefused extends Error {
   override readonly name = 'RecordRefused';
 }
 
-/** What the envelope says of the record in it. */
+/** A record, and the words of its envelope about it. */
 interface Envelope {
   readonly record: PlainObject;
   readonly api: LiveApi | undefined;
@@ -146,7 +146,7 @@ function ofApi(api: LiveApi, counts: Counts): Count[] {
   return found;
 }
 
-/** What the tools of a response used, as it says itself, or as its output shows. */
+/** Returns the usage of a response's tools, as it says itself, or as its output shows. */
 function toolCounts(response: PlainObject): readonly Count[] {
   const output = own(response, 'output');
   return toolShapes.flatMap(({ api, usage: place, counts: places, item }) => {

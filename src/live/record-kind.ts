@@ -94,7 +94,7 @@ function batchKind(response: PlainObject): RecordKind {
   return 'response' in kind ? { ...kind, isBatch: true } : kind;
 }
 
-/** What LiteLLM calls back with. Answers from its own cache, failures and calls of other providers used nothing here. */
+/** A record of LiteLLM's callback. Answers from its own cache, failures and calls of other providers used nothing here. */
 function liteLlmKind(record: PlainObject): RecordKind {
   const format = 'litellm';
   const provider = own(record, 'custom_llm_provider');

@@ -24,11 +24,11 @@ export interface Report {
 
 export interface ReportAnswer {
   readonly status: 200 | 400 | 413;
-  /** In the encoding of the request. */
+  /** Encoded as the request is. */
   readonly body: string | Uint8Array;
 }
 
-/** What became of the records of a request. */
+/** The fate of the records of a request. */
 export interface Outcomes {
   readonly counted: number;
   readonly duplicates: number;

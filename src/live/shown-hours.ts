@@ -1,4 +1,4 @@
-/** Which hours the gauges of live usage show: the same as the gauges of usage, so that one can be taken from the other. */
+/** The hours that the gauges of live usage show: those of the usage gauges, so that one can be taken from the other. */
 import { widthSeconds } from '../openai/catalogue.ts';
 import { inMilliseconds, type Milliseconds, type Seconds } from '../units.ts';
 import type { ShownHour, State } from '../usage/recent.ts';

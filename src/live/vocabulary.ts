@@ -1,5 +1,5 @@
 /**
- * What live usage is counted in: the flows of the catalogue, so that it compares with the Usage API's own numbers, and
+ * The fields in which live usage is counted: the flows of the catalogue, so that it compares with the Usage API's own numbers, and
  * the few counts that a single response has and the Usage API lacks.
  */
 import { type Endpoint, endpoints, type Field, type UsageApi } from '../openai/catalogue.ts';

@@ -67,7 +67,7 @@ interface Minute {
   readonly to: number;
 }
 
-/** What a group used in a minute, spread over the seconds of it. */
+/** Reports of what a group used in a minute, spread over the seconds of it. */
 function reportsOf(
   { endpoint, groupBy, row, minute, from, to }: Minute,
   { bypassedBy, teamOf }: GatewayOptions,

@@ -1,4 +1,4 @@
-/** What is reported becomes counters and gauges: each record once, at its own time, within bounds. */
+/** Live usage becomes counters and gauges: each record once, at its own time, within bounds. */
 import { expect, test } from 'vitest';
 import { measure } from '../../src/estimate/measures.ts';
 import { liveSections } from '../../src/live/live-section.ts';

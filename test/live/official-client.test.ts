@@ -28,7 +28,7 @@ const response = { id: 'resp_1', object: 'response', created_at: created, model:
 const events = (list: readonly object[], end = '') =>
   `${list.map((event) => `data: ${JSON.stringify(event)}\n\n`).join('')}${end}`;
 
-/** What OpenAI would answer, by path, streamed and not. */
+/** The answers that OpenAI would give, by path, streamed and not. */
 const answers: Readonly<Record<string, { readonly whole: object; readonly stream?: string }>> = {
   '/v1/chat/completions': {
     whole: {

@@ -18,7 +18,7 @@ const { cases }: { readonly cases: readonly Case[] } = JSON.parse(
 const labels = allLabels([]);
 const read = (record: unknown): Reading => readRecord(record, labels, { api: undefined, labels: new Map() });
 
-/** What a record counts, by api. */
+/** Returns the counts of a record, by api. */
 function countsOf(reading: Reading): Readonly<Record<string, Readonly<Record<string, number>>>> {
   const found: Record<string, Record<string, number>> = {};
   if (!('usage' in reading)) return found;

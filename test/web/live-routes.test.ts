@@ -1,4 +1,4 @@
-/** Who may report live usage, in which form and how much; and that one report harms no other, and no scrape. */
+/** The routes of live usage: who may report, in which form and how much; and one report harms no other, and no scrape. */
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { expect, onTestFinished, test } from 'vitest';

@@ -1,4 +1,4 @@
-/** From the data points of OpenTelemetry's metrics of generative AI to what they count. */
+/** Makes counts of the data points of OpenTelemetry's metrics of generative AI. */
 import { hash } from 'node:crypto';
 import type { RawLabel } from '../../openai/bucket-page.ts';
 import type { LiveLabel } from '../../settings/live-labels.ts';
@@ -34,7 +34,7 @@ const operations: ReadonlyMap<RawLabel, LiveApi> = new Map([
   ['embeddings', 'embeddings'],
 ]);
 
-/** What was seen of a stream of cumulative points. */
+/** The newest point that was seen of a stream of cumulative points. */
 interface Seen {
   readonly time: bigint;
   readonly value: number;
@@ -140,7 +140,7 @@ function apiOf(attributes: Attributes): LiveApi | undefined {
   return operations.get(attributes.get('gen_ai.operation.name') ?? 'chat');
 }
 
-/** What makes a point unfit for counting; undefined where nothing does. */
+/** Returns why a point cannot be counted; undefined for one that can. */
 function faultOf({ metric, kind, temporality, isMonotonic, value, count }: Point): string | undefined {
   const wanted = metric === tokenHistogram ? 'histogram' : 'sum';
   if (kind !== wanted || !isMonotonic) return `it is no ${wanted === 'sum' ? 'counter' : 'histogram'}`;
