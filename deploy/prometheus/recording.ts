@@ -342,18 +342,16 @@ const spendNow: Group = {
       expr: `max by (${within('currency')}) (openai_spend_estimate_error_ratio)`,
     },
     {
-      record: 'job_project:openai_spend_estimate_live_amount:rate10m',
-      expr: `6 * sum by (${within('currency', 'project_id')}) (increase(openai_spend_estimate_live_amount_total[10m]))`,
-      why: 'In an hour, at the rate of the last 10 minutes.',
-    },
-    {
       record: 'job_project:openai_spend_estimate_day_amount:sum',
       expr: `job_project:openai_spend_estimate_today_amount:sum
 +
 max by (${within('currency', 'project_id')}) (
   label_replace(job_project:openai_spend_estimate_hour_amount:sum, "of", "usage", "", "")
   or
-  label_replace(job_project:openai_spend_estimate_live_amount:rate10m, "of", "live", "", "")
+  label_replace(
+    6 * sum by (${within('currency', 'project_id')}) (increase(openai_spend_estimate_live_amount_total[10m])),
+    "of", "live", "", ""
+  )
 )
 * ${hoursLeft}`,
       why: 'What the UTC day will have cost, if it goes on as in the last hour; with live usage, as in the last 10 minutes if that is more.',

@@ -4,6 +4,7 @@ import { columns, everyFourMinutes, lines, money, number, ranking, wholeMoney } 
 import { costLabels, currency, namedNow, nameOf, of, once, orWithout, summed } from '../promql.ts';
 import { lasts, lastsWords, monthEnds, noBudget } from './overview.ts';
 import { rulesLoaded } from './rules-loaded.ts';
+import { estimated, estimateError, unpriced } from './spend-now.ts';
 
 const narrowed = ['project', 'key'] as const;
 
@@ -109,6 +110,94 @@ export function costs(): Board {
               none: 'not known',
             },
             `sum(${recorded('month_forecast_amount')}) / (sum(${recorded('previous_month_amount')}) > 0) - 1`,
+          ),
+        ],
+      },
+      {
+        title: 'Spend now, by usage, in $currency',
+        panels: [
+          number(
+            {
+              title: 'Spent today, about',
+              about:
+                'An estimate: usage since midnight UTC that has settled, at the prices of settled days. 15 minutes late.',
+              ...money,
+              width: 5,
+              none: 'no prices yet',
+            },
+            `sum(${estimated('today', ['project'])})`,
+          ),
+          number(
+            {
+              title: 'In the last hour, about',
+              about: 'An estimate of the newest sixty settled minutes.',
+              ...money,
+              width: 5,
+              none: 'no prices yet',
+            },
+            `sum(${estimated('hour', ['project'])})`,
+          ),
+          number(
+            {
+              title: 'Not reported yet, about',
+              about: 'The estimate of today less what OpenAI has reported of it: costs come hours late.',
+              ...money,
+              width: 5,
+              none: 'no prices yet',
+            },
+            `sum(${estimated('today', ['project'])}) - (sum(${once(of('openai_usage_costs_amount_value', ['project'], { bucket_width: '="1d"', state: '="open"', ...currency }), costLabels)}) or on () vector(0))`,
+          ),
+          number(
+            {
+              title: 'Estimate against costs',
+              about:
+                'By how much an estimate of the newest settled day misses its costs; of the whole organization. Beyond a quarter, alerts do not go by estimates.',
+              unit: 'percentunit',
+              decimals: 1,
+              width: 5,
+              none: 'not known',
+            },
+            `max(${estimateError})`,
+          ),
+          number(
+            {
+              title: 'Tokens without a price',
+              about: 'Of today, and in no estimate: of models that no settled day has a price for.',
+              unit: 'short',
+              width: 4,
+              none: 'no prices yet',
+            },
+            `sum(${unpriced(['project'])})
+or on ()
+0 * sum(${estimated('today', ['project'])})`,
+          ),
+          lines(
+            {
+              title: 'Today, estimated and reported',
+              about: 'Since midnight UTC. What is reported catches up hours later.',
+              ...money,
+            },
+            [
+              {
+                expr: `sum(${of('job_project:openai_spend_estimate_today_amount:sum', ['project'], currency)})`,
+                legend: 'estimated',
+              },
+              { expr: `sum(${recorded('today_amount')})`, legend: 'reported', past: true },
+            ],
+          ),
+          lines(
+            {
+              title: 'Spend of the last hour, by project',
+              about: 'Estimates of sixty settled minutes, minute by minute.',
+              ...money,
+            },
+            [
+              {
+                expr: byProject(of('job_project:openai_spend_estimate_hour_amount:sum', ['project'], currency)),
+                legend: '{{project_name}}',
+              },
+            ],
+            { stacked: true },
           ),
         ],
       },

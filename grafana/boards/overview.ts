@@ -16,6 +16,7 @@ import {
 } from '../promql.ts';
 import { noLive, shareReported, tokensNow } from './live.ts';
 import { rulesLoaded } from './rules-loaded.ts';
+import { estimated } from './spend-now.ts';
 
 const day = (state: string) =>
   once(
@@ -78,6 +79,16 @@ export function overview(): Board {
           ),
           number(
             {
+              title: 'Spend today, by usage',
+              about:
+                'An estimate: usage since midnight UTC that has settled, at the prices of settled days. 15 minutes late; the Costs board says how good it is.',
+              ...money,
+              none: 'no prices yet',
+            },
+            `sum(${estimated('today')})`,
+          ),
+          number(
+            {
               title: 'Month to date',
               about: 'All known days of this UTC month, today included.',
               ...wholeMoney,
@@ -88,6 +99,7 @@ export function overview(): Board {
           number(
             {
               title: 'Forecast for the month',
+              width: 3,
               about:
                 'Month to date, and the rest of the month at the pace of the settled days of the last week. Needs the recording rules.',
               ...wholeMoney,
@@ -98,6 +110,7 @@ export function overview(): Board {
           number(
             {
               title: 'Budget used',
+              width: 3,
               about: 'Month to date as a share of the budget given with --budget.monthly.',
               unit: 'percentunit',
               decimals: 1,
@@ -110,6 +123,7 @@ export function overview(): Board {
           number(
             {
               title: 'Forecast against budget',
+              width: 3,
               about: 'What the month will have cost at this pace, as a share of the budget. Needs the recording rules.',
               unit: 'percentunit',
               decimals: 1,
@@ -122,6 +136,7 @@ export function overview(): Board {
           number(
             {
               title: 'Budget lasts',
+              width: 3,
               about:
                 "Until when, at this week's pace; all month if it is not used up before the month ends. Needs the recording rules.",
               unit: 'dateTimeFromNow',

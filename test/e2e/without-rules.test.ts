@@ -49,7 +49,7 @@ const boardOf = (uid: string) => dashboards.filter((board) => board.uid === uid)
 
 /** What the Overview says of now and of this month. */
 const answered = [
-  ...['Spend today', 'Month to date', 'Budget used', 'Top projects by spend'],
+  ...['Spend today', 'Spend today, by usage', 'Month to date', 'Budget used', 'Top projects by spend'],
   ...['Tokens of an hour', 'Requests of an hour', 'Tokens this month', 'Requests this month'],
   ...['Top models by tokens this month', 'Top keys by tokens this month'],
   ...['Exporters up', 'Apis that fail', 'Age of usage', 'API requests per minute', 'Series'],
