@@ -7,7 +7,7 @@ export interface Status extends Health {
   readonly usage: UsageStatus;
   readonly spend: SpendStatus;
   readonly limits: LimitsStatus;
-  /** What applications and gateways report; absent where that is not taken. */
+  /** The usage that applications and gateways report; absent where that is not taken. */
   readonly live?: LiveStatus;
 }
 
@@ -174,9 +174,9 @@ export interface CurrencySpend {
   readonly users: UserSpend | null;
 }
 
-/** What is being spent, as estimated from usage. */
+/** The present spend, as estimated from usage. */
 export interface SpendNow {
-  /** Of today so far, and of the newest sixty settled minutes. */
+  /** The spend of today so far, and of the newest sixty settled minutes. */
   readonly today: number;
   readonly hour: number;
   /** Estimate / actual - 1, of the newest settled day of costs; null where that cannot be told. */
@@ -246,11 +246,11 @@ export interface OrganizationLine {
   readonly path: string;
   /** True if its thread runs and the last poll of one api at least succeeded; null until that is known. */
   readonly up: boolean | null;
-  /** What its thread told last; null before the first time. */
+  /** The summary that its thread sent last; null before the first time. */
   readonly summary: OrganizationSummary | null;
 }
 
-/** What is worth a line of an organization. */
+/** The summary of an organization, one line of a table. */
 export interface OrganizationSummary {
   readonly now: string;
   readonly simulated: boolean;
@@ -260,7 +260,7 @@ export interface OrganizationSummary {
   /** Why the first of them fails, and what to do. */
   readonly message: string | null;
   readonly whatToDo: string | null;
-  /** Of the last 24 hours; null where nothing is known. */
+  /** The sum of the last 24 hours; null where nothing is known. */
   readonly tokens: number | null;
   readonly requests: number | null;
   readonly spend: readonly {

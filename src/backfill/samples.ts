@@ -1,4 +1,4 @@
-/** From the journal of an api to its series: which rows there are, and their samples in a file of columns. */
+/** Makes series of the journal of an api: which rows there are, and their samples in a file of columns. */
 import type { Endpoint } from '../openai/catalogue.ts';
 import { isNonZeroDecimal } from '../usage/bucket.ts';
 import { bucketEnd } from '../usage/windows.ts';

@@ -5,7 +5,7 @@ import type { Writable } from 'node:stream';
 
 export interface Sink {
   write(text: string): Promise<void>;
-  /** To be called in any case. */
+  /** Closes it; called in any case. */
   close(): void;
 }
 

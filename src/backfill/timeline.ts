@@ -1,5 +1,5 @@
 /**
- * From buckets in the order of time to the counters as they would have been served. Pure; it follows what a running
+ * Turns buckets in the order of time into the counters as they would have been served. Pure; it follows what a running
  * process does: the total of all buckets since the anchor as soon as a bucket has settled, a new series at 0 first,
  * and after an anchor the old totals, then 0, then the new ones.
  */

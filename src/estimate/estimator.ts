@@ -21,11 +21,11 @@ export interface Spender {
   readonly model: string;
 }
 
-/** What one project spends on one model, in one currency. */
+/** The spend of one project on one model, in one currency. */
 export interface Spend {
   readonly currency: string;
   readonly spender: Spender;
-  /** Of today so far, and of the last hour. */
+  /** The spend of today so far, and of the last hour. */
   readonly today: Fixed;
   readonly hour: Fixed;
 }

@@ -92,7 +92,7 @@ function wordsOf(text: string): readonly string[] {
   return text.toLowerCase().match(/[a-z0-9]+/g) ?? [];
 }
 
-/** What a line's quantity counts, by its unit: the measure, and how many of it make one; null for every kind of tokens. */
+/** The meaning of a line's quantity, by its unit: the measure, and how many of it make one; null for every kind of tokens. */
 export const quantityUnits: ReadonlyMap<string, { readonly measure: number | null; readonly each: number }> = new Map([
   ['tokens', { measure: null, each: 1 }],
   ['1000_tokens', { measure: null, each: 1_000 }],

@@ -106,7 +106,7 @@ export function partsBilledApart(of: number, billed: ReadonlySet<number>): reado
   });
 }
 
-/** What was used, by measure. */
+/** The usage by measure. */
 export type Amounts = Float64Array;
 
 export function noAmounts(): Amounts {

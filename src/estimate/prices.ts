@@ -18,7 +18,7 @@ const sameWithin = 0.02;
 /** A price that has become so many times as large, or as small, is said. */
 const jump = 100;
 
-/** What is paid for one of some units: those of `plus` less those of `minus`. */
+/** The price of one of some units: those of `plus` less those of `minus`. */
 interface Term {
   /** Undefined: all of the model, in what it was used in. */
   readonly plus: readonly number[] | undefined;
@@ -26,7 +26,7 @@ interface Term {
   readonly price: Fixed;
 }
 
-/** What a model and tier costs, or the tools, by currency. */
+/** The prices of a model and tier, or of the tools, by currency. */
 type Plan = ReadonlyMap<string, readonly Term[]>;
 
 export interface Money {

@@ -14,7 +14,7 @@ export interface UsageDay {
   readonly bucket: Bucket;
 }
 
-/** What a line, or several of the same kind, billed on a day: the price is `amount / units`. */
+/** The amount and units that a line, or several of the same kind, billed on a day: the price is `amount / units`. */
 export interface Billing {
   readonly amount: Fixed;
   /** More than 0. */
@@ -30,9 +30,9 @@ export type Billings = ReadonlyMap<number, Billing>;
 export interface SettledDay {
   /** UTC, in seconds. */
   readonly start: number;
-  /** What was billed in each currency. */
+  /** The amounts billed, by currency. */
   readonly billed: ReadonlyMap<string, CurrencyDay>;
-  /** What was used of each model, by tier. */
+  /** The usage of each model, by tier. */
   readonly used: ReadonlyMap<string, ReadonlyMap<Tier, Amounts>>;
   /** Sentences about what does not fit together. */
   readonly remarks: readonly string[];
@@ -51,7 +51,7 @@ const contradiction = 0.1;
 /** Lines of one model, tier and kind, or of one tool. */
 interface Cell {
   amount: Fixed;
-  /** What the quantity counts, in units of the measure; NaN where a line has none, or none that is known. */
+  /** The quantity in units of the measure; NaN where a line has none, or none that is known. */
   quantity: number;
 }
 

@@ -45,7 +45,7 @@ export class Owners {
   }
 }
 
-/** What each owner used, by measure, in one piece of memory. */
+/** The usage of each owner, by measure, in one piece of memory. */
 export class UsedByOwner {
   #values = new Float64Array(0);
 
@@ -56,7 +56,7 @@ export class UsedByOwner {
     else this.#values.fill(0);
   }
 
-  /** What one of them used; it goes with the next `clear`. */
+  /** Returns the usage of one of them; it goes with the next `clear`. */
   of(owner: number): Amounts {
     return this.#values.subarray(owner * measures.length, (owner + 1) * measures.length);
   }
@@ -74,7 +74,7 @@ export class SpanSum {
   /** Counts are taken away without a trace; fractions are not. */
   readonly #isExact: boolean;
   #buckets: ReadonlySet<Bucket> = new Set();
-  /** By field, then by group. */
+  /** The numbers by field, then by group. */
   #columns: Float64Array[] = [];
 
   constructor(ledger: Ledger) {

@@ -126,7 +126,7 @@ export class Task implements Turn {
     return this.#read?.underWay === true;
   }
 
-  /** To be called before each page. @param now UTC in milliseconds */
+  /** Notes that a page is asked for. @param now UTC in milliseconds */
   begin(now: number): void {
     this.tried = now;
     if (this.reading && this.failures <= mostFailuresOfPage) return;
@@ -148,7 +148,7 @@ export class Task implements Turn {
     });
   }
 
-  /** To be called after each page. Returns the seconds that the read has taken so far. */
+  /** Notes that a page has come. Returns the seconds that the read has taken so far. */
   end({ duration, failure }: Outcome, last: boolean): number {
     this.#late = undefined;
     this.failures = failure === undefined ? 0 : this.failures + 1;

@@ -5,7 +5,7 @@ import { labelValue } from '../usage/labels.ts';
 /** Seconds that a use counts. */
 const span = 30 * 86_400;
 
-/** In the place of a project or a model: OpenAI does not tell usage by it, so that it may be any. */
+/** Stands for a project or a model where OpenAI does not tell usage by it, so that it may be any. */
 export const any = '';
 
 /** Pairs that are kept; more are left out. */
@@ -62,7 +62,7 @@ export class ModelsInUse {
     return this.#projects.has(project);
   }
 
-  /** What is in use; either can be `any`. */
+  /** The projects and models in use; either can be `any`. */
   *pairs(): Generator<readonly [project: string, model: string]> {
     for (const [project, models] of this.#projects) for (const model of models.keys()) yield [project, model];
   }

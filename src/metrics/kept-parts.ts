@@ -12,12 +12,12 @@ export class KeptParts {
   #before = new Map<string, Kept>();
   #now = new Map<string, Kept>();
 
-  /** To be called before a rendering. One that was broken off is forgotten, and so is nothing else. */
+  /** Begins a rendering. Only one that was broken off is forgotten. */
   begin(): void {
     this.#now = new Map();
   }
 
-  /** To be called after one: what it did not ask for is forgotten. */
+  /** Ends a rendering: parts that it did not ask for are forgotten. */
   end(): void {
     this.#before = this.#now;
   }

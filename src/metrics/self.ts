@@ -336,7 +336,7 @@ export interface ServingOptions {
   logLinesDropped(): number;
   /** Tells how old the process metrics are; without it there are none, for a reference of our own metrics alone. */
   readonly clock?: { monotonic(): number };
-  /** Where there are several organizations: what runs, and which they are. */
+  /** The organizations and what runs, where there are several. */
   readonly several?: OrganizationsSource & { readonly build: { readonly version: string; readonly revision: string } };
 }
 

@@ -49,7 +49,7 @@ export interface Grouping {
   settle(error: unknown, ledger: Ledger, span: Span, signal: AbortSignal): Promise<unknown>;
   /** Tries what is refused again, if it is time to. */
   tryAgain(signal: AbortSignal): Promise<void>;
-  /** To be called when the account has turned: what is granted again may be on show. */
+  /** Takes note that the account has turned: dimensions that are granted again may be on show. */
   turned(): void;
 }
 

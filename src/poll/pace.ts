@@ -17,7 +17,7 @@ export interface PaceOptions {
 export interface Pace {
   /** An answer has come, after so many seconds. */
   answered(seconds: number): void;
-  /** To be called now and then: says it in the log when it has become too slow, and when it is no longer. */
+  /** Logs when polling has become too slow, and when it is no longer. Called now and then. */
   look(): void;
   /** Returns what is too slow, with the numbers and what to do; undefined while polls keep up. */
   trouble(): string | undefined;

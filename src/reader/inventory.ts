@@ -42,7 +42,7 @@ export interface NamesParts {
   readonly limits: Limits;
   /** Rows of the bucket that starts at `at` have said whose they are. */
   organizationNamed(id: string, name: string | null, at: number): void;
-  /** To be rendered after all that are watched. */
+  /** The sections of names and limits, rendered after all that are watched. */
   readonly sections: readonly Section[];
   /** Empty where names and limits are turned off. */
   readonly lists: readonly NamesList[];

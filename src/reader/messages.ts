@@ -46,7 +46,7 @@ export type FromReader =
   /** Its line in the list of several; sent by one of several only. */
   | { readonly kind: 'summary'; readonly summary: OrganizationSummary }
   | { readonly kind: 'status'; readonly id: number; readonly status: Status }
-  /** What is paid for what is used has changed: prices for live usage. */
+  /** The prices for live usage have changed. */
   | { readonly kind: 'prices'; readonly prices: readonly PriceEntry[] }
   /** A finished line for the log. */
   | { readonly kind: 'log'; readonly line: string }

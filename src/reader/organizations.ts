@@ -15,7 +15,7 @@ import { createReader, type Reader, type ReaderOptions } from './reader.ts';
 export interface RunningOrganization<Beside = unknown> {
   readonly name: string;
   readonly reader: Reader;
-  /** What runs beside its reading thread, from its first start to its end. */
+  /** The thread that runs beside its reading thread, from its first start to its end. */
   readonly beside: Beside | undefined;
   /** Returns the serving thread's metrics of the reading thread. */
   ownText(): Promise<string>;
@@ -39,7 +39,7 @@ interface Runs {
 
 /** `Beside`: what runs beside the reading thread of each. */
 export interface Organizations<Beside extends Runs = Runs> {
-  /** In the order of the list. */
+  /** The organizations in the order of the list. */
   running(): ReadonlyMap<string, RunningOrganization<Beside>>;
   /** Starts what is new, ends what is gone, and starts anew what has changed. */
   apply(list: readonly Organization[]): Changes;
@@ -68,7 +68,7 @@ export interface OrganizationsOptions<Beside extends Runs> {
 }
 
 interface Entry<Beside> extends RunningOrganization<Beside> {
-  /** As of the next start of the thread. */
+  /** Takes effect with the next start of the thread. */
   organization: Organization;
   readonly stop: AbortController;
 }

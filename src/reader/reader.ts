@@ -15,7 +15,7 @@ import type { FromReader, ToReader } from './messages.ts';
 
 /** All in milliseconds, but for `deaths` and `messages`. */
 const usualLimits = {
-  /** From a death to the next start; doubles with each death that follows soon. */
+  /** The time from a death to the next start; it doubles with each death that follows soon. */
   firstPause: 1_000,
   longestPause: 60_000,
   /** So many deaths within so long are too many to go on. */

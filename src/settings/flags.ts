@@ -124,7 +124,7 @@ export const flags = {
     name: 'openai.timeout',
     kind: 'value',
     placeholder: 'duration',
-    summary: 'limit of one attempt',
+    summary: 'most time for one attempt',
     details:
       'How long one attempt of a request may take, from `1s` to `5m`. A poll with all its retries has 5 minutes.',
     commands: upstream,
@@ -133,7 +133,7 @@ export const flags = {
     name: 'openai.max-requests-per-minute',
     kind: 'value',
     placeholder: 'n',
-    summary: 'no 60 s hold more requests',
+    summary: 'most requests in any 60 seconds',
     details: 'No span of 60 seconds holds more requests to the API than this, from 1 to 600.',
     commands: upstream,
   }),
@@ -141,7 +141,7 @@ export const flags = {
     name: 'poll.interval',
     kind: 'value',
     placeholder: 'duration',
-    summary: 'between polls of an api in use',
+    summary: 'time between two polls',
     details:
       'Time between two polls of an api that has usage, from `1s` to `1h`. With a quarter of an hour and more the [alert on failing apis](alerts.md#openaiendpointfailing) has to wait longer.',
   }),
@@ -149,7 +149,7 @@ export const flags = {
     name: 'poll.idle-interval',
     kind: 'value',
     placeholder: 'duration',
-    summary: '… of costs, and of an idle api',
+    summary: 'the same for costs and idle apis',
     details:
       'Time between two polls of costs, and of an api without usage for 24 hours; from `--poll.interval` to `1d`. Where it is not given and `--poll.interval` is longer, it is as long. With half an hour and more the [alert on old data](alerts.md#openaiusagedatastale) needs another threshold.',
   }),
@@ -157,7 +157,7 @@ export const flags = {
     name: 'poll.settle-delay',
     kind: 'value',
     placeholder: 'duration',
-    summary: 'from end to settled',
+    summary: 'time until a bucket is final',
     details:
       'How long after its end a bucket of usage is taken to be complete, from `1s` to `1d`. OpenAI reports usage 5 to 15 minutes late; a shorter delay shows numbers sooner and has more of them restated. With half an hour and more the [alert on old data](alerts.md#openaiusagedatastale) needs another threshold.',
     commands: numbers,
@@ -186,7 +186,7 @@ export const flags = {
     name: 'poll.batch',
     kind: 'switch',
     placeholder: '',
-    summary: 'batch usage alone; --no-: all but it',
+    summary: 'only batch usage; --no-: no batch usage',
     details:
       'On: usage of the Batch API alone; off (`--no-poll.batch`): without it; not given: both. Only completions have this filter, so with it nothing else is polled.',
     commands: numbers,
@@ -195,7 +195,7 @@ export const flags = {
     name: 'counters.anchor',
     kind: 'value',
     placeholder: 'when',
-    summary: 'they begin: month, year, MM-DD',
+    summary: 'start: month, year or MM-DD',
     details:
       'When the counters start again from 0, in UTC: with each `month`, each `year`, or each year on a date `MM-DD`, like `04-01`. The API keeps about a year.',
     commands: numbers,
@@ -222,7 +222,7 @@ export const flags = {
     name: 'series.max-groups',
     kind: 'value',
     placeholder: 'n',
-    summary: 'groups of an api; rest: other',
+    summary: 'most groups of an api',
     details:
       'The most groups (combinations of label values) kept for one api, from 1 to 1000000. The rest is added up in one group whose labels all read `other`.',
     commands: numbers,
@@ -231,7 +231,7 @@ export const flags = {
     name: 'names.refresh',
     kind: 'value',
     placeholder: 'duration',
-    summary: 'between reads of names and limits',
+    summary: 'time between reads of lists',
     details:
       'Time in which the names of projects, keys and users and all limits are read once, from `1m` to `1d`; a large organization takes longer, because at most a third of `--openai.max-requests-per-minute` is spent on them. `0`: they are not read. Every id still has its info series, with the id as its name. Needs the scope `api.management.read`.',
   }),
@@ -246,7 +246,7 @@ export const flags = {
     name: 'names.all-rate-limits',
     kind: 'switch',
     placeholder: '',
-    summary: 'limits of unused models, too',
+    summary: 'show limits of unused models, too',
     details:
       'Shows every rate limit of every project. Without it only those of models that the project has used within 30 days: hundreds of models have a limit in each project.',
   }),
@@ -294,7 +294,7 @@ export const flags = {
     name: 'live.max-groups',
     kind: 'value',
     placeholder: 'n',
-    summary: 'live groups; rest: other',
+    summary: 'most groups of live usage',
     details:
       'The most groups (combinations of label values) kept for live usage, from 1 to 1000000. The rest is added up in one group whose labels all read `other`.',
   }),

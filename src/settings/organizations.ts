@@ -281,7 +281,7 @@ function sharedIn<S extends Deciding>(
   });
 }
 
-/** What decides whose usage is read, in a form that can be compared; undefined where the key cannot be read now. */
+/** The settings that decide whose usage is read, in a form that can be compared; undefined where the key cannot be read now. */
 function usageIdentity(
   { openai, poll }: Deciding,
   key: KeySetting | undefined,

@@ -1,4 +1,4 @@
-/** From the command line and the environment to one frozen object, or to all that is wrong with them at once. */
+/** Makes one frozen object of the command line and the environment, or names all that is wrong with them at once. */
 import { dirname, join } from 'node:path';
 import type { Environment } from '../environment.ts';
 import type { LogLevel } from '../log.ts';
@@ -51,7 +51,7 @@ export interface Settings {
   /** `refresh` is 0 where names and limits are not read. */
   readonly names: { readonly refresh: number; readonly userEmail: boolean; readonly allRateLimits: boolean };
   readonly budget: Budgets;
-  /** What applications report. `tokenFile` was readable at the start; without one, only this machine may report. */
+  /** The usage that applications report. `tokenFile` was readable at the start; without one, only this machine may report. */
   readonly live: {
     readonly enabled: boolean;
     readonly tokenFile: string | undefined;
@@ -61,7 +61,7 @@ export interface Settings {
   readonly web: {
     readonly listen: ListenAddress;
     readonly telemetryPath: string;
-    /** Where others reach it, without a slash at its end; undefined where that is where it listens. */
+    /** The address at which others reach it, without a slash at its end; undefined where that is where it listens. */
     readonly externalUrl: string | undefined;
     readonly configFile: string | undefined;
     readonly maxRequests: number;
@@ -246,7 +246,7 @@ function createReader(all: GivenByFlag, command: Command | undefined): Reader {
   return reader;
 }
 
-/** What settings need besides what was given. */
+/** The input that settings need besides what was given. */
 interface Surroundings {
   readonly usualState: string | undefined;
   readonly readFile: ReadFile | undefined;

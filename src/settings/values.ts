@@ -4,7 +4,7 @@
  */
 import * as z from 'zod';
 
-/** From the text given to a value, or to messages. */
+/** Makes a value of the text that was given, or messages. */
 export type FromText<T> = z.ZodType<T, string>;
 
 const millisecondsIn: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };

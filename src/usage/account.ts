@@ -267,7 +267,7 @@ export abstract class Account {
     return returned || elapsed >= (this.#waitingSince ?? elapsed) + day;
   }
 
-  /** What is to be read of the days before the period on show: each of them once. They have a ledger of their own. */
+  /** The reads of days before the period on show: each of them once. They have a ledger of their own. */
   #daysBefore(now: Milliseconds): { readonly ledger: Ledger; readonly spans: readonly Span[] } {
     const { anchor, groups } = this.#ledger;
     const from = this.#firstDayBack(now);

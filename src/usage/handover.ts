@@ -30,7 +30,7 @@ export class Handover {
     this.#left = left;
   }
 
-  /** From counters on show to those of another table of groups. */
+  /** Hands over from counters on show to those of another table of groups. */
   static of(before: ShownBefore, groups: Table): Handover {
     // A folded group stands for groups of every value, so that only the sum of all can be compared.
     const isFolded = before.groups.folded !== undefined || groups.folded !== undefined;
@@ -50,7 +50,7 @@ export class Handover {
     return new Handover(shared, left);
   }
 
-  /** From counters of which only the sum of all series is known, by field index. */
+  /** Hands over from counters of which only the sum of all series is known, by field index. */
   static ofSums(sums: ReadonlyMap<number, number>): Handover {
     return new Handover([], new Map([...sums].map(([field, sum]) => [field, new Map([[wholeKey, sum]])])));
   }

@@ -24,7 +24,7 @@ import { styleSheet } from './style.ts';
  */
 export type Authorize = (request: Request, client: string) => Verdict | Promise<Verdict>;
 
-/** What is shown of one organization; or of several together, whose page is empty. */
+/** The data shown of one organization, or of several together, whose page is empty. */
 export interface Site {
   readonly page: PageSource;
   /** Further pages that follow it. */

@@ -43,7 +43,7 @@ export function numberCell(text: string): Html {
   return html`<td class="number">${text}</td>`;
 }
 
-/** From four fifths on it is near, from the whole on over. */
+/** A share is near its limit from four fifths on, and over it from the whole on. */
 export function levelOf(part: number): Level {
   if (part >= 1) return 'over';
   return part >= 0.8 ? 'near' : 'plain';

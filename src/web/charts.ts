@@ -7,7 +7,7 @@ import { type Html, html } from './html.ts';
 export interface Bar {
   /** The words for a reader who points at it. */
   readonly title: string;
-  /** From the bottom up; null for what is not known. */
+  /** The values from the bottom up; null for what is not known. */
   readonly parts: readonly number[] | null;
   /** Still growing, or still changing. */
   readonly provisional?: boolean;

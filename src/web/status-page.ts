@@ -17,7 +17,7 @@ export const statusPolicy =
 /** Paths of what the page needs. */
 export const assetPaths = { style: '/status.css', script: '/status.js' } as const;
 
-/** Where the page is among the exporter's routes. */
+/** The place of the page among the exporter's routes. */
 export interface Place {
   readonly telemetryPath: string;
   /** The way from the page to the exporter's own root, without a slash at its end. */
@@ -43,7 +43,7 @@ ${section('limits', 'Near a limit', limitsSection(status.limits))}`,
   });
 }
 
-/** What stands in the frame that all pages have. */
+/** The content of the frame that all pages have. */
 export interface Framed {
   readonly title: string;
   readonly root: string;

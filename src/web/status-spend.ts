@@ -49,7 +49,7 @@ function budgetLine({ currency, total, budget, days }: CurrencySpend): Html {
   return html`<div class="budget">${words}${meter(used, levelOf(used))}</div>`;
 }
 
-/** What is being spent, by usage, beside what is reported of today: costs come hours late. */
+/** The spend that usage shows, beside the costs that are reported of today: those come hours late. */
 function nowLine({ currency, now, days }: CurrencySpend): Html {
   if (now === null) return html``;
   const reported = days.find(({ state }) => state === 'open')?.amount ?? null;
