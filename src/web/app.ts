@@ -14,7 +14,7 @@ import { orderIn, organizationsPage } from './organizations-page.ts';
 import { refreshScript } from './refresh.ts';
 import type { Refuse } from './refused-clients.ts';
 import { createSlots } from './slots.ts';
-import { assetPaths, statusPage, statusPolicy } from './status-page.ts';
+import { assetPaths, type Place, statusPage, statusPolicy } from './status-page.ts';
 import { styleSheet } from './style.ts';
 
 /**
@@ -132,7 +132,7 @@ export function createApp(options: AppOptions): Express {
     if (options.ready()) answer(response, 200, 'ready\n');
     else answer(response, 503, 'not ready: not every api has been tried once\n');
   });
-  addSite(app, options, options, '.', guard);
+  addSite(app, options, options, { root: '.' }, guard);
   if (options.sites !== undefined) addSites(app, options.sites, options, guard);
   get(assetPaths.style, guard, (_request, response) => {
     answer(response, 200, styleSheet, 'text/css; charset=utf-8');
@@ -175,10 +175,16 @@ type Handler = (request: Request, response: Response, next: NextFunction) => unk
 
 /**
  * Adds the routes of a site: its metrics, its status page, that as JSON, and its live usage.
- * @param root the way from there to the exporter's own root
+ * @param place where they are
  * @param guard asked first at each route, but that of live usage, which has a token of its own
  */
-function addSite(to: Router, site: Site, options: AppOptions, root: string, guard: Handler): void {
+function addSite(
+  to: Router,
+  site: Site,
+  options: AppOptions,
+  place: Omit<Place, 'telemetryPath'>,
+  guard: Handler,
+): void {
   const { maxRequests, telemetryPath, headers = noHeaders, delay = () => 0, refuse = () => {}, clock } = options;
   if (site.live !== undefined) {
     const handler = liveHandlers(site.live, { delay, refuse });
@@ -211,9 +217,9 @@ function addSite(to: Router, site: Site, options: AppOptions, root: string, guar
   const sendPage = sendShared(
     async (order) => {
       const status = await site.status();
-      const place = { telemetryPath, root };
+      const there = { telemetryPath, ...place };
       return Buffer.from(
-        'organizations' in status ? organizationsPage(status, place, order) : statusPage(status, place),
+        'organizations' in status ? organizationsPage(status, there, order) : statusPage(status, there),
       );
     },
     'text/html; charset=utf-8',
@@ -230,11 +236,11 @@ function addSites(app: Express, sites: Sites, options: AppOptions, guard: Handle
   const { telemetryPath } = options;
   /** The routes of a site go with it. */
   const routers = new WeakMap<Site, Router>();
-  const routerOf = (site: Site): Router => {
+  const routerOf = (site: Site, name: string): Router => {
     const known = routers.get(site);
     if (known !== undefined) return known;
     const router = express.Router({ caseSensitive: true, strict: true });
-    addSite(router, site, options, '../..', guard);
+    addSite(router, site, options, { root: '../..', name }, guard);
     routers.set(site, router);
     return router;
   };
@@ -255,7 +261,7 @@ function addSites(app: Express, sites: Sites, options: AppOptions, guard: Handle
     const { name } = request.params;
     const site = sites.site(name);
     if (site === undefined || !isBelow(request, name)) return next();
-    return routerOf(site)(request, response, next);
+    return routerOf(site, name)(request, response, next);
   });
   // Which names there are is told to those alone who may ask.
   app.use('/organizations/:name', guard, (request: Request<{ name: string }>, response, next) => {

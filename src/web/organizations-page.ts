@@ -3,7 +3,7 @@ import type { NearLimit, OrganizationLine, OrganizationsStatus } from '../status
 import { levelOf, scrollTable, usedCell } from './cells.ts';
 import { meter } from './charts.ts';
 import { type Html, html } from './html.ts';
-import { type Place, pageFrame, section } from './status-page.ts';
+import { type Place, pageFrame, program, section } from './status-page.ts';
 import { exactly, money, share, shortly } from './words.ts';
 
 type Column = {
@@ -38,7 +38,8 @@ export function organizationsPage(status: OrganizationsStatus, { telemetryPath, 
   const lines = [...organizations].sort((a, b) => compare(a, b) || byName(a, b));
   const simulated = organizations.some(({ summary }) => summary?.simulated === true);
   return pageFrame(status, {
-    title: `${down === 0 ? '' : `${down} down · `}openai-usage-exporter`,
+    title: `${down === 0 ? '' : `${down} down · `}${program}`,
+    heading: program,
     root,
     up: html``,
     links: html`<a href=".${telemetryPath}">Metrics of the exporter</a><a href="./sd">Targets</a>`,

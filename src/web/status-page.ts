@@ -22,15 +22,18 @@ export interface Place {
   readonly telemetryPath: string;
   /** The way from the page to the exporter's own root, without a slash at its end. */
   readonly root: string;
+  /** The name of the organization, where it is one of several. */
+  readonly name?: string | undefined;
 }
 
-export function statusPage(status: Status, { telemetryPath, root }: Place): string {
+export function statusPage(status: Status, { telemetryPath, root, name }: Place): string {
   const { simulated } = status;
   const demonstration = simulated
     ? html`<p class="simulated"><strong>Demonstration.</strong> This organization does not exist: every number is simulated.</p>`
     : html``;
   return pageFrame(status, {
-    title: titleOf(status),
+    title: `${name === undefined ? '' : `${name} · `}${titleOf(status)}`,
+    heading: name === undefined ? program : `${program}: ${name}`,
     root,
     links: html`<a href=".${telemetryPath}">Metrics</a>`,
     up: root === '.' ? html`` : html`<a href="${root}/">All organizations</a>`,
@@ -43,9 +46,13 @@ ${section('limits', 'Near a limit', limitsSection(status.limits))}`,
   });
 }
 
+/** The name of the program, as all pages have it. */
+export const program = 'openai-usage-exporter';
+
 /** The content of the frame that all pages have. */
 export interface Framed {
   readonly title: string;
+  readonly heading: string;
   readonly root: string;
   readonly links: Html;
   /** The link to the page above this one. */
@@ -57,7 +64,7 @@ export interface Framed {
 /** Returns the whole page: head, navigation, footer, and what is framed. */
 export function pageFrame(
   { now, version, revision, startedAt }: Pick<Status, 'now' | 'version' | 'revision' | 'startedAt'>,
-  { title, root, links, up, notes, sections }: Framed,
+  { title, heading, root, links, up, notes, sections }: Framed,
 ): string {
   return html`<!doctype html>
 <html lang="en">
@@ -74,7 +81,7 @@ export function pageFrame(
 <body>
 <header>
 <a class="skip" href="#main">To the content</a>
-<h1>openai-usage-exporter</h1>
+<h1>${heading}</h1>
 <nav aria-label="Pages">${up}${links}<a href="./api/status">Status as JSON</a><a href="${root}/-/healthy">Healthy?</a><a href="${root}/-/ready">Ready?</a></nav>
 </header>
 <main id="main">
@@ -100,6 +107,6 @@ ${content}
 /** A tab tells what is wrong, too. */
 function titleOf({ apis, simulated }: Status): string {
   const down = apis.filter(({ up }) => up === false).length;
-  const what = `${simulated ? 'Demo · ' : ''}openai-usage-exporter`;
+  const what = `${simulated ? 'Demo · ' : ''}${program}`;
   return down === 0 ? what : `${down} failing · ${what}`;
 }

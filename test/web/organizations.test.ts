@@ -3,11 +3,12 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { compressPiece } from '../../src/metrics/gzip.ts';
 import { ownText } from '../../src/metrics/own-text.ts';
 import { emptyPage, type Page } from '../../src/metrics/page.ts';
-import type { OrganizationLine, OrganizationsStatus } from '../../src/status.ts';
+import type { OrganizationLine, OrganizationsStatus, Status } from '../../src/status.ts';
 import { StatusUnavailable } from '../../src/status.ts';
 import type { Site, Sites } from '../../src/web/app.ts';
 import { organizationsPage } from '../../src/web/organizations-page.ts';
 import type { WebOptions, WebServer } from '../../src/web/server.ts';
+import { statusPage } from '../../src/web/status-page.ts';
 import { startWebServer } from '../helpers/web-server.ts';
 
 const running: WebServer[] = [];
@@ -94,6 +95,51 @@ describe('each organization', () => {
     const { ask } = await start(['a']);
     const { status, headers } = await ask('/organizations/a');
     expect([status, headers.get('location')]).toEqual([308, './a/']);
+  });
+
+  test('names itself on its status page, whose links lead to the others', () => {
+    const status = {
+      ...{
+        version: '1',
+        revision: 'a',
+        simulated: false,
+        startedAt: '2026-01-01T00:00:00Z',
+        now: '2026-01-01T01:00:00Z',
+      },
+      ...{ apis: [], lists: [], tooSlow: null, stateFileTrouble: null },
+      counters: { anchor: null, state: 'unavailable', message: null },
+      usage: { apis: [], hours: [], models: null, projects: null },
+      spend: { month: '2026-01', polled: false, filtered: false, missing: [], currencies: [], unpriced: [] },
+      limits: { nearest: [], compared: 0, unknown: [] },
+    } satisfies Status;
+    const text = statusPage(status, { telemetryPath: '/metrics', root: '../..', name: 'europe' });
+    expect(text).toContain('<h1>openai-usage-exporter: europe</h1>');
+    expect(text).toContain('<title>europe · openai-usage-exporter</title>');
+    expect(text).toContain('href="../../">All organizations</a>');
+    expect(text).toContain('href="../../status.css"');
+  });
+
+  test('that is removed while it is scraped is read to the end', async () => {
+    const { ask, known } = await start(['a']);
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    let asked = false;
+    known.set('a', {
+      ...siteOf('a'),
+      async own() {
+        asked = true;
+        await held;
+        return [ownText('own_of_a 1\n')];
+      },
+    });
+    const scrape = ask('/organizations/a/metrics');
+    while (!asked) await new Promise(setImmediate);
+    known.delete('a');
+    expect((await ask('/organizations/a/metrics')).status).toBe(404);
+    release();
+    expect(await scrape).toMatchObject({ status: 200, text: 'usage_of_a 1\nown_of_a 1\n' });
   });
 
   test('that does not exist, any more, is not found', async () => {
