@@ -56,3 +56,6 @@ export async function startLiveServer(
       .join('');
   return { port, url: `http://127.0.0.1:${port}`, live, text, exposition: () => parseExposition(text()) };
 }
+
+/** Waits for what a socket or a thread has to bring about; it only ends what hangs, on a busy machine too. */
+export const patience = { timeout: 30_000, interval: 20 } as const;

@@ -4,7 +4,7 @@ import { generateText, streamText } from 'ai';
 import { expect, onTestFinished, test } from 'vitest';
 import { documentAt, fenceWith } from '../helpers/documents.ts';
 import { reply, startHttpServer } from '../helpers/http-server.ts';
-import { liveTestLabels, startLiveServer } from '../helpers/live-server.ts';
+import { liveTestLabels, patience, startLiveServer } from '../helpers/live-server.ts';
 
 const usage = {
   prompt_tokens: 120,
@@ -51,7 +51,7 @@ test('generateText and streamText', async () => {
   await stream.consumeStream();
   const labels = { ...liveTestLabels, project_id: 'proj_a', model: about.model };
   const total = (field: string) => server.exposition().value(`openai_live_completions_${field}_total`, labels);
-  await expect.poll(() => server.live.records('ai_sdk', 'counted')).toBe(2);
+  await expect.poll(() => server.live.records('ai_sdk', 'counted'), patience).toBe(2);
   expect([total('input_tokens'), total('input_cached_tokens'), total('output_reasoning_tokens')]).toEqual([
     240, 200, 40,
   ]);

@@ -5,6 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { createLiveThread, LiveUnavailable } from '../../src/live/live-thread.ts';
 import type { Report } from '../../src/live/report.ts';
+import { patience } from '../helpers/live-server.ts';
 import { recordingLog } from '../helpers/recording-log.ts';
 
 /** Answers each report with its own body, dies of `die`, and ends when it is told to. */
@@ -57,15 +58,9 @@ test('each report has its own answer, however many there are at once', async () 
 test('reports that wait while it dies are told so, and it is started again', async () => {
   const { thread, workers, log } = start();
   await expect(thread.report(report('die'))).rejects.toThrow(LiveUnavailable);
-  await expect.poll(() => workers.length).toBe(2);
-  await expect
-    .poll(() =>
-      thread.report(report('again')).then(
-        ({ body }) => body,
-        () => undefined,
-      ),
-    )
-    .toBe('again');
+  await expect.poll(() => workers.length, patience).toBe(2);
+  const again = () => thread.report(report('again')).catch(() => undefined);
+  await expect.poll(async () => (await again())?.body, patience).toBe('again');
   expect(log.of('error')).toEqual([expect.stringContaining('the thread of live usage has died')]);
 });
 
@@ -85,5 +80,5 @@ test('reports that were refused are told of, also those from while it was not th
   await thread.report(report('die')).catch(() => undefined);
   thread.refused();
   const again = () => thread.report(report('refused?')).catch(() => undefined);
-  await expect.poll(async () => (await again())?.body).toBe('1');
+  await expect.poll(async () => (await again())?.body, patience).toBe('1');
 });

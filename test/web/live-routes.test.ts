@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { ReportAnswer } from '../../src/live/report.ts';
 import { createReporterCheck } from '../../src/web/bearer-token.ts';
-import { liveTestLabels, startLiveServer } from '../helpers/live-server.ts';
+import { liveTestLabels, patience, startLiveServer } from '../helpers/live-server.ts';
 import { silentLogger } from '../helpers/silent-logger.ts';
 
 type Body = NonNullable<RequestInit['body']>;
@@ -150,7 +150,7 @@ test('too many reports at once get 429, and a scrape is answered beside them', a
       }).catch(() => undefined);
       await response?.text();
       return [response?.status, response?.headers.get('retry-after')];
-    })
+    }, patience)
     .toEqual([429, '1']);
   const scrape = await fetch(`${url}/metrics`);
   expect(scrape.status).toBe(200);
@@ -180,6 +180,6 @@ test('a connection is kept, and what comes behind a body is the next request', a
     text += chunk.toString();
   });
   socket.write(requests.join(''));
-  await expect.poll(() => text.match(/"counted":1/g)?.length).toBe(3);
+  await expect.poll(() => text.match(/"counted":1/g)?.length, patience).toBe(3);
   expect(exposition().value(total, labels)).toBe(30);
 });
