@@ -146,6 +146,7 @@ const anything = {
   batch: '.*',
   instance: '.+',
   currency: 'usd',
+  label: 'api_key_id',
 };
 
 /** The status of the overspending organization. */
