@@ -79,9 +79,9 @@ const range = { from: dateTime(now - seconds * 1_000), to: dateTime(now), raw: {
 const title = `${board.title}   ·   last ${span.replace('now-', '').replace('d', ' days').replace('h', ' hours').replace('m', ' minutes')}`;
 
 const values = Object.fromEntries(
-  board.templating.list.map(({ name, allValue, includeAll, current }) => [
+  board.templating.list.map(({ name, type, query, allValue, includeAll, current }) => [
     name,
-    includeAll ? (allValue ?? '.*') : (current?.value ?? ''),
+    type === 'textbox' ? query : includeAll ? (allValue ?? '.*') : (current?.value ?? ''),
   ]),
 );
 
@@ -111,7 +111,7 @@ async function ask(path, parameters) {
 
 function nameOf(legend, metric) {
   if (legend !== undefined && legend !== '__auto')
-    return legend.replaceAll(/\{\{\s*(\w+)\s*\}\}/g, (_, label) => metric[label] ?? '');
+    return worded(legend).replaceAll(/\{\{\s*(\w+)\s*\}\}/g, (_, label) => metric[label] ?? '');
   const labels = Object.entries(metric).filter(([label]) => label !== '__name__');
   return labels.length === 0 ? 'Value' : `{${labels.map(([label, value]) => `${label}="${value}"`).join(', ')}}`;
 }

@@ -21,7 +21,14 @@ const spans: Readonly<Record<string, string>> = {
   '5m': '4s',
 };
 /** How long something must have been so, or is kept: a few evaluations. */
-const patience: Readonly<Record<string, string>> = { '5m': '2s', '10m': '4s', '15m': '9s', '30m': '9s', '1h': '9s' };
+const patience: Readonly<Record<string, string>> = {
+  '5m': '2s',
+  '10m': '4s',
+  '15m': '9s',
+  '30m': '9s',
+  '1h': '9s',
+  '65m': '9s',
+};
 
 function short(span: string, table: Readonly<Record<string, string>> = spans): string {
   const shorter = table[span];
