@@ -83,16 +83,13 @@ const eventually = (check: () => unknown, seconds: number) =>
 const prometheus = 'http://127.0.0.1:9090';
 const alertmanager = 'http://127.0.0.1:9093';
 
-async function expectTargetsUp(): Promise<void> {
+async function expectTargetsUp(...jobs: readonly string[]): Promise<void> {
   await eventually(async () => {
     const { data } = await json<{ data: { activeTargets: { labels: { job: string }; health: string }[] } }>(
       `${prometheus}/api/v1/targets?state=active`,
     );
     const health = data.activeTargets.map(({ labels, health: state }) => [labels.job, state]);
-    expect(health.sort()).toEqual([
-      ['openai-usage-exporter', 'up'],
-      ['prometheus', 'up'],
-    ]);
+    expect(health.sort()).toEqual([...jobs, 'prometheus'].sort().map((job) => [job, 'up']));
   }, 60);
 }
 
@@ -127,7 +124,7 @@ describe.skipIf(!engineAnswers)('the demonstration', () => {
   });
 
   test('Prometheus reaches its targets, has every rule, and shows the runbooks that alerts link to', async () => {
-    await expectTargetsUp();
+    await expectTargetsUp('openai-usage-exporter');
     const { data } = await json<{ data: { groups: { rules: { name: string; lastError?: string }[] }[] } }>(
       `${prometheus}/api/v1/rules`,
     );
@@ -164,34 +161,43 @@ describe.skipIf(!engineAnswers)('the demonstration', () => {
   });
 });
 
-describe.skipIf(!engineAnswers)('an organization of its own', () => {
-  const work = mkdtempSync(join(tmpdir(), 'compose-'));
-  let outside = '';
-  let project: Project;
+const work = mkdtempSync(join(tmpdir(), 'compose-'));
+chmodSync(work, 0o755);
+afterAll(() => rmSync(work, { recursive: true, force: true }));
 
-  function secret(name: string, text: string, owner: number): string {
-    const path = join(work, name);
-    writeFileSync(path, text, { mode: 0o400 });
-    chownSync(path, owner, owner);
-    return path;
-  }
+function secret(name: string, text: string, owner: number): string {
+  const path = join(work, name);
+  writeFileSync(path, text, { mode: 0o400 });
+  chownSync(path, owner, owner);
+  return path;
+}
 
-  /** Our configuration and rules, with short spans and times. */
-  function hastyPrometheus(): string {
-    const folder = join(work, 'prometheus');
-    mkdirSync(join(folder, 'rules'), { recursive: true });
-    const configuration = replaceAll(readFileSync(join(top, 'deploy/prometheus/prometheus.yml'), 'utf8'), [
+/** Our configurations and rules, with short spans and times. */
+function hastyPrometheus(): string {
+  const folder = join(work, 'prometheus');
+  mkdirSync(join(folder, 'rules'), { recursive: true });
+  for (const name of ['prometheus.yml', 'organizations.yml']) {
+    const configuration = replaceAll(readFileSync(join(top, 'deploy/prometheus', name), 'utf8'), [
       ['scrape_interval: 30s', 'scrape_interval: 1s'],
       ['evaluation_interval: 1m', 'evaluation_interval: 1s'],
     ]);
-    writeFileSync(join(folder, 'prometheus.yml'), configuration);
-    writeFileSync(join(folder, 'rules/openai.yml'), hastyRules());
-    return folder;
+    writeFileSync(join(folder, name), configuration.replace('refresh_interval: 30s', 'refresh_interval: 1s'));
   }
+  writeFileSync(join(folder, 'rules/openai.yml'), hastyRules());
+  return folder;
+}
+
+/** What compose.outside.yaml asks for. */
+function outsideAt(port: number): Readonly<Record<string, string>> {
+  const [build] = parseDockerfile(readFileSync(join(top, 'Dockerfile'), 'utf8'));
+  return { OUTSIDE_IMAGE: build?.image ?? '', OUTSIDE_PORT: String(port), PROMETHEUS_FOLDER: hastyPrometheus() };
+}
+
+describe.skipIf(!engineAnswers)('an organization of its own', () => {
+  let outside = '';
+  let project: Project;
 
   beforeAll(async () => {
-    chmodSync(work, 0o755);
-    const [build] = parseDockerfile(readFileSync(join(top, 'Dockerfile'), 'utf8'));
     const port = await freePort();
     outside = `http://127.0.0.1:${port}`;
     const webhook = (name: string) => secret(name, `http://outside:8081/${name}`, 65_534);
@@ -204,23 +210,16 @@ describe.skipIf(!engineAnswers)('an organization of its own', () => {
         PAGE_URL_FILE: webhook('page'),
         NOTIFY_URL_FILE: webhook('notify'),
         RECORD_URL_FILE: webhook('record'),
-        OUTSIDE_IMAGE: build?.image ?? '',
-        OUTSIDE_PORT: String(port),
-        PROMETHEUS_FOLDER: hastyPrometheus(),
+        ...outsideAt(port),
       },
     });
     process.stdout.write(`an organization's was healthy after ${(await project.up()).toFixed(0)} s\n`);
   });
-  afterAll(async () => {
-    await project.down();
-    rmSync(work, { recursive: true, force: true });
-  });
+  afterAll(() => project.down());
 
   test('its key is read from the file, and every api answers', async () => {
-    await expectTargetsUp();
-    await eventually(async () => {
-      expect(await sampleOf('min(openai_up)')).toBe(1);
-    }, 60);
+    await expectTargetsUp('openai-usage-exporter');
+    await eventually(async () => expect(await sampleOf('min(openai_up)')).toBe(1), 60);
   });
 
   test('an alert reaches its receiver', async () => {
@@ -244,5 +243,32 @@ describe.skipIf(!engineAnswers)('an organization of its own', () => {
     await project.compose('up', '--detach', '--wait', '--force-recreate', '--no-deps', 'exporter');
     expect(Number(await state())).toBeGreaterThan(0);
     expect(await project.compose('logs', 'exporter')).not.toContain('cannot be written');
+  });
+});
+
+describe.skipIf(!engineAnswers)('several organizations', () => {
+  let project: Project;
+
+  beforeAll(async () => {
+    const folder = join(work, 'organizations');
+    mkdirSync(folder);
+    secret('organizations/production', testKey, 65_532);
+    secret('organizations/europe', `${testKey}-europe`, 65_532);
+    const organizations =
+      'organizations: [{name: production, key_file: production}, {name: europe, key_file: europe}]\n';
+    writeFileSync(join(folder, 'organizations.yml'), organizations);
+    project = projectOf({
+      documented: 'docker compose -f deploy/compose.yaml -f deploy/compose.organizations.yaml up --build --wait\n',
+      addition: 'test/containers/compose.outside.yaml',
+      environment: { ORGANIZATIONS: folder, ...outsideAt(await freePort()) },
+    });
+    process.stdout.write(`several organizations were healthy after ${(await project.up()).toFixed(0)} s\n`);
+  });
+  afterAll(() => project.down());
+
+  test('Prometheus finds each by itself, and every api of each answers', async () => {
+    await expectTargetsUp('openai-production', 'openai-europe', 'openai-usage-exporter');
+    await eventually(async () => expect(await sampleOf('sum(openai_exporter_organization_up)')).toBe(2), 60);
+    await eventually(async () => expect(await sampleOf('min(openai_up)')).toBe(1), 60);
   });
 });
