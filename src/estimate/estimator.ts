@@ -72,7 +72,7 @@ export const daysBack = mostDays + 2;
 export function createEstimator(options: EstimatorOptions): Estimator {
   const { costs, settleDelay, interval } = options;
   const accounts = options.usage.filter(({ endpoint }) => endpoint.fields.some(({ kind }) => kind === 'flow'));
-  const owners = new Owners();
+  let owners = new Owners();
   const spenders: Spender[] = [];
   const byName = new Map<string, Spender>();
   const spans = {
@@ -83,6 +83,16 @@ export function createEstimator(options: EstimatorOptions): Estimator {
   let prices:
     | { readonly of: readonly SettledDay[]; readonly prices: Prices; readonly error: Estimate['error'] }
     | undefined;
+
+  /** Begins anew: names come and go over the months. */
+  function forget(): void {
+    owners = new Owners();
+    spenders.length = 0;
+    byName.clear();
+    for (const { sums } of Object.values(spans)) sums.clear();
+    days = new Map();
+    prices = undefined;
+  }
 
   /** The settled days that are known, the newest first. */
   function settledDays(now: Milliseconds): readonly SettledDay[] {
@@ -175,6 +185,7 @@ export function createEstimator(options: EstimatorOptions): Estimator {
 
   return {
     at(now) {
+      if (owners.isFull) forget();
       if (accounts.length === 0 || !accounts.some(({ ledger }) => ledger.groups.dimensions.includes('model'))) {
         return undefined;
       }
