@@ -242,7 +242,7 @@ export interface OrganizationsStatus {
 
 export interface OrganizationLine {
   readonly name: string;
-  /** Below this exporter's own address. */
+  /** The path of its page, below this exporter's own address. */
   readonly path: string;
   /** True if its thread runs and the last poll of one api at least succeeded; null until that is known. */
   readonly up: boolean | null;

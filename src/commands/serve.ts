@@ -102,7 +102,7 @@ export interface PlacesOptions {
   readonly address: ListenAddress;
   readonly secure: boolean;
   readonly telemetryPath: string;
-  /** How many organizations are simulated; one, if not given. */
+  /** The number of organizations that are simulated; one, if not given. */
   readonly organizations?: number;
   readonly paint: Paint;
 }

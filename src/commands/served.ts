@@ -1,4 +1,4 @@
-/** What the web server shows: one organization at its root, or several below it. */
+/** Puts together what the web server shows: one organization at its root, or several below it. */
 import type { Clock } from '../clock.ts';
 import type { LiveThread } from '../live/live-thread.ts';
 import { type OwnText, ownText } from '../metrics/own-text.ts';
@@ -13,14 +13,14 @@ import type { Reloads } from './reload.ts';
 
 export interface Served {
   readonly site: Site;
-  /** Given where there are several organizations. */
+  /** Several organizations; absent where there is only one. */
   readonly sites?: Omit<Sites, 'externalUrl' | 'secure'>;
   ready(): boolean;
   /** Resolves once all that is served has ended, after the signal was aborted. */
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** How live usage is taken, where it is. */
+/** The thread that takes live usage, and who may report. */
 export interface LiveUsage {
   readonly thread: LiveThread;
   readonly isAllowed: CheckReporter;
@@ -64,7 +64,7 @@ export interface SeveralOptions {
   readonly organizations: Organizations<LiveThread>;
   /** Finds out who may report live usage. */
   readonly isAllowed: CheckReporter;
-  /** Absent for a demonstration, which has no file. */
+  /** The reloads of the file; a demonstration has none. */
   readonly reloads?: Reloads;
   readonly metrics: ServingMetrics;
   readonly clock: Clock;

@@ -30,7 +30,7 @@ export interface DemoOptions {
   readonly speed: number;
   /** When the demonstration began: all of its threads have the same organization and the same time. */
   readonly began: Milliseconds;
-  /** Which one of several organizations it is, from 0. */
+  /** Its place among several organizations, from 0. */
   readonly number: number;
   readonly version: string;
   readonly log: Logger;

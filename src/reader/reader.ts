@@ -18,7 +18,7 @@ const usualLimits = {
   /** The time from a death to the next start; it doubles with each death that follows soon. */
   firstPause: 1_000,
   longestPause: 60_000,
-  /** So many deaths within so long are too many to go on. */
+  /** The number of deaths, and the time within which they are too many to go on. */
   deaths: 10,
   deathsWithin: 600_000,
   /** A thread that gives no sign of life for so long is ended. */

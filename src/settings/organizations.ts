@@ -19,7 +19,7 @@ import { organizationName } from './organization-name.ts';
 import { shardOf } from './shard.ts';
 import { refuse, shown } from './values.ts';
 
-/** What of the settings decides whether two organizations are one. */
+/** The settings that decide whether two organizations are one. */
 interface Deciding {
   readonly openai: { readonly baseUrl: string; readonly organization: string | undefined };
   readonly poll: { readonly apis: readonly string[]; readonly filters: object };

@@ -1,6 +1,6 @@
 /**
- * Which of several processes serves an organization: a function of its name alone, so that all of them agree without a
- * word. It is the jump consistent hash of Lamping and Veach: one process more takes its share, and nothing else moves.
+ * Says which of several processes serves an organization: a function of its name alone, so that all of them agree without
+ * a word. It is the jump consistent hash of Lamping and Veach: one process more takes its share, and nothing else moves.
  */
 import { createHash } from 'node:crypto';
 

@@ -50,7 +50,7 @@ export interface Sites {
 }
 
 export interface AppOptions extends Site {
-  /** Given where there are several organizations. */
+  /** Several organizations; absent where there is only one. */
   readonly sites?: Sites;
   /** Every api was tried once. */
   readonly ready: () => boolean;

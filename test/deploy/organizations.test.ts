@@ -1,4 +1,4 @@
-/** What is deployed for several organizations: whole, fitting what it changes, with jobs and paths as the program has them. */
+/** The files for deploying several organizations: whole, fitting what it changes, with jobs and paths as the program has them. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';

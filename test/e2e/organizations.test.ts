@@ -18,7 +18,7 @@ const minute = 60;
 interface Entry {
   readonly name: string;
   readonly api: ScriptedApi;
-  /** Where its key is; a file of its own, if not given. */
+  /** The file of its key; one of its own, if not given. */
   readonly keyFile?: string;
   readonly more?: string;
 }

@@ -8,7 +8,7 @@ import { createOrganizations } from '../../src/reader/organizations.ts';
 import type { Organization } from '../../src/settings/settings.ts';
 import { demoSettings } from '../helpers/demo-settings.ts';
 
-/** What a life of a thread does, in the order of lives; the last one for all further ones. */
+/** The things that a thread does, life by life; the last one for all further lives. */
 type Plan = readonly Readonly<Record<string, unknown>>[];
 
 const settings = demoSettings([]);
