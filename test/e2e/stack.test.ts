@@ -287,6 +287,7 @@ describe.skipIf(!installed)('an organization that uses everything', () => {
       for (const board of dashboards) {
         for (const { panel, target } of queriesOf(board)) {
           const found = await askPanel(target.expr, { ...values, job: everything }, target.instant);
+          if (panel.title === ofSeveral) continue;
           if (found.length === 0 && (which === 'of all' || !mayLack.has(panel.title)))
             lacking.push(`${board.title}: ${panel.title} ${target.refId}`);
         }
@@ -330,6 +331,9 @@ async function textsOf(variable: Variable): Promise<readonly string[]> {
     return groups?.['text'] ?? '';
   });
 }
+
+/** Of a process that serves several organizations, which none of these does. */
+const ofSeveral = 'Organizations that are down';
 
 /** Not everybody has these, and so not the project that is chosen. */
 const mayLack = new Set([
@@ -412,7 +416,7 @@ describe.skipIf(!installed)('what goes wrong', () => {
     const others = `${completionsOnly}|${overspending}|${silent}|${nothing}`;
     expect(await instant(`ALERTS{job=~"${others}", alertstate="firing"}`)).toEqual([]);
     expect(await ruleErrors()).toEqual([]);
-    expect(messages.filter(({ text }) => new RegExp(others).test(text))).toEqual([]);
+    expect(messages.filter(({ text }) => new RegExp(`var-job=(?:${others})\\b`).test(text))).toEqual([]);
   });
 
   test('overspending, a refused key and a silent API each reach the webhook with what one needs to know', async () => {
