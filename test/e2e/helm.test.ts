@@ -331,6 +331,7 @@ describe.skipIf(missing)('the chart', () => {
       spec: {
         httpSDConfigs: [0, 1, 2].map((pod) => ({
           url: `http://openai-openai-usage-exporter-${pod}.openai-openai-usage-exporter.monitoring.svc:9185/sd`,
+          refreshInterval: '30s',
         })),
       },
     });
@@ -422,8 +423,13 @@ describe.skipIf(missing)('the manifests for kustomize', () => {
     .parse(parse(readFileSync(path('kubernetes/kustomization.yaml'), 'utf8')));
   const texts = kustomization.resources.map((name) => readFileSync(path(`kubernetes/${name}`), 'utf8'));
 
-  test.each(kubernetesVersions)('are valid for Kubernetes %s, and so are the messages', (version) => {
-    const whole = [...texts, readFileSync(path('kubernetes/messages/alertmanagerconfig.yaml'), 'utf8')].join('\n---\n');
+  test.each(kubernetesVersions)('are valid for Kubernetes %s, and so is what components add', (version) => {
+    const ofComponents = [
+      'messages/alertmanagerconfig.yaml',
+      'organizations/scrapeconfig.yaml',
+      'organizations-by-monitor/servicemonitor.yaml',
+    ].map((name) => readFileSync(path(`kubernetes/${name}`), 'utf8'));
+    const whole = [...texts, ...ofComponents].join('\n---\n');
     expect(validator?.mistakes(whole, version)).toEqual([]);
   });
 
