@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
-import { fixedKey, keyFile } from '../../src/openai/admin-key.ts';
+import { fixedKey, keyFile, keyFileInTime, noKey } from '../../src/openai/admin-key.ts';
 
 let folder: string;
 let path: string;
@@ -46,6 +46,27 @@ describe('a fixed key', () => {
 
 test.each(['gateway-abc==', 'a=b', 'x"y', 'sk-admin-a=b'])('%j is a key, though an odd one', (text) => {
   expect(fixedKey(text).current()).toBe(text);
+});
+
+test('no key at all says why, and never is another one', async () => {
+  const key = noKey('The variable KEY of key_env is not set');
+  expect([key.current(), await key.refused(), key.trouble()]).toEqual([
+    undefined,
+    false,
+    'The variable KEY of key_env is not set',
+  ]);
+});
+
+test('a key file may come later, where that is allowed', async () => {
+  const key = await keyFileInTime(path);
+  expect([key.current(), key.trouble()]).toEqual([
+    undefined,
+    `The key file ${path} cannot be read: there is no such file`,
+  ]);
+  await writeFile(path, '');
+  expect([await key.refused(), key.trouble()]).toEqual([false, `The key file ${path} holds no key: it is empty`]);
+  await writeFile(path, 'sk-admin-1');
+  expect([await key.refused(), key.current(), key.trouble()]).toEqual([true, 'sk-admin-1', undefined]);
 });
 
 describe('a key file', () => {

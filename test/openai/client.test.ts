@@ -6,7 +6,7 @@ import { gzipSync } from 'node:zlib';
 import { type Dispatcher, Pool } from 'undici';
 import { afterEach, describe, expect, it, test } from 'vitest';
 import { type Clock, systemClock } from '../../src/clock.ts';
-import { fixedKey, type KeySource, keyFile } from '../../src/openai/admin-key.ts';
+import { fixedKey, type KeySource, keyFile, keyFileInTime } from '../../src/openai/admin-key.ts';
 import type { ApiLabel } from '../../src/openai/catalogue.ts';
 import { createClient, type GetRequest } from '../../src/openai/client.ts';
 import { ApiError } from '../../src/openai/errors.ts';
@@ -441,6 +441,23 @@ describe('a refused key', () => {
     expect((await get()).value).toBe('ok');
     expect(attempts).toEqual(['401', '200']);
     expect(retries()).toBe(1);
+  });
+
+  it('that there is not yet is an error that says why, of which nothing is sent, until there is one', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'client-key-'));
+    cleanUps.push(() => rm(folder, { recursive: true }));
+    const file = join(folder, 'key');
+    const { get, failure, attempts } = await setUp((_, response) => reply(response, 200, 'ok'), {
+      key: await keyFileInTime(file),
+    });
+    const error = await failure();
+    expect(error.reason).toBe('auth');
+    expect(error.message).toMatch(/: The key file \S+\/key cannot be read: there is no such file\.$/);
+    expect(error.whatToDo).toMatch(/^Put a current admin key, and nothing else, into the key file/);
+    expect(attempts).toEqual([]);
+    await writeFile(file, secret);
+    expect((await get()).value).toBe('ok');
+    expect(attempts).toEqual(['200']);
   });
 
   it('whose file cannot be read again is an error that says so, until it can be read', async () => {
