@@ -4,10 +4,10 @@
  */
 
 const mebibyte = 2 ** 20;
-/** In less than this, not even an organization without usage fits. */
-export const leastMemory = 128 * mebibyte;
+/** In less than this, not even a small organization fits (docs/performance.md). */
+export const leastMemory = 80 * mebibyte;
 /** In less than this, some ten thousand series do not fit. */
-export const littleMemory = 256 * mebibyte;
+export const littleMemory = 192 * mebibyte;
 
 /** What is wrong with the limit: a mistake to end with, or a warning to go on with. Empty if nothing is. */
 export interface MemoryVerdict {
@@ -20,7 +20,8 @@ export function judgeMemory(limit: number | undefined): MemoryVerdict {
   if (limit === undefined || limit === 0 || limit >= littleMemory) return {};
   const has = `the memory limit is ${Math.floor(limit / mebibyte)} MiB`;
   const raise = 'raise the limit (docker run --memory, resources.limits.memory, MemoryMax=)';
-  if (limit < leastMemory) return { mistake: `${has}, and nothing fits into less than 128 MiB: ${raise}` };
+  if (limit < leastMemory)
+    return { mistake: `${has}, and nothing fits into less than ${leastMemory / mebibyte} MiB: ${raise}` };
   return {
     warning: `${has}, which is enough for a small organization alone; if the process ends without a word, ${raise}`,
   };
