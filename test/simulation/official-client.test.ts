@@ -126,7 +126,7 @@ describe.skipIf(!canRun)('the official client reads', () => {
     expect(keys).toEqual(['service_account', 'service_account', 'user']);
     const models: unknown[] = [];
     for await (const limit of projects.rateLimits.listRateLimits('proj_search', { limit: 3 })) models.push(limit.model);
-    expect(models).toHaveLength(11);
+    expect(models).toHaveLength(12);
     expect((await projects.serviceAccounts.list('proj_search')).data[0]?.name).toBe('search-api');
     expect((await users.list({ limit: 3 })).has_more).toBe(true);
     expect((await adminAPIKeys.list()).data).toHaveLength(2);
