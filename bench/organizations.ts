@@ -129,6 +129,7 @@ function listPage(count: number): string {
   };
   const status: OrganizationsStatus = {
     ...{ version: '0', revision: '0', startedAt: '2026-01-01T00:00:00.000Z', now: '2026-01-01T01:00:00.000Z' },
+    simulated: false,
     reloadTrouble: null,
     organizations: Array.from({ length: count }, (_, index) => ({
       ...{ name: `team-${index}`, path: `/organizations/team-${index}/`, up: true, summary },

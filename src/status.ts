@@ -233,6 +233,7 @@ export interface NearLimit {
 export interface OrganizationsStatus {
   readonly version: string;
   readonly revision: string;
+  readonly simulated: boolean;
   readonly startedAt: string;
   readonly now: string;
   /** Why the file of organizations could not be read again, while it cannot; null otherwise. */

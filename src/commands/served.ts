@@ -80,6 +80,7 @@ export function serveSeveral(options: SeveralOptions): Served {
   const status = (): OrganizationsStatus => ({
     version,
     revision,
+    simulated: reloads === undefined,
     startedAt,
     now: new Date(clock.now()).toISOString(),
     reloadTrouble: reloads?.trouble() ?? null,

@@ -32,11 +32,10 @@ export function orderIn(url: string): string {
 }
 
 export function organizationsPage(status: OrganizationsStatus, { telemetryPath, root }: Place, order: string): string {
-  const { organizations, reloadTrouble } = status;
+  const { organizations, reloadTrouble, simulated } = status;
   const down = organizations.filter(({ up }) => up === false).length;
   const compare = columns.get(order)?.compare ?? byName;
   const lines = [...organizations].sort((a, b) => compare(a, b) || byName(a, b));
-  const simulated = organizations.some(({ summary }) => summary?.simulated === true);
   return pageFrame(status, {
     title: `${down === 0 ? '' : `${down} down · `}${program}`,
     heading: program,

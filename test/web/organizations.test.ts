@@ -26,6 +26,7 @@ function listOf(...organizations: readonly OrganizationLine[]): OrganizationsSta
     revision: 'abc',
     startedAt: '2026-01-01T00:00:00.000Z',
     now: '2026-01-01T01:00:00.000Z',
+    simulated: false,
     reloadTrouble: null,
     organizations,
   };
