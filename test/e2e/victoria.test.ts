@@ -126,7 +126,7 @@ describe.skipIf(path === undefined || prometheusPath === undefined)('VictoriaMet
     onTestFinished(async () => {
       await exporter.stop('SIGKILL');
     });
-    const wanted = rules.filter(({ record = '' }) => /:openai_(?:tokens_total|\w+_name):/.test(record));
+    const wanted = rules.filter(({ record = '' }) => /:openai_(?:scraped|tokens_total|\w+_name):/.test(record));
     const prometheus = await startPrometheus({
       path: prometheusPath ?? '',
       scrapeInterval: '500ms',
