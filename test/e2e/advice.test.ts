@@ -126,9 +126,13 @@ describe('a key file', () => {
   test('and when it is read again', async () => {
     const api = await scriptedApi();
     const file = await fileWith(testKey);
-    const exporter = await exporterOf(api, ['--poll.apis=completions', '--poll.interval=1s'], {
-      env: { OPENAI_ADMIN_KEY_FILE: file },
-    });
+    const exporter = await exporterOf(
+      api,
+      ['--poll.apis=completions', '--poll.interval=1s', '--poll.idle-interval=1s'],
+      {
+        env: { OPENAI_ADMIN_KEY_FILE: file },
+      },
+    );
     await vi.waitFor(
       async () => expect((await exporter.metrics()).value('openai_up', { api: 'completions' })).toBe(1),
       { timeout: 30_000 },
