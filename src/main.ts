@@ -228,7 +228,7 @@ async function runSeveral(
     clock: systemClock,
     log,
     writeLine: (line) => logOutput?.write(line),
-    processStart: Date.now() - process.uptime() * 1_000,
+    processStart: systemClock.now() - process.uptime() * 1_000,
     starting: ({ settings }, own) => tellNotPolled(settings, own),
     beside: settings.live.enabled
       ? ({ settings, key }, number, own) => liveThread(settings, own, key === undefined ? { began, number } : undefined)
