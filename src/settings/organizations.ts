@@ -4,7 +4,6 @@
  */
 import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import { parseDocument } from 'yaml';
 import * as z from 'zod';
 import { type Environment, textOf } from '../environment.ts';
 import { codeOf } from '../error-code.ts';
@@ -18,6 +17,7 @@ import { suggestion } from './nearest.ts';
 import { organizationName } from './organization-name.ts';
 import { shardOf } from './shard.ts';
 import { refuse, shown } from './values.ts';
+import { yamlIn } from './yaml-text.ts';
 
 /** The settings that decide whether two organizations are one. */
 interface Deciding {
@@ -182,21 +182,9 @@ function read<S extends Deciding>(options: OrganizationsOptions<S>): Found<S> {
   } catch (error) {
     return { mistakes: [`cannot be read: ${codeOf(error) ?? 'unknown reason'}`] };
   }
-  const parsed = parseDocument(text, { uniqueKeys: true });
-  if (parsed.errors.length > 0) {
-    // Their messages would repeat lines of the file.
-    return {
-      mistakes: parsed.errors.map(
-        ({ code, linePos }) => `not valid YAML: ${code}${linePos === undefined ? '' : ` in line ${linePos[0].line}`}`,
-      ),
-    };
-  }
-  let value: unknown;
-  try {
-    value = parsed.toJS({ mapAsMap: false });
-  } catch {
-    return { mistakes: ['not valid YAML: too many aliases'] };
-  }
+  const read = yamlIn(text);
+  if ('mistakes' in read) return read;
+  const { value } = read;
   if (value === null) return { mistakes: ['is empty: it must have the key organizations, with a list'] };
   const checked = document.safeParse(value);
   if (!checked.success) return { mistakes: checked.error.issues.flatMap(mistakesOf) };

@@ -3,12 +3,12 @@
  * with one. Reads text and certificates, and starts nothing.
  */
 import { readFileSync } from 'node:fs';
-import { parseDocument } from 'yaml';
 import * as z from 'zod';
 import { whyUnreadable } from '../error-code.ts';
 import { suggestion } from './nearest.ts';
 import { loadTls, type TlsConfig, tlsSection } from './tls-section.ts';
 import { parseDuration } from './values.ts';
+import { yamlIn } from './yaml-text.ts';
 
 /** Gives the bytes of a file. @throws when it cannot be read. */
 export type ReadBytes = (path: string) => Buffer;
@@ -123,21 +123,9 @@ const document = z.strictObject(
 export function loadWebConfig(path: string, read: ReadBytes = (file) => readFileSync(file)): LoadedWebConfig {
   const content = textOf(path, read);
   if ('mistake' in content) return { mistakes: [content.mistake] };
-  const parsed = parseDocument(content.text, { uniqueKeys: true });
-  if (parsed.errors.length > 0) {
-    // Their messages would repeat lines of the file.
-    return {
-      mistakes: parsed.errors.map(
-        ({ code, linePos }) => `not valid YAML: ${code}${linePos === undefined ? '' : ` in line ${linePos[0].line}`}`,
-      ),
-    };
-  }
-  let value: unknown;
-  try {
-    value = parsed.toJS({ mapAsMap: false }) ?? {};
-  } catch {
-    return { mistakes: ['not valid YAML: too many aliases'] };
-  }
+  const parsed = yamlIn(content.text);
+  if ('mistakes' in parsed) return parsed;
+  const value = parsed.value ?? {};
   const checked = document.safeParse(value);
   if (!checked.success) return { mistakes: checked.error.issues.flatMap(mistakesOf) };
 
