@@ -1,18 +1,18 @@
-/** What the processes of a run tell each other. */
+/** The messages that the processes of a run send each other. */
 
-/** Of a process with the probe, since it was last asked. Times in milliseconds, sizes in bytes. */
+/** The figures of a process with the probe, since it was last asked. Times in milliseconds, sizes in bytes. */
 export interface Reading {
   readonly longestDelay: number;
   /** The same without the time in which others on the machine had the processor. */
   readonly longestWork: number;
-  /** Of all threads. */
+  /** The sum of all threads. */
   readonly cpu: number;
   readonly resident: number;
   /** The most that was ever resident. */
   readonly residentPeak: number;
 }
 
-/** Of the simulated API, since it started. */
+/** The figures of the simulated API, since it started. */
 export interface Served {
   /** When each answer had been handed over whole, in UTC milliseconds. */
   readonly answers: readonly number[];

@@ -122,7 +122,7 @@ function page(now: number, keys: number): string {
 interface PastSeries {
   readonly labels: Labels;
   readonly step: number;
-  /** Whether it rises, or goes up and down. */
+  /** True if it only rises. */
   readonly counter: boolean;
 }
 
@@ -336,7 +336,7 @@ async function time(
   return { seconds: wall, processor: ((await processorSeconds(url)) - before) / runs, series };
 }
 
-/** What Prometheus has used of the processors since it was started, all that it does besides included. */
+/** Returns the processor time of Prometheus since its start, all its work included. */
 async function processorSeconds(url: string): Promise<number> {
   const text = await (await fetch(`${url}/metrics`)).text();
   return Number(/^process_cpu_seconds_total (\S+)$/m.exec(text)?.[1]);

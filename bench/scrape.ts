@@ -4,7 +4,7 @@ import { Agent, get } from 'node:http';
 export interface Scrape {
   /** Milliseconds from the request to the last byte. */
   readonly took: number;
-  /** As sent. */
+  /** The bytes as they are sent. */
   readonly bytes: number;
 }
 

@@ -28,18 +28,18 @@ export interface SizeResult {
   /** The longest scrape around each poll, and that of the finished buffer in the same time. */
   readonly worst: readonly number[];
   readonly bufferWorst: readonly number[];
-  /** From the last answer of each poll to the page that shows it. */
+  /** The time from the last answer of each poll to the page that shows it. */
   readonly publish: readonly number[];
   /** The longest that the event loop was blocked in each minute; and that of an idle process. */
   readonly blocked: readonly number[];
   readonly idleBlocked: readonly number[];
   /** The same as `blocked`, without the time in which others on the machine had the processor. */
   readonly worked: readonly number[];
-  /** Of all threads, in each minute; without that of the probe, which the idle process has, too. */
+  /** The time of all threads in each minute; without that of the probe, which the idle process has, too. */
   readonly cpu: readonly number[];
   readonly resident: number;
   readonly residentPeak: number;
-  /** From start to the first page with counters. */
+  /** The time from start to the first page with counters. */
   readonly complete: number;
 }
 
@@ -230,7 +230,7 @@ async function scrapeThroughPoll(exporter: Exporter<Reading>, scraper: Scraper, 
   }
 }
 
-/** For each poll: milliseconds from the last answer that it got to the page that shows it. */
+/** Returns for each poll the milliseconds from its last answer to the page that shows it. */
 function publishTimes({ log }: Exporter<Reading>, answers: readonly number[]): readonly number[] {
   return log.flatMap((line, index) => {
     if (!isPoll(line)) return [];

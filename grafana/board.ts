@@ -1,4 +1,4 @@
-/** What all boards have in common: variables that chain, links to each other, and that nobody edits them by hand. */
+/** The traits that all boards have in common: variables that chain, links to each other, and that nobody edits them by hand. */
 import * as dashboard from '@grafana/grafana-foundation-sdk/dashboard';
 import { type Panel, source } from './panels.ts';
 

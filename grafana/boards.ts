@@ -8,7 +8,7 @@ import { organizations } from './boards/organizations.ts';
 import { overview } from './boards/overview.ts';
 import { usage } from './boards/usage.ts';
 
-/** By file name: what the file holds. */
+/** Returns the text of each file by its name. */
 export function dashboardFiles(): ReadonlyMap<string, string> {
   const boards = [overview(), usage(), costs(), limits(), live(), organizations(), exporter()];
   return new Map(boards.map((board) => [`${board.uid}.json`, `${JSON.stringify(build(board), null, 2)}\n`]));

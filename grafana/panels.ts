@@ -14,17 +14,17 @@ export interface About {
   readonly title: string;
   /** A sentence or two: what it shows, and what to mind. */
   readonly about: string;
-  /** As Grafana names it. */
+  /** The unit as Grafana names it. */
   readonly unit: string;
   readonly decimals?: number;
-  /** What stands there instead of a number; for panels of something that not everybody has. */
+  /** The words that stand there instead of a number; for panels of something that not everybody has. */
   readonly none?: string;
-  /** Of 24. */
+  /** The width in columns, of 24. */
   readonly width?: number;
   readonly height?: number;
   /** Words for a value, or for all values from one on. */
   readonly words?: readonly Words[];
-  /** From which value on it is yellow, and from which red; if the first is larger, below which. */
+  /** The value from which it is yellow, and that from which it is red; if the first is larger, below which. */
   readonly thresholds?: readonly [number, number];
   /** The ends of bars, where the largest and the smallest value would not say how much it is. */
   readonly min?: number;

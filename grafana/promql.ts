@@ -38,7 +38,7 @@ export function own(metric: string, more: Matchers = {}): string {
   return of(metric, [], { instance: '=~"$instance"', ...more });
 }
 
-/** What one of the replicas says, of equal values: a metric that no rule has recorded. */
+/** Takes what one of the replicas says, of equal values: a metric that no rule has recorded. */
 export function once(selector: string, labels: readonly string[]): string {
   return `max by (${within(...labels)}) (${selector})`;
 }
@@ -86,7 +86,7 @@ export function inRange(selector: string, by: readonly string[]): string {
   return summed(`increase(${selector}[$__range])`, by);
 }
 
-/** What rose in the time shown alone. */
+/** Keeps only what rose in the time shown. */
 export const risen = (expr: string): string => `${expr} > 0`;
 
 /** Sums by labels; a label that is the name of an id is joined by the id. */
@@ -197,7 +197,7 @@ export function liveInRange(by: readonly string[]): string {
   );
 }
 
-/** What the live usage of all replicas says of the newest settled hour, or what OpenAI says of it; without the help of a rule. */
+/** Asks what the live usage of all replicas says of the newest settled hour, or what OpenAI says of it; without the help of a rule. */
 export function settledHourTokens(of: 'reported' | 'used', labels: readonly string[]): string {
   if (of === 'used') return raw('tokens', 'newest settled hour', labels);
   const matchers = [`__name__=~"openai_live_(${liveTokens.join('|')})"`, ...chosen, ...settledHour];

@@ -1,4 +1,4 @@
-/** Which program this is: the version of package.json, and the revision that the build wrote beside this file. */
+/** Says which program this is: the version of package.json, and the revision that the build wrote beside this file. */
 import { readFileSync } from 'node:fs';
 
 export interface BuildInfo {

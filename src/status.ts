@@ -144,11 +144,11 @@ export interface Ranked {
 
 /** The running UTC month. */
 export interface SpendStatus {
-  /** Like `2026-11`. */
+  /** The month, like `2026-11`. */
   readonly month: string;
   /** True if costs are read at all. */
   readonly polled: boolean;
-  /** Only what the filters let through is known. */
+  /** True if only what the filters let through is known. */
   readonly filtered: boolean;
   /** Days until today of which nothing is known, like `2026-11-03`. */
   readonly missing: readonly string[];

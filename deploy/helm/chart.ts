@@ -13,7 +13,7 @@ const links: Links = { grafana: 'https://grafana.invalid', runbooks: 'https://ru
 
 export interface ChartSources {
   readonly version: string;
-  /** As package.json has it: `git+https://….git`. */
+  /** The address as package.json has it: `git+https://….git`. */
   readonly repository: string;
   /** The texts of alertmanager.yml and of its templates. */
   readonly alertmanager: string;

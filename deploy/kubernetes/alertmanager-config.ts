@@ -88,7 +88,7 @@ function resource(spec: object): string {
   return `# Generated from deploy/alertmanager: change that and run \`npm run dashboards\`.\n${text}`;
 }
 
-/** What silences what. @param alertmanager text of alertmanager.yml */
+/** Returns the rules of what silences what. @param alertmanager text of alertmanager.yml */
 export function inhibitions(alertmanager: string): string {
   return resource(inhibitionsSpec(alertmanager));
 }
@@ -104,7 +104,7 @@ export function inhibitionsSpec(alertmanager: string): object {
   };
 }
 
-/** Who hears of what, as a patch of the above. @param templates text of openai.tmpl */
+/** Returns who hears of what, as a patch of the above. @param templates text of openai.tmpl */
 export function messages(alertmanager: string, templates: string): string {
   return resource(messagesSpec(alertmanager, templates));
 }

@@ -1,4 +1,4 @@
-/** What the mixin imports: boards, alerts and recording rules as JSON, made of the same sources as everything else. */
+/** The files that the mixin imports: boards, alerts and recording rules as JSON, made of the same sources as everything else. */
 import { dashboardFiles } from '../../grafana/boards.ts';
 import { ruleGroupsOf } from '../prometheus/rule-groups.ts';
 

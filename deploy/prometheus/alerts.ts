@@ -117,7 +117,7 @@ or
 ${named(level('job_project', within('currency', 'project_id', ...labels)))}`;
 }
 
-/** What a project usually has at this hour: the more of the last weeks and of yesterday, 0 where neither is known. */
+/** The usage that a project usually has at this hour: the more of the last weeks and of yesterday, 0 where neither is known. */
 function baseline(now: string, usual: string, labels: readonly string[]): string {
   return `max by (${within(...labels)}) (
   label_replace(${usual}, "of", "weeks", "", "")

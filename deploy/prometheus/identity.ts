@@ -1,4 +1,4 @@
-/** What tells one organization from another in Prometheus, in the one place that rules and boards take it from. */
+/** The labels that tell one organization from another in Prometheus, in the one place that rules and boards take it from. */
 
 /**
  * The target labels that identify an organization. Series that agree in all of them are replicas of one exporter; a

@@ -139,7 +139,7 @@ const requests = having('num_model_requests').filter(({ fields }) =>
   fields.every(({ name }) => name !== 'num_requests'),
 );
 
-/** What an api counts besides tokens and requests to a model. */
+/** The fields that an api counts besides tokens and requests to a model. */
 const units = usage.flatMap((endpoint) => {
   const field = endpoint.fields.find(
     ({ name, kind, required }) => kind === 'flow' && required && !/tokens|num_model_requests/.test(name),
@@ -308,7 +308,7 @@ const usageGroup: Group = {
 };
 
 const costs = endpoints.find(({ api }) => api === 'costs')?.dimensions ?? [];
-/** What is recorded of costs, and the series that says it. */
+/** The records of costs, each with the series that it is made of. */
 const amounts = {
   today: 'openai_usage_costs_amount_value{bucket_width="1d", state="open"}',
   settled_day: 'openai_usage_costs_amount_value{bucket_width="1d", state="settled"}',

@@ -81,7 +81,7 @@ interface Recorded {
   readonly dimensions: readonly string[];
 }
 
-/** What the rules record of a field. */
+/** The records that the rules make of a field. */
 function recordedOf({ api, fields, dimensions }: UsageEndpoint, field: string): readonly Recorded[] {
   const fixed = `api="${api}"`;
   const all = (name: string, more = '') => ({ name: `${every}_${name}_total:max2m`, fixed: fixed + more, dimensions });

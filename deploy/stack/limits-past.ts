@@ -13,7 +13,7 @@ const window = 300;
 
 type Limit = 'tokens' | 'requests' | 'images';
 
-/** What a row of an api counts towards a limit. */
+/** The count of a row of an api towards a limit. */
 function countedBy({ api, fields }: UsageEndpoint): Readonly<Partial<Record<Limit, readonly string[]>>> {
   const has = (name: string) => fields.some((field) => field.name === name);
   const tokens = ['input_tokens', 'output_tokens'].filter(has);

@@ -18,11 +18,11 @@ import { startAlertmanager, startPrometheus } from './monitoring.ts';
 import { findProgram, freePort, type Running, startProgram } from './programs.ts';
 import { startReceiver } from './receiver.ts';
 
-/** Of the package, which is where npm runs this. */
+/** The folder of the package, in which npm runs this. */
 const root = process.cwd();
 const deploy = resolve(root, 'deploy');
 
-/** Of the demonstration: enough for the month of one project, too little for the other. */
+/** The budgets of the demonstration: enough for the month of one project, too little for the other. */
 const budgets = ['--budget.monthly=9000', '--budget.monthly-project=proj_search=400,proj_mobile=900'];
 
 function print(line: string): void {

@@ -12,7 +12,7 @@ const [folder, target] = process.argv.slice(2);
 if (folder === undefined || target === undefined) {
   throw new Error('give the folder to write to, and the target as Prometheus scrapes it');
 }
-/** Of the package, which is what the image works in. */
+/** The folder of the package, in which the image works. */
 const source = 'deploy/prometheus';
 const configuration = readFileSync(join(source, 'prometheus.yml'), 'utf8');
 writeFileSync(join(folder, 'prometheus.yml'), hurriedConfiguration(configuration));

@@ -58,7 +58,7 @@ export interface ProgramOptions {
   readonly name: string;
   readonly path: string;
   readonly args: readonly string[];
-  /** Where its output goes. */
+  /** The place that its output goes to. */
   readonly log: string;
   /** Answers with 200 as soon as it serves. */
   readonly readyUrl: string;

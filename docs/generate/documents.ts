@@ -7,7 +7,7 @@ import { limitsTable, namesTable } from './names-page.ts';
 import { settingsTable } from './settings-page.ts';
 
 export interface GeneratedPart {
-  /** From the repository's top. */
+  /** The path from the repository's top. */
   readonly file: string;
   readonly part: string;
   readonly text: () => string | Promise<string>;

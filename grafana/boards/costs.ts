@@ -8,7 +8,7 @@ import { estimated, estimateError, unpriced } from './spend-now.ts';
 
 const narrowed = ['project', 'key'] as const;
 
-/** What a recorded series says of a project; for curves and the forecast. */
+/** A recorded series of projects; for curves and the forecast. */
 const recorded = (name: string) => of(`job_project:openai_costs_${name}:sum`, ['project'], currency);
 const byProject = (selector: string) => summed(selector, ['project_name']);
 
@@ -24,7 +24,7 @@ const amount = (metric: string, state?: string) =>
 const day = (state: string) => amount('openai_usage_costs_amount_value', state);
 const month = amount('openai_costs_month_to_date_amount_value');
 const previous = amount('openai_costs_previous_month_amount_value');
-/** From a read of its own, which knows no projects and no keys. */
+/** Costs by user, from a read of its own, which knows no projects and no keys. */
 const monthByUser = once(of('openai_user_costs_month_to_date_amount_value', [], currency), ['currency', 'user_id']);
 
 function nowBy(id: 'project_id' | 'api_key_id' | 'user_id', expr: string): string {

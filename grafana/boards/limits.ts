@@ -10,7 +10,7 @@ const matching = (metric: string, limit?: string) =>
     ...(limit === undefined ? {} : { limit: `="${limit}"` }),
   });
 
-/** Of the newest settled minute. */
+/** The share used in the newest settled minute. */
 const used = matching('job_project_limit:openai_rate_limit_used:ratio');
 /** The busiest minute of every five, for longer spans. */
 const peak = (limit?: string) => matching('job_project_limit:openai_rate_limit_used:max5m', limit);

@@ -1,4 +1,4 @@
-/** What applications and gateways report this minute, and how much of what OpenAI says was reported at all. */
+/** Shows what applications and gateways report this minute, and how much of what OpenAI says was reported at all. */
 import { type Board, organizations, variables } from '../board.ts';
 import { columns, everyMinute, lines, number, ranking } from '../panels.ts';
 import {

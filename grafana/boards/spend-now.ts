@@ -1,4 +1,4 @@
-/** What is being spent, as estimated from usage: queries that two boards share, without the help of a rule. */
+/** The spend of just now, as estimated from usage: queries that two boards share, without the help of a rule. */
 import { currency, type Narrowing, of, once } from '../promql.ts';
 
 /** The estimate of today so far, or of the newest sixty settled minutes. */
@@ -6,7 +6,7 @@ export function estimated(span: 'today' | 'hour', by: readonly Narrowing[] = [])
   return once(of(`openai_spend_estimate_${span}_amount`, by, currency), ['currency', 'project_id', 'model']);
 }
 
-/** By how much estimates miss costs on the newest settled day. */
+/** The share by which estimates miss costs on the newest settled day. */
 export const estimateError = once(of('openai_spend_estimate_error_ratio', [], currency), ['currency']);
 
 /** Tokens of today that have no price. */

@@ -33,7 +33,7 @@ interface Endpoint {
   readonly unit?: string;
 }
 
-/** What an endpoint counts besides tokens and requests; a line at 0 for whoever does not use it. */
+/** The units that an endpoint counts besides tokens and requests; a line at 0 for whoever does not use it. */
 function units({ title, about, api, label, narrowing, unit = 'short' }: Endpoint): Panel {
   const selector = of(`${level}:openai_units_total:max2m`, narrowing, { api: `="${api}"` });
   return lines(

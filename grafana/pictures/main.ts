@@ -27,7 +27,7 @@ const packages = [
 /** Boards whose first range has little to show of what has just begun to run. */
 const shorter: Readonly<Record<string, string>> = { 'openai-exporter': 'now-15m' };
 
-/** Where npm runs this. */
+/** The folder in which npm runs this. */
 const root = process.cwd();
 const prometheus = process.argv[2] ?? 'http://127.0.0.1:9090';
 const folder = process.env['PICTURES_PACKAGES'] ?? join(tmpdir(), 'openai-usage-exporter-pictures');

@@ -4,12 +4,12 @@
  */
 
 const mebibyte = 2 ** 20;
-/** In less than this, not even a small organization fits (docs/performance.md). */
+/** The least memory in which a small organization fits (docs/performance.md). */
 export const leastMemory = 80 * mebibyte;
-/** In less than this, some ten thousand series do not fit. */
+/** The least memory in which some ten thousand series fit. */
 export const littleMemory = 192 * mebibyte;
 
-/** What is wrong with the limit: a mistake to end with, or a warning to go on with. Empty if nothing is. */
+/** Returns what is wrong with the limit: a mistake to end with, or a warning to go on with. Empty if nothing is. */
 export interface MemoryVerdict {
   readonly mistake?: string;
   readonly warning?: string;

@@ -15,7 +15,7 @@ import { type Money, mostDays, type Prices, pricesOf } from './prices.ts';
 import { type SettledDay, settledDay, type UsageDay } from './settled-day.ts';
 import { Owners, SpanSum, UsedByOwner } from './used.ts';
 
-/** Who spends: the same object each time. A dimension that usage is not grouped by is empty. */
+/** Somebody who spends: the same object each time. A dimension that usage is not grouped by is empty. */
 export interface Spender {
   readonly project: string;
   readonly model: string;
@@ -39,7 +39,7 @@ export interface Unpriced {
 export interface Estimate {
   readonly spend: readonly Spend[];
   readonly unpriced: readonly Unpriced[];
-  /** By currency, of the newest settled day: estimate / actual - 1. */
+  /** The error by currency, of the newest settled day: estimate / actual - 1. */
   readonly error: ReadonlyMap<string, number>;
   readonly prices: Prices;
   /** The end of the settled usage of today that is counted, the latest of all apis. */

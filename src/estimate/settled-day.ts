@@ -186,7 +186,7 @@ function quantitiesOf({ groups }: Ledger, bucket: Bucket, field: number): Readon
   return found;
 }
 
-/** Where usage is not known, a line's own quantity gives the price of a kind that is known. */
+/** A line's own quantity, where usage is not known, gives the price of a kind that is known. */
 function byQuantity(tiers: ReadonlyMap<Tier, ReadonlyMap<number, Cell>>): ReadonlyMap<Tier, Billings> {
   const found = new Map<Tier, Billings>();
   for (const [tier, cells] of tiers) {

@@ -1,4 +1,4 @@
-/** Which project has used which model within the last 30 days: for these the limits are shown. */
+/** Knows which project has used which model within the last 30 days: for these the limits are shown. */
 import type { RawBucket, RawLabel } from '../openai/bucket-page.ts';
 import { labelValue } from '../usage/labels.ts';
 

@@ -35,7 +35,7 @@ export interface LiveUsage {
   /** The labels of every series, in their order. */
   readonly labels: readonly LiveLabel[];
   readonly book: LiveBook;
-  /** What it costs. */
+  /** The cost of what was reported. */
   readonly spend: LiveSpend;
   /** Reads a record; nothing counts yet. */
   read(record: unknown, defaults: Defaults): Reading;

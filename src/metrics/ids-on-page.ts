@@ -73,7 +73,7 @@ export class IdsOnPage {
     this.#changes++;
   }
 
-  /** Only what has been added since is looked at. */
+  /** Looks only at what has been added since. */
   #scan(table: Groups): Scanned {
     const scanned = this.#scanned.get(table) ?? {
       size: 0,

@@ -4,7 +4,7 @@ import type { Rendered } from './section.ts';
 interface Kept {
   /** Compared one by one, by identity. */
   readonly sources: readonly unknown[];
-  /** Without their texts, of which the publisher has the bytes. */
+  /** The parts without their texts, of which the publisher has the bytes. */
   readonly parts: readonly Rendered[];
 }
 

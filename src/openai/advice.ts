@@ -21,7 +21,7 @@ export interface Facts {
   readonly detail: string;
   /** The setting, without a slash at the end. */
   readonly baseUrl?: string | undefined;
-  /** Without parameters, such as `text/html`. */
+  /** The type without parameters, such as `text/html`. */
   readonly contentType?: string | undefined;
   /** The address that a redirect leads to, without its query. */
   readonly location?: string | undefined;

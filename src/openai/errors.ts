@@ -103,7 +103,7 @@ function messageOf(details: ApiErrorDetails): string {
   return `${facts.join(', ')}: ${sentence(details.detail)}`;
 }
 
-/** With a full stop, where it has none. */
+/** Adds a full stop where there is none. */
 export function sentence(text: string): string {
   return /[.!?…]$/u.test(text) ? text : `${text}.`;
 }

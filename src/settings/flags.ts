@@ -36,7 +36,7 @@ export type Command = (typeof commands)[number];
 export const noStateFile = 'none';
 
 export interface Flag<T> {
-  /** Without the dashes. */
+  /** The name without the dashes. */
   readonly name: string;
   /** `switch`: on or off, needs no value. `list`: may be given several times; the values add up. */
   readonly kind: 'value' | 'list' | 'switch';

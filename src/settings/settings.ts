@@ -25,7 +25,7 @@ import { loadWebConfig, type ReadBytes } from './web-config.ts';
 /** Durations in milliseconds. It holds no secret. */
 export interface Settings {
   readonly openai: {
-    /** Without a slash at its end. */
+    /** The address without a slash at its end. */
     readonly baseUrl: string;
     readonly organization: string | undefined;
     readonly timeout: number;

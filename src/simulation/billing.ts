@@ -15,7 +15,7 @@ const finestPrice = 1e9;
 const finestAmount = 10n ** BigInt(amountScale - 6 - 9);
 
 export interface Bill {
-  /** In 10^-28 of the currency. */
+  /** The amount in 10^-28 of the currency. */
   readonly amount: bigint;
   /** How many were billed. */
   readonly count: number;

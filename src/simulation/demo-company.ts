@@ -151,13 +151,13 @@ export const prices: Readonly<Record<string, readonly [number, number, number, (
 /** Writing to the cache costs this many times the price of input. */
 export const cacheWriteFactor = 1.25;
 
-/** What a batch and the service tiers cost against the price of the model; the others cost that. */
+/** The price of a batch and of the service tiers against the price of the model; the others cost that. */
 export const tierFactors: Readonly<Record<string, number>> = { batch: 0.5, flex: 0.5, priority: 1.75 };
 
-/** What the company pays of the price, as it has agreed with OpenAI. */
+/** The share of the price that the company pays, as it has agreed with OpenAI. */
 const agreed: Readonly<Record<string, number>> = { 'o3-2025-04-16': 0.9, 'gpt-5-2025-08-07': 0.95 };
 
-/** From the 16th of each month on, this model is cheaper until the month ends. */
+/** The model that is cheaper from the 16th of each month on, until the month ends. */
 const cheaperLate = { model: 'gpt-4o-mini-2024-07-18', from: 16, factor: 0.96 };
 
 /** Returns the part of its price that is paid for a model on a UTC day, counted from the epoch. */

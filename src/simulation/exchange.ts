@@ -11,7 +11,7 @@ export interface ExchangeOptions extends ApiOptions {
 /** A request as it is logged; its Authorization header is not kept. */
 export interface LoggedRequest {
   readonly method: string;
-  /** Without `/v1` and without the query. */
+  /** The path without `/v1` and without the query. */
   readonly path: string;
   /** The api as the `api` label names it. */
   readonly api: string | undefined;

@@ -26,7 +26,7 @@ const ofProject: ReadonlyMap<string, ListApi> = new Map([
   ['spend_alerts', 'spend_alerts'],
 ]);
 
-/** Which list a path (without `/v1`) means. */
+/** Finds the list that a path (without `/v1`) means. */
 export function listOfPath(path: string): ListPath | undefined {
   const [, root, first = '', id, second] = path.split('/');
   if (root !== 'organization') return undefined;

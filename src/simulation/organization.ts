@@ -37,7 +37,7 @@ export interface OrganizationOptions {
   readonly profile?: 'demo' | 'small' | ProfileOptions | Profile;
 }
 
-/** Which label values make a row, and which groups count. */
+/** The choice of label values that make a row, and of groups that count. */
 export interface Selection {
   /** Dimensions, in the order wanted. Default: none. */
   readonly groupBy?: readonly string[];
@@ -95,7 +95,7 @@ export interface Truth {
   visible(api: string, width: Width, start: number, at: number, selection?: Selection): readonly TruthRow[];
   /** Costs of the UTC days of a span, amounts in 10^-28 of the currency (`amountToDecimal` renders them). */
   costs(span: Span, options?: TruthOptions): readonly TruthCostRow[];
-  /** What the usage of the minutes that start in a span really costs, whenever the API comes to say so. */
+  /** The true cost of the usage of the minutes that start in a span, whenever the API comes to say so. */
   spent(span: Span): readonly Spent[];
 }
 
@@ -104,7 +104,7 @@ export interface Spent {
   readonly projectId: string | null;
   readonly model: string | null;
   readonly currency: string;
-  /** In 10^-28 of the currency. */
+  /** The amount in 10^-28 of the currency. */
   readonly amount: bigint;
 }
 

@@ -48,7 +48,7 @@ export interface DrawnCosts extends CostLine {
   readonly price: number;
 }
 
-/** What a line bills: some leaves of what one group uses. */
+/** The things that a line bills: some leaves of what one group uses. */
 export interface Billed {
   readonly api: string;
   /** Its place among the groups of the api. */

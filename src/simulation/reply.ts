@@ -2,7 +2,7 @@
 
 export interface ApiRequest {
   readonly method: string;
-  /** With or without the leading `/v1`; without the query. */
+  /** The path, with or without the leading `/v1`; without the query. */
   readonly path: string;
   readonly query: URLSearchParams;
   /** Names in lower case. */

@@ -1,4 +1,4 @@
-/** What both forms of the state file have in common: a line that says what it is, a line of JSON, parts, and a checksum. */
+/** The envelope that both forms of the state file share: a line that says what it is, a line of JSON, parts, and a checksum. */
 import { crc32 } from 'node:zlib';
 
 const checksumBytes = 4;

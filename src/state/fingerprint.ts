@@ -1,4 +1,4 @@
-/** Which states are of the same series: those of settings that are the same in whatever decides about series. */
+/** Tells which states are of the same series: those of settings that are the same in whatever decides about series. */
 import { endpoints } from '../openai/catalogue.ts';
 import type { Settings } from '../settings/settings.ts';
 import { fingerprintOf, type State } from './codec.ts';

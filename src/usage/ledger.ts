@@ -42,7 +42,7 @@ const unchanged: Changes = { up: 0, down: 0, incomplete: 0 };
 
 const never = Number.NEGATIVE_INFINITY;
 
-/** Which groups and fields have series, as of one instant. */
+/** The groups and fields that have series, as of one instant. */
 export interface SeriesView {
   readonly groups: GroupTable;
   hasSeries(field: number, group: number): boolean;

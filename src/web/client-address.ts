@@ -1,4 +1,4 @@
-/** Which clients count as one wherever they are treated fairly: one address, however many connections it opens. */
+/** Decides which clients count as one wherever they are treated fairly: one address, however many connections it opens. */
 import { isIPv6 } from 'node:net';
 
 /**

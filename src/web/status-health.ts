@@ -229,7 +229,7 @@ function alikeFailure({ words, first, names }: Alike): Html {
 
 const unreadable = 'not readable with this key';
 
-/** Without the scope a list is neither up nor down: it was left out on purpose, maybe. */
+/** A list that lacks the scope is neither up nor down: it was left out on purpose, maybe. */
 function isUnreadable({ up, reason }: ListStatus): boolean {
   return up === null && reason === 'permission';
 }

@@ -30,7 +30,7 @@ interface ProjectOptions {
   readonly documented: string;
   /** A file of the tests that adds to it. */
   readonly addition?: string;
-  /** What the files ask for. */
+  /** The variables that the files ask for. */
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -187,7 +187,7 @@ function hastyPrometheus(): string {
   return folder;
 }
 
-/** What compose.outside.yaml asks for. */
+/** The variables that compose.outside.yaml asks for. */
 function outsideAt(port: number): Readonly<Record<string, string>> {
   const [build] = parseDockerfile(readFileSync(join(top, 'Dockerfile'), 'utf8'));
   return { OUTSIDE_IMAGE: build?.image ?? '', OUTSIDE_PORT: String(port), PROMETHEUS_FOLDER: hastyPrometheus() };

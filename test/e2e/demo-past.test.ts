@@ -22,7 +22,7 @@ openai_user_info{user_id="user_a",user_name="B"} 1
 interface Series {
   readonly name: string;
   readonly text: string;
-  /** By instant. */
+  /** The values by instant. */
   readonly values: Map<number, string>;
 }
 

@@ -391,7 +391,7 @@ describe.skipIf(missing)('the chart', () => {
   });
 });
 
-/** What Helm prints after the installation. Without a cluster it renders manifests alone, so the notes become one. */
+/** Returns what Helm prints after the installation. Without a cluster it renders manifests alone, so the notes become one. */
 function notes(values: Values): string {
   const directory = mkdtempSync(join(tmpdir(), 'chart-'));
   try {
@@ -470,7 +470,7 @@ describe.skipIf(missing)('the manifests for kustomize', () => {
     expect(byName(made)).toEqual(byName(written));
   });
 
-  /** What a manifest is besides the labels that Helm wants; the chart says the job and the type of a Service otherwise. */
+  /** Returns a manifest without the labels that Helm wants; the chart says the job and the type of a Service otherwise. */
   function essence(each: Manifest): Manifest {
     const text = stringify(each)
       .replaceAll(/^ +(?:app\.kubernetes\.io\/(?:instance|version|managed-by)|helm\.sh\/chart): .*\n/gm, '')

@@ -332,10 +332,10 @@ async function textsOf(variable: Variable): Promise<readonly string[]> {
   });
 }
 
-/** Of a process that serves several organizations, which none of these does. */
+/** The metrics of a process that serves several organizations, which none of these does. */
 const ofSeveral = 'Organizations that are down';
 
-/** Not everybody has these, and so not the project that is chosen. */
+/** The metrics that not everybody has, and so not the project that is chosen. */
 const mayLack = new Set([
   'Spend limits of projects',
   'Budgets of projects',
@@ -394,7 +394,7 @@ describe.skipIf(!installed)('an organization that uses nothing', () => {
   });
 });
 
-/** Which rules could not be evaluated, and why. */
+/** Returns the rules that could not be evaluated, and why. */
 async function ruleErrors(): Promise<readonly string[]> {
   const { data }: { data: { groups: { rules: { name: string; lastError?: string }[] }[] } } = JSON.parse(
     await (await fetch(`${prometheus}/api/v1/rules`)).text(),

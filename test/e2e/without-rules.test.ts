@@ -34,7 +34,7 @@ const variables = new Proxy<Record<string, string>>(
   { get: (known, name) => (typeof name === 'string' ? (known[name] ?? '.*') : undefined) },
 );
 
-/** What a board's panels show, by their titles: the values of all queries. */
+/** Returns what a board's panels show, by their titles: the values of all queries. */
 async function shownOn(board: Dashboard): Promise<ReadonlyMap<string, readonly number[]>> {
   const shown = new Map<string, readonly number[]>();
   for (const { panel, target } of queriesOf(board)) {
@@ -47,7 +47,7 @@ async function shownOn(board: Dashboard): Promise<ReadonlyMap<string, readonly n
 
 const boardOf = (uid: string) => dashboards.filter((board) => board.uid === uid);
 
-/** What the Overview says of now and of this month. */
+/** Holds what the Overview says of now and of this month. */
 const answered = [
   ...['Spend today', 'Spend today, by usage', 'Month to date', 'Budget used', 'Top projects by spend'],
   ...['Tokens of an hour', 'Requests of an hour', 'Tokens this month', 'Requests this month'],

@@ -1,4 +1,4 @@
-/** What line items are about, in all spellings that are known. */
+/** Holds what line items are about, in all spellings that are known. */
 import { describe, expect, test } from 'vitest';
 import { lineOf, tierOf } from '../../src/estimate/line-items.ts';
 import { measure, measures, partsBilledApart } from '../../src/estimate/measures.ts';

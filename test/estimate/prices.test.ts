@@ -73,7 +73,7 @@ function used(amounts: Readonly<Record<string, number>>) {
   return all;
 }
 
-/** What usage of a model costs, by currency; undefined where it has no price. */
+/** Returns what usage of a model costs, by currency; undefined where it has no price. */
 function costs(
   prices: Prices,
   amounts: Readonly<Record<string, number>>,

@@ -2,7 +2,7 @@
 
 export interface Instruction {
   readonly name: string;
-  /** Like `--from=build`, by name. */
+  /** The options, like `--from=build`, by name. */
   readonly flags: ReadonlyMap<string, string>;
   /** Holds what follows name and flags, lines joined. */
   readonly text: string;
@@ -11,7 +11,7 @@ export interface Instruction {
 }
 
 export interface Stage {
-  /** With the default of the argument that it may be given by. */
+  /** The value, with the default of the argument that it may be given by. */
   readonly image: string;
   /** The argument of `--platform`; undefined where the stage is built for the architecture asked for. */
   readonly platform: string | undefined;

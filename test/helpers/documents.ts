@@ -10,12 +10,12 @@ export interface Fence {
 }
 
 export interface Document {
-  /** From the repository's top. */
+  /** The path from the repository's top. */
   readonly path: string;
   readonly url: URL;
   readonly text: string;
   readonly fences: readonly Fence[];
-  /** Without the fenced blocks. */
+  /** The text without the fenced blocks. */
   readonly prose: string;
 }
 

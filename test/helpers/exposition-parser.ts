@@ -6,7 +6,7 @@
 export type Labels = Readonly<Record<string, string>>;
 
 export interface Sample {
-  /** With the suffix that samples of a histogram or summary have. */
+  /** The name, with the suffix that samples of a histogram or summary have. */
   readonly name: string;
   readonly labels: Labels;
   readonly value: number;

@@ -54,12 +54,12 @@ export type Fault =
 export interface When {
   /** One api, or several. Lists have the names that the `api` label uses. Default: every request. */
   readonly api?: string | readonly string[];
-  /** Only paths (without `/v1`) that begin with this: all that belongs to one project, for example. */
+  /** The beginning of the paths (without `/v1`) that are meant: all that belongs to one project, for example. */
   readonly path?: string;
   readonly width?: '1m' | '1h' | '1d';
-  /** Only requests that group by this dimension. */
+  /** The dimension that the requests meant group by. */
   readonly groupBy?: string;
-  /** Only requests whose `start_time`, in seconds, is before this. */
+  /** The second before which the `start_time` of the requests meant is. */
   readonly startBefore?: number;
   /** UTC milliseconds: from (inclusive) to (exclusive). */
   readonly from?: number;

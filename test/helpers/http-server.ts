@@ -21,7 +21,7 @@ export interface TestServer {
   close(): Promise<void>;
 }
 
-/** Where a server listens, if not on a free port of the loopback interface: in a container, others have to reach it. */
+/** The address on which a server listens, if not on a free port of the loopback interface: in a container, others have to reach it. */
 export interface Listen {
   readonly host: string;
   readonly port: number;

@@ -21,7 +21,7 @@ export interface PrometheusOptions {
   readonly past?: (data: string) => void;
   /** Groups of rules, as in a file of rules. */
   readonly rules?: readonly unknown[];
-  /** Where it writes what it has, in the order in which it comes. */
+  /** The addresses that it writes what it has to, in the order in which it comes. */
   readonly remoteWrite?: readonly string[];
 }
 
@@ -36,7 +36,7 @@ export interface Matrix {
   readonly samples: readonly (readonly [number, number])[];
 }
 
-/** What answers queries as Prometheus does. */
+/** A server that answers queries as Prometheus does. */
 export interface QueryApi {
   /** An instant query whose result is a vector. @param at seconds; default now */
   vector(query: string, at?: number): Promise<readonly Vector[]>;

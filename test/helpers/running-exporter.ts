@@ -111,7 +111,7 @@ export interface SimulationOptions
   readonly start: string;
 }
 
-/** With the real client on a simulated organization. */
+/** Runs with the real client on a simulated organization. */
 export function runSimulated({
   start,
   flags = [],

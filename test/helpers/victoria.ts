@@ -9,7 +9,7 @@ import { type Program, startProcess } from './process.ts';
 import { type QueryApi, queryApi } from './prometheus.ts';
 
 export interface Victoria extends QueryApi {
-  /** Where Prometheus writes to. */
+  /** The address that Prometheus writes to. */
   readonly writeUrl: string;
   /** Takes in a file of OpenMetrics, whose samples can be queried afterwards. */
   import(file: string): Promise<void>;

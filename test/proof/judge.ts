@@ -19,11 +19,11 @@ export interface Exceptions {
   gone: number;
   /** Restated after the month's last total had been read. */
   restatedLater: number;
-  /** Without a state file: a series lower after a restart, for a restatement. */
+  /** A series lower after a restart without a state file, for a restatement. */
   fallen: number;
-  /** Without a state file: a series whose first sample was above 0. */
+  /** A series without a state file whose first sample was above 0. */
   born: number;
-  /** Without a state file: what a process that was down across the rollover never showed, or nobody saw reset. */
+  /** The usage that a process without a state file that was down across the rollover never showed, or nobody saw reset. */
   rolledOver: number;
 }
 

@@ -12,7 +12,7 @@ import { labelNamesIn, readCounters, type Samples } from './exposition.ts';
 export interface ScrapeContext {
   /** UTC milliseconds. */
   readonly at: number;
-  /** Which process answers, counted from 0. */
+  /** The number of the process that answers, from 0. */
   readonly process: number;
   /** True if it knows what the one before has shown. */
   readonly remembers: boolean;

@@ -44,7 +44,7 @@ export interface Life {
   readonly plan: ReplicaPlan;
   readonly organization: Organization;
   readonly watched: readonly Watched[];
-  /** At the end, by api: field → amount, off the exporter's own metric. */
+  /** The state at the end, by api: field → amount, off the exporter's own metric. */
   readonly heldBack: ReadonlyMap<string, ReadonlyMap<string, number>>;
   /** Each hour in which all is well: instant → api and field → sum of the series less what is held back. */
   readonly checkpoints: ReadonlyMap<number, ReadonlyMap<string, number>>;

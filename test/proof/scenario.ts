@@ -146,7 +146,7 @@ export function createScenario(seed: number, days: number, refusedRows: boolean)
   };
 }
 
-/** From which on nothing is restated for a while, so that what the first samples leave out is a number of the API's. */
+/** Finds an instant from which on nothing is restated for a while, so that what the first samples leave out is a number of the API's. */
 function quietStart(seed: number, createdAt: number, closedAt: number, from: number): number {
   const organization = organizationOf({ seed, createdAt, closedAt });
   const seen = (at: number, to: number) =>

@@ -4,7 +4,7 @@ import { launchBrowser } from '../helpers/browser.ts';
 import { failingSite, healthySite, type Site } from '../helpers/status-sites.ts';
 import { findTool } from '../helpers/tools.ts';
 
-/** From .build/test/screenshots. */
+/** The repository's top, from .build/test/screenshots. */
 const directory = new URL('../../../docs/img/', import.meta.url);
 
 interface Picture {

@@ -56,7 +56,7 @@ function cut(from: number, to: number, width: number): [number, number][] {
 }
 
 const seeds = fc.integer({ min: 0, max: 5 });
-/** From the middle of the day on to four days later: while it arrives, and while it is restated. */
+/** The instants from the middle of the day on to four days later: while it arrives, and while it is restated. */
 const instants = fc.integer({ min: (monday + 10 * 3_600) * 1_000, max: (monday + 5 * day) * 1_000 });
 
 describe('a simulated organization', () => {

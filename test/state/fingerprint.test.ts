@@ -1,4 +1,4 @@
-/** Which processes go on with each other's state. */
+/** Tells which processes go on with each other's state. */
 import { expect, test } from 'vitest';
 import { parseSettings, type Settings } from '../../src/settings/settings.ts';
 import { fingerprintOf, type State } from '../../src/state/codec.ts';

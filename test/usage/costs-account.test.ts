@@ -21,7 +21,7 @@ function centsOf(start: number, at: number): bigint {
 
 interface Step {
   readonly hours: number;
-  /** Which days of a read fail, counted from its first; -1: none. */
+  /** The days of a read that fail, counted from its first; -1: none. */
   readonly pollFails: boolean;
   readonly historyFailsAt: number;
 }

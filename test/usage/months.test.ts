@@ -104,7 +104,7 @@ describe('sums', () => {
     currency: fc.constantFrom('usd', 'eur'),
   });
   const rows = fc.array(spent, { maxLength: 6 });
-  /** Which days are known, one state after another; undefined: the day is not there. */
+  /** The days that are known, one state after another; undefined: the day is not there. */
   const story = fc.array(fc.array(fc.option(rows, { nil: undefined }), { minLength: 1, maxLength: 5 }), {
     minLength: 1,
     maxLength: 5,

@@ -1,4 +1,4 @@
-/** Which buckets the gauges show, in which state, and what each group reads. */
+/** Tells which buckets the gauges show, in which state, and what each group reads. */
 import { describe, expect, test } from 'vitest';
 import { type Width, widthSeconds } from '../../src/openai/catalogue.ts';
 import { collectBucket } from '../../src/usage/bucket.ts';

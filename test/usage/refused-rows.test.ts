@@ -166,7 +166,7 @@ interface Fault {
   readonly minutes: readonly [number, number];
   /** Milliseconds. */
   readonly answers?: readonly [number, number];
-  /** Only buckets of these widths; all, if left out. */
+  /** The widths of the buckets that are meant; all, if left out. */
   readonly widths?: readonly Width[];
 }
 

@@ -1,4 +1,4 @@
-/** Which addresses are one client. */
+/** Tells which addresses are one client. */
 import { expect, test } from 'vitest';
 import { clientAt } from '../../src/web/client-address.ts';
 

@@ -17,7 +17,7 @@ import { certificate, readCertificate as pem } from '../helpers/web-config.ts';
 import { startWebServer } from '../helpers/web-server.ts';
 
 const client = { cert: pem('clients/client.pem'), key: pem('clients/client-key.pem') };
-/** With the same names in it, signed by itself. */
+/** A certificate with the same names in it, signed by itself. */
 const stranger = { cert: pem('clients/stranger.pem'), key: pem('clients/stranger-key.pem') };
 
 const named = (name: string) =>
