@@ -184,7 +184,7 @@ export function createExporter(options: ExporterOptions): Exporter {
     const more = remarks.length - mostRemarks;
     const all = [...remarks.slice(0, mostRemarks), ...(more > 0 ? [`And ${more} more.`] : [])];
     // Nothing is to be done about it: estimates go on, and their error says how well.
-    daily.info('prices', 'costs', all.join(' '));
+    daily.info('prices', 'costs', `estimates of spend: ${all.join(' ')}`);
   }
 
   const names = createNames({

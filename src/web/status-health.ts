@@ -1,4 +1,5 @@
 /** Health on the status page: the verdict, the figures, what fails and what to do, every api and every list. */
+import { endpointOf } from '../openai/catalogue.ts';
 import type {
   Amounts,
   ApiStatus,
@@ -153,7 +154,8 @@ function tile(name: string, figure: string, note: string): Html {
 
 /** The end of settled minutes of the api that is furthest behind; undefined if one has none. Days are not compared. */
 function newestSettled(apis: readonly ApiStatus[]): number | undefined {
-  const ends = apis.filter(({ api }) => api !== 'costs').map(({ dataThrough }) => dataThrough['1m']);
+  const usage = apis.filter(({ api }) => endpointOf(api)?.kind === 'usage');
+  const ends = usage.map(({ dataThrough }) => dataThrough['1m']);
   const known = ends.flatMap((end) => (end === undefined ? [] : [Date.parse(end)]));
   return known.length === 0 || known.length < ends.length ? undefined : Math.min(...known);
 }

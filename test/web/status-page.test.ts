@@ -58,6 +58,14 @@ test.each([
   expect(text(status)).toContain(verdict);
 });
 
+test('the age of usage is that of the slowest api of usage; costs, by user too, are of days', () => {
+  const slower = { ...api, api: 'embeddings', dataThrough: { '1m': '2026-01-15T12:10:00.000Z' } };
+  const costs = ['costs', 'user_costs'].map((name) => ({ ...api, api: name, dataThrough: {} }));
+  const age = (page: string) => /Age of usage<\/dt><dd class="figure">([^<]*)/.exec(page)?.[1];
+  expect(age(text({ apis: [api, slower, ...costs] }))).toBe('20 min');
+  expect(age(text({ apis: [api, { ...slower, dataThrough: {} }, ...costs] }))).toBe('not known');
+});
+
 test('a failure is told in words, with what to do and when it is tried again; the tab says so, too', () => {
   const failing = { ...api, up: false, reason: 'network', message: 'refused', whatToDo: 'Check DNS.' };
   const page = text({ apis: [failing] });
