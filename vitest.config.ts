@@ -5,7 +5,7 @@ import { configDefaults, defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: [...configDefaults.exclude, 'test/e2e/**', 'test/containers/**'],
+    exclude: [...configDefaults.exclude, 'test/e2e/**', 'test/long/**', 'test/containers/**'],
     // Vitest leaves a core unused, which on two is half of them.
     maxWorkers: Math.min(4, availableParallelism()),
     // No test is about time; these only end what hangs, on a busy machine too.
