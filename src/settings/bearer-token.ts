@@ -1,6 +1,6 @@
 /** The token that clients send, in a file: it is a secret, so it is never a flag. */
 import { readFileSync } from 'node:fs';
-import { codeOf } from '../error-code.ts';
+import { whyUnreadable } from '../error-code.ts';
 
 /** A short one could be found by trying. */
 const shortest = 16;
@@ -30,7 +30,7 @@ function textIn(path: string, readFile: (path: string) => string): string {
     return readFile(path);
   } catch (error) {
     throw new Error(
-      `the file cannot be read (${codeOf(error) ?? 'unknown reason'}); give the path of a file that this user can read`,
+      `the file cannot be read (${whyUnreadable(error)}); give the path of a file that this user can read`,
     );
   }
 }

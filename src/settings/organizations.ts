@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import * as z from 'zod';
 import { type Environment, textOf } from '../environment.ts';
-import { codeOf } from '../error-code.ts';
+import { whyUnreadable } from '../error-code.ts';
 import { keyIn } from '../openai/admin-key.ts';
 import { isObject } from '../openai/json.ts';
 import type { Given, GivenByFlag } from './arguments.ts';
@@ -180,7 +180,7 @@ function read<S extends Deciding>(options: OrganizationsOptions<S>): Found<S> {
   try {
     text = readFile(path);
   } catch (error) {
-    return { mistakes: [`cannot be read: ${codeOf(error) ?? 'unknown reason'}`] };
+    return { mistakes: [`cannot be read: ${whyUnreadable(error)}`] };
   }
   const read = yamlIn(text);
   if ('mistakes' in read) return read;

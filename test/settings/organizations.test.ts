@@ -200,6 +200,17 @@ organizations:
   test('a file that cannot be read', () => {
     const parsed = parseSettings([`--organizations.file=${join(folder, 'none.yml')}`], {});
     expect(parsed).toEqual({ errors: [expect.stringContaining('none.yml": cannot be read: ENOENT')] });
+    const forbidden = () => {
+      throw Object.assign(new Error('forbidden'), { code: 'EACCES' });
+    };
+    const argv = ['--organizations.file=/etc/organizations.yml', '--live', '--live.token-file=/run/token'];
+    const user = `EACCES: user ${process.getuid?.()} may not read it`;
+    expect(parseSettings(argv, {}, forbidden)).toEqual({
+      errors: [
+        expect.stringContaining(user),
+        `--organizations.file: "/etc/organizations.yml": cannot be read: ${user}`,
+      ],
+    });
   });
 });
 
