@@ -124,7 +124,7 @@ async function reloaded(exporter: Exporter<Reading>, file: string, count: number
 /** The list page of so many organizations, made and compressed as for one reader. */
 function listPage(count: number): string {
   const summary = {
-    ...{ now: '2026-01-01T00:59:55.000Z', simulated: false, apis: 13, failing: [], message: null, whatToDo: null },
+    ...{ now: '2026-01-01T00:59:55.000Z', apis: 13, failing: [], message: null, whatToDo: null },
     ...{ tokens: 1_500_000, requests: 20, spend: [{ currency: 'usd', total: 90, budget: 100 }], nearest: null },
   };
   const status: OrganizationsStatus = {

@@ -254,7 +254,6 @@ export interface OrganizationLine {
 /** The summary of an organization, one line of a table. */
 export interface OrganizationSummary {
   readonly now: string;
-  readonly simulated: boolean;
   readonly apis: number;
   /** The apis and lists whose last poll failed. */
   readonly failing: readonly string[];

@@ -22,11 +22,10 @@ export function statusOf(options: StatusOptions): Status {
 }
 
 /** Returns what is worth a line in the list of several organizations. */
-export function summaryOf({ now, simulated, apis, lists, usage, spend, limits }: Status): OrganizationSummary {
+export function summaryOf({ now, apis, lists, usage, spend, limits }: Status): OrganizationSummary {
   const failing = [...apis, ...lists].filter(({ up }) => up === false);
   return {
     now,
-    simulated,
     apis: apis.length,
     failing: failing.map(({ api }) => api),
     message: failing[0]?.message ?? null,

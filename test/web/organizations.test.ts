@@ -284,7 +284,7 @@ describe('the reload', () => {
 
 describe('the list', () => {
   const summary = {
-    ...{ now: '2026-01-01T00:59:55.000Z', simulated: false, apis: 13, failing: [], message: null, whatToDo: null },
+    ...{ now: '2026-01-01T00:59:55.000Z', apis: 13, failing: [], message: null, whatToDo: null },
     ...{ tokens: 1_500_000, requests: 20, spend: [], nearest: null },
   };
   const near = {
