@@ -192,6 +192,7 @@ export function createReader(options: ReaderOptions): Reader {
       let killer: NodeJS.Timeout | undefined;
       giveUp = () => {
         stuck = true;
+        clearInterval(watch);
         clearTimeout(killer);
         // Whatever it still says is not about the thread that takes its place.
         thread.removeAllListeners('message');
