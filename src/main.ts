@@ -101,9 +101,9 @@ function tellTooLittleMemory(): boolean {
 /** Asks one organization after the other, a table each. */
 async function checkSeveral({ organizations }: SeveralOrganizations): Promise<number> {
   let code: number = done;
-  for (const { name, settings, key } of organizations) {
+  for (const [index, { name, settings, key }] of organizations.entries()) {
     if (key === undefined) continue;
-    process.stdout.write(`${code === done && name === organizations[0]?.name ? '' : '\n'}${name}\n`);
+    process.stdout.write(`${index === 0 ? '' : '\n'}${name}\n`);
     code = Math.max(code, await check(settings, key));
   }
   return code;

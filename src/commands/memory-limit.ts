@@ -9,7 +9,7 @@ export const leastMemory = 80 * mebibyte;
 /** The least memory in which some ten thousand series fit. */
 export const littleMemory = 192 * mebibyte;
 
-/** Returns what is wrong with the limit: a mistake to end with, or a warning to go on with. Empty if nothing is. */
+/** The faults of a limit: a mistake to end with, or a warning to go on with; empty if there is none. */
 export interface MemoryVerdict {
   readonly mistake?: string;
   readonly warning?: string;
