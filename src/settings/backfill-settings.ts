@@ -1,5 +1,7 @@
 /** The settings that `backfill` has besides those that it shares with `serve`. */
-import type { Width } from '../openai/catalogue.ts';
+import { type Width, widthSeconds } from '../openai/catalogue.ts';
+import type { FlagReader } from './flag-reader.ts';
+import { flags } from './flags.ts';
 import type { TargetLabels } from './target-labels.ts';
 
 export interface BackfillSettings {
@@ -11,4 +13,33 @@ export interface BackfillSettings {
   readonly output: string;
   readonly labels: TargetLabels;
   readonly resume: boolean;
+}
+
+/** Undefined where something is wrong with it, which is among the mistakes then. */
+export function historyFrom(reader: FlagReader): BackfillSettings | undefined {
+  const width = reader.read(flags.bucketWidth);
+  const from = reader.read(flags.from);
+  const to = reader.read(flags.to);
+  const output = reader.read(flags.output);
+  const labels = reader.read(flags.labels) ?? [];
+  for (const [flag, what] of [
+    [flags.from, 'the day with which the history begins, like 2026-05-01'],
+    [flags.output, 'a file, a folder with a slash at its end, or - for stdout'],
+  ] as const) {
+    if (!reader.given(flag)) reader.add(flag, `is required: ${what}`);
+  }
+  for (const [flag, instant] of [
+    [flags.from, from],
+    [flags.to, to],
+  ] as const) {
+    if (instant !== undefined && instant % widthSeconds[width] !== 0) {
+      reader.add(
+        flag,
+        `is not on the grid of --bucket-width, which is ${width}: a bucket begins at every full one of UTC`,
+      );
+    }
+  }
+  if (from !== undefined && to !== undefined && to <= from) reader.add(flags.to, 'must be later than --from');
+  if (from === undefined || output === undefined) return undefined;
+  return { from, to, width, output, labels, resume: reader.read(flags.resume) };
 }

@@ -2,15 +2,16 @@
 import { dirname, join } from 'node:path';
 import type { Environment } from '../environment.ts';
 import type { LogLevel } from '../log.ts';
-import { type Api, allDimensions, type FilterName, widthSeconds } from '../openai/catalogue.ts';
+import { type Api, allDimensions, type FilterName } from '../openai/catalogue.ts';
 import { proxyFor } from '../openai/proxy.ts';
 import type { Filters } from '../openai/query.ts';
 import type { Anchor } from './anchor.ts';
-import { type Given, type GivenByFlag, readArguments } from './arguments.ts';
-import type { BackfillSettings } from './backfill-settings.ts';
+import { type GivenByFlag, readArguments } from './arguments.ts';
+import { type BackfillSettings, historyFrom } from './backfill-settings.ts';
 import { sendsInTheClear } from './base-url.ts';
 import { readToken } from './bearer-token.ts';
-import { allFlags, type Command, type Flag, flags, noStateFile } from './flags.ts';
+import { createFlagReader, type FlagReader } from './flag-reader.ts';
+import { allFlags, type Command, flags, noStateFile } from './flags.ts';
 import { type KeySetting, type ReadFile, readKey } from './key-setting.ts';
 import type { ListenAddress } from './listen-address.ts';
 import type { LiveLabel } from './live-labels.ts';
@@ -124,7 +125,7 @@ export function parseSettings(
   const given = new Map([...fromVariables.given, ...fromArguments.given]);
   // What is simulated must not take the place of what was real, only because a variable is set.
   if (command === 'demo' && !fromArguments.given.has(flags.stateFile.name)) given.delete(flags.stateFile.name);
-  const reader = createReader(given, command);
+  const reader = createFlagReader(given, command);
   const usualState = command === 'demo' ? undefined : usualStateFile(env);
   const settings = settingsFrom(reader, command, { usualState, readFile, readBytes });
   const history = command === 'backfill' ? historyFrom(reader) : undefined;
@@ -133,7 +134,7 @@ export function parseSettings(
 
   /** Returns the settings of one organization: its own, and for the rest those of all. */
   const settingsOf = (name: string, own: GivenByFlag) => {
-    const each = createReader(new Map([...given, ...own]), command);
+    const each = createFlagReader(new Map([...given, ...own]), command);
     const ofAll = organizationSettingsFrom(each, usualState);
     const state = own.has(flags.stateFile.name) ? ofAll.state : stateOf(ofAll.state, name);
     const proxy = proxyMistake(ofAll.openai.baseUrl, env);
@@ -185,7 +186,7 @@ export function parseSettings(
 }
 
 /** The file of several organizations, and which of them are meant; undefined where there is none. */
-function organizationsFrom(reader: Reader) {
+function organizationsFrom(reader: FlagReader) {
   const path = reader.read(flags.organizationsFile);
   const shard = reader.read(flags.shard);
   const totalShards = reader.read(flags.totalShards);
@@ -209,43 +210,6 @@ function demoNames(count: number): readonly string[] {
   return Array.from({ length: count }, (_, index) => names[index] ?? `team-${index + 1}`);
 }
 
-/** Gives each flag's value, the default where it is absent or wrong, and keeps what was wrong. */
-interface Reader {
-  readonly mistakes: readonly string[];
-  read<T>(flag: Flag<T>): T;
-  /** Reports whether the value is the one that was meant: checks between flags need both sound. */
-  sound(flag: Flag<unknown>): boolean;
-  given(flag: Flag<unknown>): boolean;
-  sourceOf(flag: Flag<unknown>): string;
-  add(flag: Flag<unknown>, mistake: string): void;
-}
-
-function createReader(all: GivenByFlag, command: Command | undefined): Reader {
-  const mistakes: string[] = [];
-  const unsound = new Set<string>();
-  const find = ({ name, commands }: Flag<unknown>): Given | undefined =>
-    command === undefined || commands.includes(command) ? all.get(name) : undefined;
-  const reader: Reader = {
-    mistakes,
-    read(flag) {
-      const given = find(flag);
-      if (given === undefined) return flag.fallback;
-      const result = flag.fromText.safeParse(given.text);
-      if (result.success) return result.data;
-      for (const issue of result.error.issues) reader.add(flag, issue.message);
-      return flag.fallback;
-    },
-    sound: (flag) => !unsound.has(flag.name),
-    given: (flag) => find(flag) !== undefined,
-    sourceOf: (flag) => find(flag)?.source ?? `--${flag.name}`,
-    add(flag, mistake) {
-      unsound.add(flag.name);
-      mistakes.push(`${reader.sourceOf(flag)}: ${mistake}`);
-    },
-  };
-  return reader;
-}
-
 /** The input that settings need besides what was given. */
 interface Surroundings {
   readonly usualState: string | undefined;
@@ -257,7 +221,7 @@ interface Surroundings {
 type OrganizationSettings = Pick<Settings, 'openai' | 'poll' | 'counters' | 'state' | 'series' | 'names' | 'budget'>;
 
 function settingsFrom(
-  reader: Reader,
+  reader: FlagReader,
   command: Command | undefined,
   { usualState, readFile, readBytes }: Surroundings,
 ): Settings {
@@ -276,7 +240,7 @@ function settingsFrom(
   });
 }
 
-function organizationSettingsFrom(reader: Reader, usualState: string | undefined): OrganizationSettings {
+function organizationSettingsFrom(reader: FlagReader, usualState: string | undefined): OrganizationSettings {
   const baseUrl = reader.read(flags.baseUrl);
   const allowHttp = reader.read(flags.allowHttp);
   if (reader.sound(flags.baseUrl) && reader.sound(flags.allowHttp) && sendsInTheClear(baseUrl) && !allowHttp) {
@@ -308,7 +272,7 @@ function organizationSettingsFrom(reader: Reader, usualState: string | undefined
   };
 }
 
-function pollFrom(reader: Reader): Settings['poll'] {
+function pollFrom(reader: FlagReader): Settings['poll'] {
   const interval = reader.read(flags.interval);
   const idle = reader.read(flags.idleInterval);
   if (
@@ -339,7 +303,7 @@ function pollFrom(reader: Reader): Settings['poll'] {
   return poll;
 }
 
-function stateFrom(reader: Reader, usual: string | undefined): Settings['state'] {
+function stateFrom(reader: FlagReader, usual: string | undefined): Settings['state'] {
   const file = reader.read(flags.stateFile);
   if (file === undefined) return { file: usual, isUsual: true };
   return { file: file === noStateFile ? undefined : file, isUsual: false };
@@ -349,7 +313,7 @@ function stateFrom(reader: Reader, usual: string | undefined): Settings['state']
 const demoLabels: readonly LiveLabel[] = [{ name: 'team', path: undefined }];
 
 /** A demonstration reports usage to itself, so that there is something to see. */
-function liveFrom(reader: Reader, command: Command | undefined, readFile: ReadFile | undefined): Settings['live'] {
+function liveFrom(reader: FlagReader, command: Command | undefined, readFile: ReadFile | undefined): Settings['live'] {
   const isDemo = command === 'demo' && !reader.given(flags.live);
   const tokenFile = reader.read(flags.liveTokenFile);
   if (tokenFile !== undefined) {
@@ -383,7 +347,7 @@ function proxyMistake(baseUrl: string, env: Environment): string | undefined {
 }
 
 /** Mistakes in the file are said now, and not when somebody connects. */
-function webConfigFileFrom(reader: Reader, readBytes: ReadBytes | undefined): string | undefined {
+function webConfigFileFrom(reader: FlagReader, readBytes: ReadBytes | undefined): string | undefined {
   const path = reader.read(flags.webConfigFile);
   if (path === undefined) return undefined;
   const loaded = loadWebConfig(path, readBytes);
@@ -392,36 +356,7 @@ function webConfigFileFrom(reader: Reader, readBytes: ReadBytes | undefined): st
   return path;
 }
 
-/** Undefined where something is wrong with it, which is among the mistakes then. */
-function historyFrom(reader: Reader): BackfillSettings | undefined {
-  const width = reader.read(flags.bucketWidth);
-  const from = reader.read(flags.from);
-  const to = reader.read(flags.to);
-  const output = reader.read(flags.output);
-  const labels = reader.read(flags.labels) ?? [];
-  for (const [flag, what] of [
-    [flags.from, 'the day with which the history begins, like 2026-05-01'],
-    [flags.output, 'a file, a folder with a slash at its end, or - for stdout'],
-  ] as const) {
-    if (!reader.given(flag)) reader.add(flag, `is required: ${what}`);
-  }
-  for (const [flag, instant] of [
-    [flags.from, from],
-    [flags.to, to],
-  ] as const) {
-    if (instant !== undefined && instant % widthSeconds[width] !== 0) {
-      reader.add(
-        flag,
-        `is not on the grid of --bucket-width, which is ${width}: a bucket begins at every full one of UTC`,
-      );
-    }
-  }
-  if (from !== undefined && to !== undefined && to <= from) reader.add(flags.to, 'must be later than --from');
-  if (from === undefined || output === undefined) return undefined;
-  return { from, to, width, output, labels, resume: reader.read(flags.resume) };
-}
-
-function filtersFrom(reader: Reader): Filters {
+function filtersFrom(reader: FlagReader): Filters {
   const lists = [
     ['project_ids', flags.projectIds],
     ['user_ids', flags.userIds],
