@@ -15,8 +15,8 @@ import { moneySection, moneySectionName, userMoneySection } from '../metrics/mon
 import type { PageUpdate } from '../metrics/page.ts';
 import { createPublisher } from '../metrics/publisher.ts';
 import { apiSection } from '../metrics/render.ts';
-import { createSelfMetrics, type SelfMetrics, type SelfSourceApi } from '../metrics/self.ts';
-import { type Api, type ApiLabel, type Endpoint, endpoints, userCosts, type Width } from '../openai/catalogue.ts';
+import { createSelfMetrics, type SelfMetrics } from '../metrics/self.ts';
+import { type Api, type ApiLabel, type Endpoint, endpoints, userCosts } from '../openai/catalogue.ts';
 import type { Client, ClientObserver } from '../openai/client.ts';
 import { createPageSizes } from '../openai/read-buckets.ts';
 import { createOverview, type Overview } from '../overview/overview.ts';
@@ -38,8 +38,10 @@ import type { GroupTable } from '../usage/groups.ts';
 import type { Shown, ShownHour } from '../usage/recent.ts';
 import { TuplePool } from '../usage/tuples.ts';
 import { UsageAccount } from '../usage/usage-account.ts';
-import { bucketAt, bucketEnd, polledWidths } from '../usage/windows.ts';
+import { polledWidths } from '../usage/windows.ts';
+import { createDailyLog } from './daily-log.ts';
 import { createNames, type NamesList } from './inventory.ts';
+import { selfSource } from './self-source.ts';
 
 export interface ExporterOptions {
   readonly settings: Pick<Settings, 'poll' | 'counters' | 'series' | 'names' | 'budget'>;
@@ -362,29 +364,6 @@ export function createExporter(options: ExporterOptions): Exporter {
   };
 }
 
-/** Says what stays as it is once a UTC day, for each matter and api. */
-function createDailyLog(log: Logger, clock: Clock) {
-  /** The day, in seconds, on which it was said the last time. */
-  const saidOn = new Map<string, number>();
-
-  function isNew(matter: string, api: Api): boolean {
-    const today = bucketAt(clock.now(), '1d');
-    const key = `${matter} ${api}`;
-    if (saidOn.get(key) === today) return false;
-    saidOn.set(key, today);
-    return true;
-  }
-
-  return {
-    warn(matter: string, api: Api, text: string): void {
-      if (isNew(matter, api)) log.warn(text, { api });
-    },
-    info(matter: string, api: Api, text: string): void {
-      if (isNew(matter, api)) log.info(text, { api });
-    },
-  };
-}
-
 /** Oddities of prices that are said at once. */
 const mostRemarks = 5;
 
@@ -411,47 +390,6 @@ function incompleteIn(api: Api): string {
   return `${api}: rows have been refused for half an hour, for they contain impossible values; their buckets count without them now. What is missing is added when OpenAI answers otherwise. openai_exporter_malformed_rows_total counts such rows.`;
 }
 
-const widths: readonly Width[] = ['1m', '1h', '1d'];
-
-function selfSource(
-  account: Account,
-  status: PollStatus,
-  refusals: ReadonlyMap<string, DimensionRefusal>,
-): SelfSourceApi {
-  return {
-    api: account.endpoint.api,
-    up: () => status.up,
-    lastSuccess: () => status.lastSuccess,
-    pollDuration: () => status.duration,
-    dataThrough: () => dataThrough(account),
-    newestActivity: () => {
-      const newest = account.ledger.newestUsed;
-      return newest === undefined ? undefined : bucketEnd(newest.start, newest.width);
-    },
-    dimensionsRefused: () => [...refusals.keys()],
-    heldBack: () => {
-      const { fields } = account.ledger;
-      return new Map(
-        [...(account.book?.heldBack ?? [])].flatMap(([index, amount]) => {
-          const name = fields.all[index]?.name;
-          return name === undefined ? [] : [[name, amount] as const];
-        }),
-      );
-    },
-  };
-}
-
 function hoursIn(api: Api, shown: readonly Shown[]): readonly ShownHour[] {
   return shown.flatMap(({ width, state, bucket: { start } }) => (width === '1h' ? [{ api, state, start }] : []));
-}
-
-/** The end of the newest settled bucket, in seconds, by width. */
-export function dataThrough(account: Account): ReadonlyMap<Width, number> {
-  const { ledger } = account;
-  const ends = new Map<Width, number>();
-  for (const width of widths) {
-    const end = ledger.newestSettledEnd(width);
-    if (end !== undefined) ends.set(width, end);
-  }
-  return ends;
 }

@@ -3,8 +3,9 @@ import type { ApiLabel } from '../openai/catalogue.ts';
 import { whatToDoAbout } from '../openai/errors.ts';
 import type { ApiStatus, CountersStatus, Health, LeftOut, ListStatus, OrganizationSummary, Status } from '../status.ts';
 import type { Account } from '../usage/account.ts';
-import { dataThrough, type Exporter, type ExporterApi } from './exporter.ts';
+import type { Exporter, ExporterApi } from './exporter.ts';
 import type { NamesList } from './inventory.ts';
+import { dataThrough } from './self-source.ts';
 
 export interface StatusOptions {
   readonly exporter: Exporter;
