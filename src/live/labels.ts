@@ -1,7 +1,8 @@
 /** The labels of live usage, and where their values come from. */
 import type { RawLabel } from '../openai/bucket-page.ts';
 import { own, type PlainObject } from '../openai/json.ts';
-import { type LiveLabel, liveDimensions } from '../settings/live-labels.ts';
+import { liveDimensions } from '../settings/live-dimensions.ts';
+import type { LiveLabel } from '../settings/live-labels.ts';
 import { valueAt } from './places.ts';
 
 /** Returns all labels: the dimensions, then those of `--live.labels`, which can also give a dimension its place. */

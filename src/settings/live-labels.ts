@@ -1,5 +1,6 @@
 /** Further labels of live usage, each with the place in a record that holds its value, if one does. */
 import * as z from 'zod';
+import { liveDimensions } from './live-dimensions.ts';
 import { type FromText, refuse, shown } from './values.ts';
 
 /** A label, and the place in a record that holds its value: names joined by dots; undefined where none does. */
@@ -7,9 +8,6 @@ export interface LiveLabel {
   readonly name: string;
   readonly path: string | undefined;
 }
-
-/** The dimensions of the Usage API that every series of live usage has. */
-export const liveDimensions = ['project_id', 'user_id', 'api_key_id', 'model', 'service_tier', 'batch'] as const;
 
 /** More labels would make more series than anybody can look at. */
 const mostLabels = 10;

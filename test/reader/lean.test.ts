@@ -1,4 +1,4 @@
-/** A reading thread is started for each organization, so whatever its code loads is in memory as often. */
+/** The threads of an organization are started for each of several, so whatever their code loads is in memory as often. */
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 
@@ -46,4 +46,12 @@ test('a reading thread loads neither the parser of settings nor the simulation n
   expect(files).toContain('openai/client.ts');
   const others = files.filter((path) => /^(?:settings|simulation|web|commands|backfill)\//.test(path));
   expect(others).toEqual(['settings/polled-apis.ts']);
+});
+
+test('a thread of live usage loads no package but these, and not the parser of settings', () => {
+  const live = loadedBy('live/thread.ts');
+  expect(live.packages).toEqual(['@bufbuild/protobuf/wire', 'big.js', 'lru-cache', 'pino']);
+  expect(live.files.filter((path) => /^(?:settings|web|commands|backfill)\//.test(path))).toEqual([
+    'settings/live-dimensions.ts',
+  ]);
 });
