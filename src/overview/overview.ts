@@ -1,6 +1,6 @@
 /**
- * Makes what people want to see at a glance: usage of a day, money of a month, who is near a limit. Made when it is asked for,
- * from the buckets in memory; so it costs nothing until somebody looks.
+ * Makes what people want to see at a glance: usage of a day, money of a month, who is near a limit. Made from the buckets in
+ * memory when it is asked for: by somebody who looks, and by the list of several organizations every few seconds.
  */
 import type { Estimator } from '../estimate/estimator.ts';
 import type { Directory } from '../inventory/directory.ts';
