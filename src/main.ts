@@ -254,7 +254,7 @@ async function runSeveral(
   });
   return await run({
     ...{ served, metrics, settings, log, simulated: several === undefined, signal: stop.signal },
-    organizations: first.length,
+    organizations: first.map(({ name }) => name),
   });
 }
 
@@ -296,8 +296,8 @@ function logLinesDropped(): number {
 
 interface RunOptions extends Pick<ServeOptions, 'served' | 'metrics' | 'log' | 'simulated' | 'signal'> {
   readonly settings: Settings;
-  /** How many there are at the start. */
-  readonly organizations?: number;
+  /** The names of several, as they are at the start. */
+  readonly organizations?: readonly string[];
 }
 
 async function run({ settings, organizations, ...options }: RunOptions): Promise<number> {
@@ -316,7 +316,7 @@ async function run({ settings, organizations, ...options }: RunOptions): Promise
 
 function showPlaces(
   { web: { telemetryPath } }: Settings,
-  organizations = 1,
+  organizations: readonly string[] = [],
 ): (address: ListenAddress, secure: boolean) => void {
   const paint = paintFor(process.stdout, process.env);
   return (address, secure) =>

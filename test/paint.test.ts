@@ -62,3 +62,12 @@ test.each([
   expect(text).toContain(`${root}api/status\n`);
   expect(text).toContain('made up');
 });
+
+test('the demonstration of several organizations leads to the metrics of the first', () => {
+  const address = { host: undefined, port: 9185 };
+  const organizations = ['research', 'europe'];
+  const text = placesText({ address, secure: false, telemetryPath: '/m', organizations, paint: noPaint });
+  expect(text).toContain('These are 2 simulated organizations');
+  expect(text).toContain('http://localhost:9185/sd\n');
+  expect(text).toContain('http://localhost:9185/organizations/research/m\n');
+});

@@ -102,21 +102,22 @@ export interface PlacesOptions {
   readonly address: ListenAddress;
   readonly secure: boolean;
   readonly telemetryPath: string;
-  /** The number of organizations that are simulated; one, if not given. */
-  readonly organizations?: number;
+  /** The names of the organizations that are simulated, where there are several. */
+  readonly organizations?: readonly string[];
   readonly paint: Paint;
 }
 
 /** Tells somebody who has just started the demonstration where to look. Ends with a line feed. */
-export function placesText({ address, secure, telemetryPath, organizations = 1, paint }: PlacesOptions): string {
+export function placesText({ address, secure, telemetryPath, organizations = [], paint }: PlacesOptions): string {
   const everywhere = address.host === undefined || address.host === '0.0.0.0' || address.host === '::';
   const root = `${secure ? 'https' : 'http'}://${formatAddress(everywhere ? { ...address, host: 'localhost' } : address)}`;
+  const [first] = organizations;
   const places: readonly (readonly [what: string, path: string])[] =
-    organizations > 1
+    first !== undefined
       ? [
           ['the organizations', '/'],
           ['their targets', '/sd'],
-          ['the metrics', `/organizations/production${telemetryPath}`],
+          ['the metrics', `/organizations/${first}${telemetryPath}`],
         ]
       : [
           ['the status page', '/'],
@@ -124,11 +125,13 @@ export function placesText({ address, secure, telemetryPath, organizations = 1, 
           ['the same as JSON', '/api/status'],
         ];
   const what =
-    organizations > 1 ? `These are ${organizations} simulated organizations` : 'This is a simulated organization';
+    first !== undefined
+      ? `These are ${organizations.length} simulated organizations`
+      : 'This is a simulated organization';
   return `
 ${paint.strong(`${what}: every number is made up. Look at`)}
 ${places.map(([name, path]) => `  ${name.padEnd(17)} ${paint.good(`${root}${path}`)}`).join('\n')}
-${organizations > 1 ? 'They are' : 'It is'} complete after a few seconds. Ctrl-C ends it.
+${first !== undefined ? 'They are' : 'It is'} complete after a few seconds. Ctrl-C ends it.
 
 `;
 }
