@@ -22,7 +22,9 @@ import {
   totalFamily,
   userCostsDifferenceFamily,
 } from '../../src/metrics/families.ts';
-import { createReaderMetrics, createSelfMetrics, createServingMetrics } from '../../src/metrics/self.ts';
+import { createSelfMetrics } from '../../src/metrics/self.ts';
+import { createReaderMetrics } from '../../src/metrics/self-reader.ts';
+import { createServingMetrics } from '../../src/metrics/self-serving.ts';
 import { type Endpoint, endpoints, type Field, userCosts, widthSeconds } from '../../src/openai/catalogue.ts';
 import { markdownTable } from './markers.ts';
 

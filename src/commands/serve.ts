@@ -1,7 +1,7 @@
 /** Runs the web server and what it serves until told to stop. `serve` and `demo` differ only in what they hand in. */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import type { ServingMetrics } from '../metrics/self.ts';
+import type { ServingMetrics } from '../metrics/self-serving.ts';
 import type { Paint } from '../paint.ts';
 import { formatAddress, isLoopback, type ListenAddress } from '../settings/listen-address.ts';
 import type { Settings } from '../settings/settings.ts';

@@ -1,24 +1,12 @@
-/** The exporter's own metrics. Series whose labels are known beforehand begin at 0, so that their first rise is one. */
+/**
+ * The exporter's own metrics, as far as a reading thread knows them. Series whose labels are known beforehand begin at 0,
+ * so that their first rise is one.
+ */
 
 import type { ApiLabel } from '../openai/catalogue.ts';
 import { type Reason, reasons } from '../openai/errors.ts';
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from './prom-client.ts';
-
-/** Why a client was not answered, because of who it is or how many there are. */
-export const refusals = [
-  /** 401: no password, or a wrong one. */
-  'unauthorized',
-  /** 503: too many passwords waited to be compared, of this client or in all. */
-  'busy',
-  /** Cut off, or 503 for the status page: there were too many at once. */
-  'crowded',
-  /** 429. */
-  'rate_limited',
-  /** No TLS was agreed on, or the certificate was not one that may come in. */
-  'tls_failed',
-] as const;
-
-export type Refusal = (typeof refusals)[number];
+import { Gauge, Histogram, Registry } from './prom-client.ts';
+import { type Build, counter, gauge, prefix, readCounter, registerBuild, textOf } from './registering.ts';
 
 /** The values that are read off at each scrape rather than counted. */
 export interface SelfSource {
@@ -70,44 +58,9 @@ export interface SelfMetrics {
   onChange(listener: () => void): void;
 }
 
-export interface SelfOptions {
-  readonly version: string;
-  readonly revision: string;
+export interface SelfOptions extends Build {
   readonly source: SelfSource;
 }
-
-/** The metrics of the serving thread and of the whole process. */
-export interface ServingMetrics {
-  /** Returns the text of all of them. */
-  text(): Promise<string>;
-  scrapeRejected(): void;
-  clientRefused(reason: Refusal): void;
-}
-
-/** The metrics of one reading thread as the serving thread knows it. */
-export interface ReaderMetrics {
-  text(): Promise<string>;
-  restarted(): void;
-}
-
-/** Several organizations, as the serving thread knows them. */
-export interface OrganizationsSource {
-  organizations(): Iterable<{
-    readonly name: string;
-    /** Undefined until it is known. */
-    up(): boolean | undefined;
-  }>;
-  /** The reloads of their file; undefined where there is none. */
-  reloads(): { readonly successful: boolean /** UTC milliseconds. */; readonly lastSuccess: number } | undefined;
-}
-
-const prefix = 'openai_exporter_';
-
-/**
- * The process metrics are read from the system at most once in so many milliseconds: that takes longer than all else
- * of a scrape but writing it.
- */
-const processMetricsAge = 1_000;
 
 export function createSelfMetrics({ version, revision, source }: SelfOptions): SelfMetrics {
   const registry = new Registry();
@@ -179,11 +132,7 @@ export function createSelfMetrics({ version, revision, source }: SelfOptions): S
 }
 
 /** How polling goes, and how far it has come. */
-function registerPolls(
-  registry: Registry,
-  source: SelfSource,
-  build: { readonly version: string; readonly revision: string },
-) {
+function registerPolls(registry: Registry, source: SelfSource, build: Build) {
   const polled = polledOf(source);
   perApi(
     registry,
@@ -237,16 +186,6 @@ function registerPolls(
     for (const reason of reasons) failed.inc({ api, reason }, 0);
   }
   return { ended, failed };
-}
-
-function registerBuild(registry: Registry, build: { readonly version: string; readonly revision: string }): void {
-  gauge(
-    registry,
-    `${prefix}build_info`,
-    'Version and source revision of the exporter; always 1.',
-    ['version', 'revision'] as const,
-    (it) => it.set(build, 1),
-  );
 }
 
 /** Registers what is sent to OpenAI. */
@@ -331,140 +270,6 @@ function registerPublishing(registry: Registry): Gauge {
   });
 }
 
-export interface ServingOptions {
-  /** Lines of the log that were dropped so far. */
-  logLinesDropped(): number;
-  /** Tells how old the process metrics are; without it there are none, for a reference of our own metrics alone. */
-  readonly clock?: { monotonic(): number };
-  /** The organizations and what runs, where there are several. */
-  readonly several?: OrganizationsSource & { readonly build: { readonly version: string; readonly revision: string } };
-}
-
-export function createServingMetrics({ logLinesDropped, clock, several }: ServingOptions): ServingMetrics {
-  const registry = new Registry();
-  if (several !== undefined) registerOrganizations(registry, several);
-  readCounter(
-    registry,
-    'log_lines_dropped_total',
-    'Lines of the log that were dropped because they could not be written.',
-    logLinesDropped,
-  );
-  const rejected = counter(
-    registry,
-    'scrapes_rejected_total',
-    'Scrapes answered with 503 because too many were in flight.',
-    [],
-  );
-  const refused = counter(
-    registry,
-    'clients_refused_total',
-    'Requests and connections that were turned away because of who sent them or how many there were, by reason; scrapes past --web.max-requests are in scrapes_rejected_total.',
-    ['reason'],
-  );
-  for (const reason of refusals) refused.inc({ reason }, 0);
-  const processText = clock === undefined ? async () => '' : processMetricsText(clock);
-  let text: Promise<string> | undefined;
-  /** The value that was read when the text was made: nobody says that it has changed. */
-  let dropped = 0;
-  return {
-    async text() {
-      const now = logLinesDropped();
-      // Nor that an organization is up or down.
-      if (now !== dropped || several !== undefined) text = undefined;
-      dropped = now;
-      text ??= textOf(registry, () => {
-        text = undefined;
-      });
-      return (await Promise.all([text, processText()])).join('');
-    },
-    scrapeRejected() {
-      rejected.inc();
-      text = undefined;
-    },
-    clientRefused(reason) {
-      refused.inc({ reason });
-      text = undefined;
-    },
-  };
-}
-
-function registerOrganizations(registry: Registry, several: NonNullable<ServingOptions['several']>): void {
-  registerBuild(registry, several.build);
-  gauge(
-    registry,
-    `${prefix}organization_up`,
-    'Whether the thread of this organization runs and the last poll of one of its apis at least succeeded. Absent until one was tried.',
-    ['organization'] as const,
-    (it) => {
-      for (const { name, up } of several.organizations()) {
-        const is = up();
-        if (is !== undefined) it.set({ organization: name }, Number(is));
-      }
-    },
-  );
-  if (several.reloads() === undefined) return;
-  const reload = (
-    name: string,
-    help: string,
-    read: (reloads: NonNullable<ReturnType<typeof several.reloads>>) => number,
-  ) =>
-    gauge(registry, `${prefix}${name}`, help, [] as const, (it) => {
-      const reloads = several.reloads();
-      if (reloads !== undefined) it.set(read(reloads));
-    });
-  reload(
-    'config_last_reload_successful',
-    'Whether the file of organizations could be used when it was read the last time; while it cannot, what it said before holds.',
-    ({ successful }) => Number(successful),
-  );
-  reload(
-    'config_last_reload_success_timestamp_seconds',
-    'When the file of organizations was read the last time with success.',
-    ({ lastSuccess }) => lastSuccess / 1_000,
-  );
-}
-
-export interface ReaderMetricsOptions {
-  /**
-   * UTC milliseconds: when the process was started. Given where there are several organizations, whose pages do not have
-   * the metrics of the process.
-   */
-  readonly processStart?: number;
-}
-
-export function createReaderMetrics({ processStart }: ReaderMetricsOptions = {}): ReaderMetrics {
-  const registry = new Registry();
-  const restarts = counter(
-    registry,
-    'reader_restarts_total',
-    'Times that the thread that reads OpenAI has died and was started again.',
-    [],
-  );
-  if (processStart !== undefined) {
-    gauge(
-      registry,
-      'process_start_time_seconds',
-      'Start of the process, in seconds since the epoch.',
-      [] as const,
-      (it) => it.set(processStart / 1_000),
-    );
-  }
-  let text: Promise<string> | undefined;
-  const changed = () => {
-    text = undefined;
-  };
-  return {
-    text() {
-      text ??= textOf(registry, changed);
-      return text;
-    },
-    restarted() {
-      restarts.inc();
-      changed();
-    },
-  };
-}
-
 /** The state file, which is written beside the page. */
 function registerStateFile(registry: Registry, source: SelfSource): void {
   readCounter(
@@ -475,51 +280,9 @@ function registerStateFile(registry: Registry, source: SelfSource): void {
   );
 }
 
-/** A counter that something else keeps. */
-function readCounter(registry: Registry, name: string, help: string, read: () => number): void {
-  new Counter({
-    name: `${prefix}${name}`,
-    help,
-    registers: [registry],
-    collect() {
-      this.reset();
-      this.inc(read());
-    },
-  });
-}
-
 /** Everything that is polled: the apis, and the lists of names and limits. */
 function polledOf({ apis, lists }: SelfSource): readonly SelfSourcePolls[] {
   return [...apis, ...lists];
-}
-
-function counter<L extends string>(
-  registry: Registry,
-  name: string,
-  help: string,
-  labelNames: readonly L[],
-): Counter<L> {
-  return new Counter({ name: `${prefix}${name}`, help, labelNames: [...labelNames], registers: [registry] });
-}
-
-/** @param read sets what is true now */
-function gauge<L extends string>(
-  registry: Registry,
-  name: string,
-  help: string,
-  labelNames: readonly L[],
-  read: (gauge: Gauge<L>) => void,
-): void {
-  new Gauge<L>({
-    name,
-    help,
-    labelNames: [...labelNames],
-    registers: [registry],
-    collect() {
-      this.reset();
-      read(this);
-    },
-  });
 }
 
 /** @param value undefined where there is none */
@@ -536,31 +299,4 @@ function perApi<Source extends { readonly api: ApiLabel }>(
       if (current !== undefined) it.set({ api: each.api }, current);
     }
   });
-}
-
-/** prom-client's default metrics as text, as old as `processMetricsAge` at most. */
-function processMetricsText(clock: { monotonic(): number }): () => Promise<string> {
-  const registry = new Registry();
-  collectDefaultMetrics(registry);
-  let text = Promise.resolve('');
-  let readAt = Number.NEGATIVE_INFINITY;
-  return () => {
-    if (clock.monotonic() - readAt >= processMetricsAge) {
-      text = textOf(registry, () => {
-        readAt = Number.NEGATIVE_INFINITY;
-      });
-      readAt = clock.monotonic();
-    }
-    return text;
-  };
-}
-
-/** The text of all metrics of a registry. What has failed must not be kept: `forget` is called, so that it is made again. */
-async function textOf(registry: Registry, forget: () => void): Promise<string> {
-  try {
-    return await registry.metrics();
-  } catch (error) {
-    forget();
-    throw error;
-  }
 }

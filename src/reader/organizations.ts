@@ -6,7 +6,7 @@ import type { Worker } from 'node:worker_threads';
 import type { Clock } from '../clock.ts';
 import type { PriceEntry } from '../estimate/prices.ts';
 import { type Logger, withFields } from '../log.ts';
-import { createReaderMetrics } from '../metrics/self.ts';
+import { createReaderMetrics } from '../metrics/self-reader.ts';
 import type { Organization } from '../settings/settings.ts';
 import type { ShownHour } from '../usage/recent.ts';
 import { createReader, type Reader, type ReaderOptions } from './reader.ts';

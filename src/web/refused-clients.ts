@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import type { Refusal } from '../metrics/self.ts';
+import type { Refusal } from '../metrics/self-serving.ts';
 
 /** @param address of the other end of the connection; undefined when it is gone already */
 export type Refuse = (refusal: Refusal, address: string | undefined) => void;

@@ -1,6 +1,7 @@
 /** Tests what of the exporter's own metrics is made anew for a scrape. */
 import { expect, test } from 'vitest';
-import { createSelfMetrics, createServingMetrics } from '../../src/metrics/self.ts';
+import { createSelfMetrics } from '../../src/metrics/self.ts';
+import { createServingMetrics } from '../../src/metrics/self-serving.ts';
 
 function selfMetrics() {
   let errors = 0;

@@ -1,11 +1,8 @@
 /** The exporter's own metrics: their names, their labels, and what is there before anything has happened. */
 import { describe, expect, test } from 'vitest';
-import {
-  createReaderMetrics,
-  createSelfMetrics,
-  createServingMetrics,
-  type SelfSourceApi,
-} from '../../src/metrics/self.ts';
+import { createSelfMetrics, type SelfSourceApi } from '../../src/metrics/self.ts';
+import { createReaderMetrics } from '../../src/metrics/self-reader.ts';
+import { createServingMetrics } from '../../src/metrics/self-serving.ts';
 import { reasons } from '../../src/openai/errors.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
 
