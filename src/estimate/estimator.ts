@@ -79,7 +79,7 @@ export function createEstimator(options: EstimatorOptions): Estimator {
     today: { sums: new Map<UsageSource, SpanSum>(), used: new UsedByOwner() },
     hour: { sums: new Map<UsageSource, SpanSum>(), used: new UsedByOwner() },
   };
-  let days = new Map<string, KnownDay>();
+  let days = new Map<Seconds, KnownDay>();
   let prices:
     | { readonly of: readonly SettledDay[]; readonly prices: Prices; readonly error: Estimate['error'] }
     | undefined;
@@ -99,7 +99,7 @@ export function createEstimator(options: EstimatorOptions): Estimator {
     const { ledger } = costs;
     if (!ledger.groups.dimensions.includes('line_item')) return [];
     const today = bucketAt(now, '1d');
-    const known = new Map<string, KnownDay>();
+    const known = new Map<Seconds, KnownDay>();
     const found: SettledDay[] = [];
     for (let back = 1; back <= daysBack && found.length <= mostDays; back++) {
       const start = today - back * daySeconds;
@@ -107,12 +107,12 @@ export function createEstimator(options: EstimatorOptions): Estimator {
       if (bucket === undefined) continue;
       const usage = usageOf(start);
       const parts = [bucket, ...(usage ?? []).map((day) => day.bucket)];
-      const before = days.get(`${start}`);
+      const before = days.get(start);
       const day =
         before !== undefined && sameBuckets(before.parts, parts)
           ? before.day
           : settledDay({ ledger, bucket }, usage, owners);
-      known.set(`${start}`, { parts, day });
+      known.set(start, { parts, day });
       found.push(day);
     }
     days = known;
@@ -191,8 +191,9 @@ export function createEstimator(options: EstimatorOptions): Estimator {
       }
       const { prices: known, error } = pricesAt(now);
       if (known.days.length === 0) return undefined;
-      if (accounts.some((account) => account.ledger.version > 0 && today(account, now) === undefined)) return undefined;
-      const through = addUp(spans.today, (account) => today(account, now));
+      const todays = new Map(accounts.map((account) => [account, today(account, now)]));
+      if (accounts.some((account) => account.ledger.version > 0 && todays.get(account) === undefined)) return undefined;
+      const through = addUp(spans.today, (account) => todays.get(account));
       if (through === undefined) return undefined;
       addUp(spans.hour, (account) => lastHour(account, now));
       return { ...spendOf(known), error, prices: known, through };

@@ -87,12 +87,11 @@ export class SpanSum {
     return this.#ledger;
   }
 
-  /** Makes it the sum of these buckets. Returns whether that changes anything. */
-  update(buckets: readonly Bucket[]): boolean {
+  /** Makes it the sum of these buckets. */
+  update(buckets: readonly Bucket[]): void {
     const wanted = new Set(buckets);
     const gone = [...this.#buckets].filter((bucket) => !wanted.has(bucket));
     const come = buckets.filter((bucket) => !this.#buckets.has(bucket));
-    if (gone.length + come.length === 0) return false;
     if (gone.length > 0 && (!this.#isExact || gone.length + come.length > buckets.length)) {
       this.#columns = [];
       for (const bucket of buckets) this.#add(bucket, 1);
@@ -101,7 +100,6 @@ export class SpanSum {
       for (const bucket of come) this.#add(bucket, 1);
     }
     this.#buckets = wanted;
-    return true;
   }
 
   /** Adds the sum to what its owners used. */
