@@ -10,7 +10,7 @@ import { cover, coveredThrough } from '../usage/cover.ts';
 import type { UsageAccount } from '../usage/usage-account.ts';
 import { bucketAt, hour } from '../usage/windows.ts';
 import { type Fixed, ratioOf } from './fixed.ts';
-import { type Amounts, allTokens, isUsed, measures, unitsOf } from './measures.ts';
+import { addAmounts, allTokens, isUsed, noAmounts, unitsOf } from './measures.ts';
 import { type Money, mostDays, type Prices, pricesOf } from './prices.ts';
 import { type SettledDay, settledDay, type UsageDay } from './settled-day.ts';
 import { Owners, SpanSum, UsedByOwner } from './used.ts';
@@ -271,11 +271,11 @@ function errorOf(day: SettledDay, prices: Prices): ReadonlyMap<string, number> {
   const add = (money: readonly Money[]) => {
     for (const { currency, amount } of money) estimated.set(currency, (estimated.get(currency) ?? 0n) + amount);
   };
-  const all: Amounts = new Float64Array(measures.length);
+  const all = noAmounts();
   for (const [model, tiers] of day.used) {
     for (const [tier, used] of tiers) {
       add(prices.model(model, tier, used) ?? []);
-      for (let place = 0; place < all.length; place++) all[place] = (all[place] ?? 0) + (used[place] ?? 0);
+      addAmounts(all, used);
     }
   }
   add(prices.tools(all));

@@ -113,6 +113,11 @@ export function noAmounts(): Amounts {
   return new Float64Array(measures.length);
 }
 
+/** Adds amounts to others. */
+export function addAmounts(into: Amounts, amounts: Amounts): void {
+  for (let place = 0; place < into.length; place++) into[place] = (into[place] ?? 0) + (amounts[place] ?? 0);
+}
+
 /** Returns the sum of some measures less that of others; what the numbers contradict counts as nothing. */
 export function unitsOf(used: Amounts, plus: readonly number[], minus: readonly number[]): number {
   let sum = 0;

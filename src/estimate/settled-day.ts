@@ -5,7 +5,16 @@ import type { Bucket } from '../usage/bucket.ts';
 import type { Ledger } from '../usage/ledger.ts';
 import { type Fixed, fixedOf } from './fixed.ts';
 import { type Line, lineOf, quantityUnits, type Tier } from './line-items.ts';
-import { type Amounts, allTokens, noAmounts, partsBilledApart, toolMeasures, unitsOf, wholes } from './measures.ts';
+import {
+  type Amounts,
+  addAmounts,
+  allTokens,
+  noAmounts,
+  partsBilledApart,
+  toolMeasures,
+  unitsOf,
+  wholes,
+} from './measures.ts';
 import { addUse, type Owners } from './used.ts';
 
 /** A day of usage of one api. */
@@ -230,7 +239,7 @@ function usedBy(tier: Tier, billed: ReadonlyMap<Tier, unknown>, used: ReadonlyMa
   const sum = noAmounts();
   for (const [other, amounts] of used) {
     if (other !== '' && billed.has(other)) continue;
-    for (let place = 0; place < sum.length; place++) sum[place] = (sum[place] ?? 0) + (amounts[place] ?? 0);
+    addAmounts(sum, amounts);
   }
   return sum;
 }
