@@ -1,5 +1,4 @@
 /** Remembers ids, so that what is reported twice counts once: the last so many, each for so long. */
-import { LRUCache } from 'lru-cache';
 import type { Milliseconds } from '../units.ts';
 
 export interface SeenIds {
@@ -14,16 +13,26 @@ export interface SeenIds {
 const mostIds = 100_000;
 const keep: Milliseconds = 3_600_000;
 
+/**
+ * Returns one that remembers nothing yet. Looking renews no id, so the oldest is always the one whose turn it is to be
+ * overwritten. The lists grow with what is in them.
+ */
 export function createSeenIds(): SeenIds {
-  let now: Milliseconds = 0;
-  // Looking does not renew an id: it is forgotten an hour after it was first seen. A time of 0 would be none.
-  const perf = { now: () => now + 1 };
-  const seen = new LRUCache<string, true>({ max: mostIds, ttl: keep, ttlResolution: 0, perf });
+  const placeOf = new Map<string, number>();
+  const ids: string[] = [];
+  const times: Milliseconds[] = [];
+  let next = 0;
   return {
     add(id, elapsed) {
-      now = elapsed;
-      if (seen.has(id)) return false;
-      seen.set(id, true);
+      const since = times[placeOf.get(id) ?? -1];
+      if (since !== undefined && elapsed - since <= keep) return false;
+      const oldest = ids[next];
+      // An id that was seen again after its time has a newer place.
+      if (oldest !== undefined && placeOf.get(oldest) === next) placeOf.delete(oldest);
+      placeOf.set(id, next);
+      ids[next] = id;
+      times[next] = elapsed;
+      next = (next + 1) % mostIds;
       return true;
     },
   };
