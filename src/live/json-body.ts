@@ -14,26 +14,24 @@ const mostValues = 2_000_000;
 export function recordsIn(text: string): readonly Parsed[] | 'too many' {
   const body = text.startsWith('\uFEFF') ? text.slice(1) : text;
   const lines = linesOf(body);
-  if (lines === 'too many') return lines;
-  const [first = '', ...more] = lines;
-  if (more.length > 0 && 'value' in parseJson(first)) return lines.map(parseJson);
+  const isTooMany = lines.length > mostRecords;
+  const [first = ''] = lines;
+  if (lines.length > 1 && 'value' in parseJson(first)) return isTooMany ? 'too many' : lines.map(parseJson);
   const whole = parseJson(body);
   if ('value' in whole) {
     if (!Array.isArray(whole.value)) return [whole];
     return whole.value.length > mostRecords ? 'too many' : whole.value.map((value: unknown) => ({ value }));
   }
+  if (isTooMany) return 'too many';
   // The first of several lines can be the broken one.
-  const each = more.length > 0 ? lines.map(parseJson) : [];
+  const each = lines.length > 1 ? lines.map(parseJson) : [];
   return each.some((one) => 'value' in one && typeof one.value === 'object') ? each : [whole];
 }
 
-/** Lines with something in them. A single value can have any number of them, and then they are of no use. */
-function linesOf(text: string): readonly string[] | 'too many' {
-  const begins = text.trimStart().slice(0, 2);
-  // An array, or an object that goes on in the next line.
-  if (begins.startsWith('[') || /^\{\s/.test(begins)) return [];
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
-  return lines.length > mostRecords ? 'too many' : lines;
+/** Lines with something in them; none for a text that begins as a single value that goes on in the next line. */
+function linesOf(text: string): readonly string[] {
+  if (/^\s*(?:\[|\{[^\S\n]*\n)/.test(text)) return [];
+  return text.split('\n').filter((line) => line.trim() !== '');
 }
 
 /** Parses a text within the bounds. */

@@ -125,6 +125,23 @@ test('good records of a mixed batch count, and the others have a reason without 
   });
 });
 
+test.each([
+  ['a space', '{ ', ''],
+  ['no space', '{', ''],
+  ['a carriage return', '{', '\r'],
+])('lines are taken whatever white space is in them: %s', (_, brace, end) => {
+  const { send } = startLive();
+  const line = JSON.stringify(chat(1)).replace('{', brace) + end;
+  expect(send(`${line}\n${line}\n`)).toMatchObject({ counted: 2, refused: [] });
+});
+
+test.each([2, undefined])('one record in any number of lines is one record: indented by %s', (indent) => {
+  const { send } = startLive();
+  const record = chat(1, { data: Array.from({ length: 10_001 }, () => 0) });
+  const text = JSON.stringify(record, undefined, indent);
+  expect(send(indent === undefined ? text.replaceAll(',', '\n,') : text)).toMatchObject({ counted: 1, refused: [] });
+});
+
 test('an array that is cut off counts for nothing', () => {
   const { send } = startLive();
   const body = JSON.stringify([chat(1), chat(2)]).slice(0, -1);
