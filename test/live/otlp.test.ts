@@ -5,16 +5,17 @@ import { OTLPMetricExporter as ProtobufExporter } from '@opentelemetry/exporter-
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { AggregationTemporality, MeterProvider, PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import { expect, onTestFinished, test } from 'vitest';
-import { startLiveServer } from '../helpers/live-server.ts';
+import type { Point } from '../../src/live/otlp/points.ts';
+import { createOtlpReader } from '../../src/live/otlp/usage.ts';
+import { liveTestLabels, startLiveServer } from '../helpers/live-server.ts';
 
-const labels = { project_id: 'none', user_id: 'none', api_key_id: 'none', service_tier: 'none', batch: 'none' };
 const attributes = {
   'gen_ai.operation.name': 'chat',
   'gen_ai.provider.name': 'openai',
   'gen_ai.request.model': 'gpt-5',
   'gen_ai.response.model': 'gpt-5-2025-08-07',
 };
-const gpt5 = { ...labels, model: 'gpt-5-2025-08-07', team: 'search' };
+const gpt5 = { ...liveTestLabels, model: 'gpt-5-2025-08-07', team: 'search' };
 
 const encodings = [
   ['protobuf', ProtobufExporter],
@@ -111,7 +112,7 @@ async function handWritten() {
     return { status: response.status, body: await response.json() };
   };
   const total = () =>
-    server.exposition().value('openai_live_completions_input_tokens_total', { ...labels, model: 'gpt-5' });
+    server.exposition().value('openai_live_completions_input_tokens_total', { ...liveTestLabels, model: 'gpt-5' });
   return { now, send, total };
 }
 
@@ -128,6 +129,34 @@ test('a stream that is seen first in the middle counts from there on, and anew w
   expect(total()).toBe(5);
   await send({ start: now, time: now + 1, value: '40' });
   expect(total()).toBe(45);
+});
+
+test('past 20,000 streams the oldest are forgotten, and count from where they come again', () => {
+  const began = Date.UTC(2026, 4, 15);
+  const reader = createOtlpReader([], began);
+  const point = (stream: number, value: number, seconds: number): Point => ({
+    metric: 'gen_ai.client.inference.usage.input_tokens',
+    kind: 'sum',
+    temporality: 'cumulative',
+    isMonotonic: true,
+    resource: new Map([['stream', stream]]),
+    attributes: new Map(),
+    start: BigInt(began) * 1_000_000n,
+    time: BigInt(began + seconds * 1_000) * 1_000_000n,
+    value,
+    count: undefined,
+  });
+  const counted = (...points: readonly Point[]) =>
+    reader
+      .read(points, { api: undefined, labels: new Map() }, began + 60_000)
+      .reduce((sum, reading) => sum + ('usage' in reading ? (reading.usage.counts[0]?.[1] ?? 0) : 0), 0);
+  expect(counted(...Array.from({ length: 20_000 }, (_, stream) => point(stream, 100, 1)))).toBe(2_000_000);
+  expect(counted(point(0, 101, 2))).toBe(1);
+  expect(counted(point(20_000, 100, 2))).toBe(100);
+  // The first was seen since, the second was not.
+  expect(counted(point(0, 103, 3), point(20_000, 104, 3))).toBe(6);
+  expect(counted(point(1, 1_000, 3))).toBe(0);
+  expect(counted(point(1, 1_007, 4))).toBe(7);
 });
 
 test('a delta point counts once, however often it is sent', async () => {

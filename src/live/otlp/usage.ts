@@ -41,8 +41,9 @@ interface Seen {
   readonly count: number;
 }
 
-/** Streams of cumulative points, and resources that have the newer counters. */
+/** Streams of cumulative points, those that are left when the oldest are forgotten, and resources that have the newer counters. */
 const mostStreams = 20_000;
+const streamsLeft = 18_000;
 const mostResources = 10_000;
 
 /** Clocks differ: a stream that begins later than this after now, in milliseconds, has a clock that says nothing. */
@@ -94,15 +95,13 @@ export function createOtlpReader(labels: readonly LiveLabel[], began: Millisecon
   function riseOf(key: string, { start, time, value = 0, count = 0 }: Point, now: Milliseconds) {
     const before = streams.get(key);
     if (before !== undefined && time <= before.time) return 'known';
+    const begins = milliseconds(start);
+    const isWhole = begins >= knownSince && begins <= now + largestSkew;
     streams.delete(key);
     streams.set(key, { time, value, count });
     forgetOldest(now);
-    if (before === undefined) {
-      // Seen first in the middle: what it counted before may have been counted, too.
-      const begins = milliseconds(start);
-      const isKnown = begins >= knownSince && begins <= now + largestSkew;
-      return isKnown ? { value, count } : 'known';
-    }
+    // Seen first in the middle: what it counted before may have been counted, too.
+    if (before === undefined) return isWhole ? { value, count } : 'known';
     if (value >= before.value && count >= before.count) {
       return { value: value - before.value, count: count - before.count };
     }
@@ -110,13 +109,15 @@ export function createOtlpReader(labels: readonly LiveLabel[], began: Millisecon
     return start === 0n ? { value, count } : 'fell';
   }
 
+  /** Forgets many at once: looking for the oldest passes over the places of all that were deleted before. */
   function forgetOldest(now: Milliseconds): void {
+    if (streams.size <= mostStreams) return;
     for (const oldest of streams.keys()) {
-      if (streams.size <= mostStreams) return;
+      if (streams.size <= streamsLeft) break;
       streams.delete(oldest);
-      // It may come again, and then it is in the middle.
-      knownSince = now;
     }
+    // They may come again, and then they are in the middle.
+    knownSince = now;
   }
 
   return {
