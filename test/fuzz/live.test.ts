@@ -4,12 +4,12 @@
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { liveSections } from '../../src/live/live-section.ts';
 import { createLiveUsage } from '../../src/live/live-usage.ts';
 import { createOtlpAnswers } from '../../src/live/otlp/answer.ts';
 import { answerRecords, type Report, type ReportForm } from '../../src/live/report.ts';
 import { usageShapes } from '../../src/live/shapes.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
+import { livePage } from '../helpers/live-server.ts';
 import { fuzzRuns, fuzzTimeout } from './runs.ts';
 
 const settleDelay = 900_000;
@@ -25,10 +25,7 @@ function start() {
     const { status, body: said } = form === 'records' ? answerRecords(live, report, at) : otlp.answer(report, at);
     return { status, text: Buffer.from(said).toString() };
   };
-  const text = () =>
-    liveSections({ live, settleDelay, shownByUsage: () => [] })
-      .flatMap((section) => [...section.render(now, 0)].map((part) => part.text))
-      .join('');
+  const text = () => livePage(live, settleDelay, at);
   return { live, answer, text };
 }
 

@@ -2,9 +2,10 @@
 import { onTestFinished } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { liveSections } from '../../src/live/live-section.ts';
-import { createLiveUsage, type LiveOptions, type LiveUsage } from '../../src/live/live-usage.ts';
+import { createLiveUsage, type Instant, type LiveOptions, type LiveUsage } from '../../src/live/live-usage.ts';
 import { createOtlpAnswers } from '../../src/live/otlp/answer.ts';
 import { answerRecords } from '../../src/live/report.ts';
+import type { Milliseconds } from '../../src/units.ts';
 import type { LiveRoutesOptions } from '../../src/web/live-routes.ts';
 import type { WebOptions } from '../../src/web/server.ts';
 import { type Exposition, parseExposition } from './exposition-parser.ts';
@@ -29,7 +30,23 @@ export const liveTestLabels = {
   batch: 'none',
 };
 
+/** The usage of a chat completion, as OpenAI's answers have it. */
+export const chatUsage = {
+  prompt_tokens: 120,
+  completion_tokens: 30,
+  total_tokens: 150,
+  prompt_tokens_details: { cached_tokens: 100, audio_tokens: 0 },
+  completion_tokens_details: { reasoning_tokens: 20, audio_tokens: 0 },
+};
+
 const settleDelay = 900_000;
+
+/** Renders every part of the page anew, for hours that go by the clock alone. */
+export function livePage(live: LiveUsage, delay: Milliseconds, { now, elapsed }: Instant): string {
+  return liveSections({ live, settleDelay: delay, shownByUsage: () => [] })
+    .flatMap((section) => [...section.render(now, elapsed)].map(({ text }) => text))
+    .join('');
+}
 
 /** Ends with the test. */
 export async function startLiveServer(
@@ -50,10 +67,7 @@ export async function startLiveServer(
   };
   const { server, port } = await startWebServer({ ...web, live: routes });
   onTestFinished(() => server.stop(0));
-  const text = () =>
-    liveSections({ live, settleDelay, shownByUsage: () => [] })
-      .flatMap((section) => [...section.render(clock.now(), clock.monotonic())].map((part) => part.text))
-      .join('');
+  const text = () => livePage(live, settleDelay, { now: clock.now(), elapsed: clock.monotonic() });
   return { port, url: `http://127.0.0.1:${port}`, live, text, exposition: () => parseExposition(text()) };
 }
 

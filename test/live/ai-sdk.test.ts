@@ -4,15 +4,8 @@ import { generateText, streamText } from 'ai';
 import { expect, onTestFinished, test } from 'vitest';
 import { documentAt, fenceWith } from '../helpers/documents.ts';
 import { reply, startHttpServer } from '../helpers/http-server.ts';
-import { liveTestLabels, patience, startLiveServer } from '../helpers/live-server.ts';
+import { chatUsage, liveTestLabels, patience, startLiveServer } from '../helpers/live-server.ts';
 
-const usage = {
-  prompt_tokens: 120,
-  completion_tokens: 30,
-  total_tokens: 150,
-  prompt_tokens_details: { cached_tokens: 100, audio_tokens: 0 },
-  completion_tokens_details: { reasoning_tokens: 20, audio_tokens: 0 },
-};
 const about = { created: Math.floor(Date.now() / 1_000), model: 'gpt-5-2025-08-07' };
 
 /** OpenAI's answers: the first one whole, the second as a stream. */
@@ -23,12 +16,12 @@ async function start() {
     if (index === 0) {
       const message = { role: 'assistant', content: 'CANARY' };
       const choices = [{ index: 0, finish_reason: 'stop', message }];
-      return reply(response, 200, { ...about, id: 'chatcmpl-1', object: 'chat.completion', choices, usage });
+      return reply(response, 200, { ...about, id: 'chatcmpl-1', object: 'chat.completion', choices, usage: chatUsage });
     }
     const chunks = [
       { choices: [{ index: 0, delta: { role: 'assistant', content: 'CANARY' }, finish_reason: null }], usage: null },
       { choices: [{ index: 0, delta: {}, finish_reason: 'stop' }], usage: null },
-      { choices: [], usage },
+      { choices: [], usage: chatUsage },
     ].map((chunk) => ({ ...about, id: 'chatcmpl-2', object: 'chat.completion.chunk', ...chunk }));
     const events = [...chunks.map((chunk) => JSON.stringify(chunk)), '[DONE]'];
     const text = events.map((event) => `data: ${event}\n\n`).join('');

@@ -1,10 +1,10 @@
 /** Live usage becomes counters and gauges: each record once, at its own time, within bounds. */
 import { expect, test } from 'vitest';
 import { measure } from '../../src/estimate/measures.ts';
-import { liveSections } from '../../src/live/live-section.ts';
 import { createLiveUsage, type LiveOptions } from '../../src/live/live-usage.ts';
 import { answerRecords, type Outcomes } from '../../src/live/report.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
+import { livePage, liveTestLabels } from '../helpers/live-server.ts';
 
 const minute = 60_000;
 const hour = 60 * minute;
@@ -28,23 +28,12 @@ function startLive(options: Partial<LiveOptions> = {}) {
     },
     /** A page whose every part is rendered anew. */
     exposition() {
-      return parseExposition(
-        liveSections({ live, settleDelay, shownByUsage: () => [] })
-          .flatMap((section) => [...section.render(now, now - noon)].map(({ text }) => text))
-          .join(''),
-      );
+      return parseExposition(livePage(live, settleDelay, at()));
     },
   };
 }
 
-const labels = {
-  project_id: 'none',
-  user_id: 'none',
-  api_key_id: 'none',
-  model: 'gpt-5',
-  service_tier: 'none',
-  batch: 'none',
-};
+const labels = { ...liveTestLabels, model: 'gpt-5' };
 const total = 'openai_live_completions_input_tokens_total';
 const gauge = 'openai_live_completions_input_tokens';
 

@@ -2,19 +2,12 @@
 import type OpenAI from 'openai';
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { reply, startHttpServer } from '../helpers/http-server.ts';
-import { startLiveServer } from '../helpers/live-server.ts';
+import { chatUsage, startLiveServer } from '../helpers/live-server.ts';
 
 const canRun = Number(process.versions.node.split('.')[0]) >= 22;
 if (!canRun) process.stderr.write('The official client needs Node 22: its responses are not reported here.\n');
 
 const created = Math.floor(Date.now() / 1_000);
-const chatUsage = {
-  prompt_tokens: 120,
-  completion_tokens: 30,
-  total_tokens: 150,
-  prompt_tokens_details: { cached_tokens: 100, audio_tokens: 0 },
-  completion_tokens_details: { reasoning_tokens: 20, audio_tokens: 0 },
-};
 const responseUsage = {
   input_tokens: 900,
   input_tokens_details: { cached_tokens: 400, cache_write_tokens: 300 },
