@@ -41,6 +41,13 @@ export class LiveMinutes {
       return { start: new Date(start).toISOString(), records, tokens, requests };
     });
   }
+
+  /** Returns when time alone changes what is shown; Infinity where there is nothing to show. */
+  changesAt(now: Milliseconds): Milliseconds {
+    const newest = startOf(now);
+    const isShown = [...this.#sums.keys()].some((start) => start > newest - shownMinutes * minute);
+    return isShown ? newest + minute : Number.POSITIVE_INFINITY;
+  }
 }
 
 function startOf(now: Milliseconds): Milliseconds {

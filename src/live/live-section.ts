@@ -95,7 +95,7 @@ function recordsSection(live: LiveUsage): Section {
   return {
     name: 'live records',
     stale: () => live.revision !== rendered,
-    *render() {
+    *render(now) {
       rendered = live.revision;
       const all = formats.flatMap((format) => outcomes.map((outcome) => ({ format, outcome })));
       yield* renderEntries(liveRecordsFamily, all, ({ format, outcome }, add) =>
@@ -103,7 +103,8 @@ function recordsSection(live: LiveUsage): Section {
       );
       yield* renderEntries(liveFoldedFamily, [live.book.folded], (folded, add) => add('', '', folded));
       yield* renderEntries(liveRestartsFamily, [live.restarts], (restarts, add) => add('', '', restarts));
-      return undefined;
+      // The status goes out with the page, and its minutes pass also when nothing is reported any more.
+      return { until: live.statusChangesAt(now), untilElapsed: Number.POSITIVE_INFINITY };
     },
   };
 }

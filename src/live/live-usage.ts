@@ -45,6 +45,8 @@ export interface LiveUsage {
   /** Records so far. */
   records(format: Format, outcome: Outcome): number;
   status(now: Milliseconds): LiveStatus;
+  /** Returns when time alone changes the status; Infinity for never. */
+  statusChangesAt(now: Milliseconds): Milliseconds;
   /** Rises with every record. */
   readonly revision: number;
 }
@@ -98,6 +100,7 @@ export function createLiveUsage(options: LiveOptions): LiveUsage {
       groups: book.groups.size,
       folded: book.folded,
     }),
+    statusChangesAt: (now) => minutes.changesAt(now),
     get revision() {
       return revision;
     },

@@ -1,8 +1,10 @@
 /** Live usage becomes counters and gauges: each record once, at its own time, within bounds. */
 import { expect, test } from 'vitest';
 import { measure } from '../../src/estimate/measures.ts';
+import { liveSections } from '../../src/live/live-section.ts';
 import { createLiveUsage, type LiveOptions } from '../../src/live/live-usage.ts';
 import { answerRecords, type Outcomes } from '../../src/live/report.ts';
+import type { Section } from '../../src/metrics/section.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
 import { livePage, liveTestLabels } from '../helpers/live-server.ts';
 
@@ -26,11 +28,23 @@ function startLive(options: Partial<LiveOptions> = {}) {
       const report = { form: 'records', body: Buffer.from(text), isGzip: false, query } as const;
       return JSON.parse(String(answerRecords(live, report, at()).body));
     },
+    /** When time alone changes the page or the status. */
+    changesAt() {
+      const sections = liveSections({ live, settleDelay, shownByUsage: () => [] });
+      return Math.min(...sections.map((section) => untilOf(section.render(now, now - noon))));
+    },
     /** A page whose every part is rendered anew. */
     exposition() {
       return parseExposition(livePage(live, settleDelay, at()));
     },
   };
+}
+
+function untilOf(rendering: ReturnType<Section['render']>): number {
+  for (;;) {
+    const { done, value } = rendering.next();
+    if (done === true) return value?.until ?? Number.POSITIVE_INFINITY;
+  }
 }
 
 const labels = { ...liveTestLabels, model: 'gpt-5' };
@@ -64,6 +78,19 @@ test('usage counts in the hour that its record names, within the last day', () =
   send(chat(1_000));
   expect(exposition().value(gauge, { ...labels, bucket_width: '1h', state: 'settled' })).toBe(1);
   expect(exposition().value(gauge, { ...labels, bucket_width: '1h', state: 'open' })).toBe(1_110);
+});
+
+test('the status moves on each minute for as long as it shows records, also when there are no more', () => {
+  const { live, send, wait, changesAt } = startLive();
+  const nextHour = noon + 45 * minute;
+  expect(changesAt()).toBe(nextHour);
+  send(chat(1));
+  for (let passed = 1; passed <= 15; passed++) {
+    expect(live.status(noon + (passed - 1) * minute).minutes.at(-passed)?.records).toBe(1);
+    expect(changesAt()).toBe(noon + passed * minute);
+    wait(minute);
+  }
+  expect(changesAt()).toBe(nextHour);
 });
 
 test('an id counts once, until an hour has passed', () => {
