@@ -3,6 +3,7 @@
  * of live usage to read.
  */
 import type { Request, Response } from 'express';
+import { failure } from '../live/otlp/failure.ts';
 import { mostBytes, type Report, type ReportAnswer, type ReportForm } from '../live/report.ts';
 import type { CheckReporter } from './bearer-token.ts';
 import { clientAt } from './client-address.ts';
@@ -160,15 +161,8 @@ function answer(response: Response, status: number, message: string): void {
   const { path, headers } = response.req;
   const isOtlp = path.endsWith(livePaths.otlp);
   const isProtobuf = isOtlp && otlpForms.get(typeIn(headers['content-type'])) === 'otlp protobuf';
-  if (isProtobuf) end(response, status, statusMessage(message), protobuf);
-  else end(response, status, `${JSON.stringify(isOtlp ? { message } : { error: message })}\n`, json);
-}
-
-/** A google.rpc.Status of which the message alone is said; it is short, so that its length takes two bytes at most. */
-function statusMessage(message: string): Uint8Array {
-  const text = Buffer.from(message);
-  const length = text.length < 128 ? [text.length] : [(text.length & 127) | 128, text.length >> 7];
-  return Buffer.concat([Uint8Array.of(0x12, ...length), text]);
+  const body = isOtlp ? failure(message, !isProtobuf) : `${JSON.stringify({ error: message })}\n`;
+  end(response, status, body, isProtobuf ? protobuf : json);
 }
 
 /** The type without its parameters. */

@@ -4,6 +4,7 @@ import type { Milliseconds } from '../../units.ts';
 import { mostRecords } from '../json-body.ts';
 import type { Instant, LiveUsage } from '../live-usage.ts';
 import { BodyUnreadable, type Report, type ReportAnswer, readQuery, unpacked } from '../report.ts';
+import { failure } from './failure.ts';
 import { OtlpUnreadable, type Point } from './points.ts';
 import { pointsInJson } from './read-json.ts';
 import { pointsInProtobuf } from './read-protobuf.ts';
@@ -35,7 +36,7 @@ export function createOtlpAnswers(live: LiveUsage, began: Milliseconds): OtlpAns
         if (!(error instanceof OtlpUnreadable || error instanceof BodyUnreadable)) throw error;
         live.count({ format: 'otlp', reason: error.message }, at);
         const status = error instanceof BodyUnreadable ? error.status : 400;
-        return { status, body: isJson ? json({ message: error.message }) : statusMessage(error.message) };
+        return { status, body: failure(error.message, isJson) };
       }
     },
   };
@@ -59,11 +60,6 @@ function success(rejected: number, message: string, isJson: boolean): string | U
   const partial = new BinaryWriter().tag(1, WireType.Varint).int64(rejected);
   partial.tag(2, WireType.LengthDelimited).string(message);
   return new BinaryWriter().tag(1, WireType.LengthDelimited).bytes(partial.finish()).finish();
-}
-
-/** A google.rpc.Status. */
-function statusMessage(message: string): Uint8Array {
-  return new BinaryWriter().tag(2, WireType.LengthDelimited).string(message).finish();
 }
 
 function json(value: unknown): string {
