@@ -69,12 +69,16 @@ export function createOtlpReader(labels: readonly LiveLabel[], began: Millisecon
     const api = apiOf(attributes);
     const provider = attributes.get('gen_ai.provider.name') ?? attributes.get('gen_ai.system') ?? 'openai';
     if (field === undefined || api === undefined || !openAiProvider.test(String(provider))) return skipped;
-    if (metric === tokenHistogram && withCounters.has(identityOf(resource))) return skipped;
+    if (metric === tokenHistogram && withCounters.has(identityOfResource(resource))) return skipped;
     const fault = faultOf(point);
     if (fault !== undefined) return refused(`${metric}: ${fault}`);
     const found = labelsOf(point, labels, defaults);
     if (typeof found === 'string') return refused(found);
-    const key = hash('sha256', `${metric} ${point.start} ${identityOf(resource)} ${identityOf(attributes)}`, 'base64');
+    const key = hash(
+      'sha256',
+      `${metric} ${point.start} ${identityOfResource(resource)} ${identityOf(attributes)}`,
+      'base64',
+    );
     const rise =
       point.temporality === 'delta' ? { value: point.value ?? 0, count: point.count ?? 0 } : riseOf(key, point, now);
     if (typeof rise === 'string')
@@ -123,7 +127,8 @@ export function createOtlpReader(labels: readonly LiveLabel[], began: Millisecon
   return {
     read(points, defaults, now) {
       for (const { metric, resource } of points) {
-        if (usageCounters.has(metric) && withCounters.size < mostResources) withCounters.add(identityOf(resource));
+        if (usageCounters.has(metric) && withCounters.size < mostResources)
+          withCounters.add(identityOfResource(resource));
       }
       return points.map((point) => read(point, defaults, now));
     },
@@ -191,6 +196,15 @@ function labelsOf(
     values.push(value);
   }
   return values;
+}
+
+/** The points of a request share their resource, whose identity is made once for all of them. */
+const ofResources = new WeakMap<Attributes, string>();
+
+function identityOfResource(resource: Attributes): string {
+  const identity = ofResources.get(resource) ?? identityOf(resource);
+  ofResources.set(resource, identity);
+  return identity;
 }
 
 function identityOf(attributes: Attributes): string {
