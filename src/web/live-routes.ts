@@ -21,7 +21,7 @@ export interface LiveRoutesOptions {
 /** Gives the milliseconds after which a client may come again, 0 if it may be answered. */
 export type Delay = (client: string) => number;
 
-const jsonTypes = /^application\/(?:json|[a-z0-9.+-]+\+json|x-ndjson|ndjson|jsonl|json-lines|x-jsonlines|json-seq)$/;
+const jsonTypes = /^application\/(?:json|[a-z0-9.+-]+\+json|x-ndjson|ndjson|jsonl|json-lines|x-jsonlines)$/;
 const json = 'application/json; charset=utf-8';
 const protobuf = 'application/x-protobuf';
 

@@ -27,6 +27,7 @@ function post(url: string, body: Body, headers: Record<string, string> = json): 
 
 test.each<[string, Body, Record<string, string>, number]>([
   ['a body of another type', '{}', { 'content-type': 'text/plain' }, 415],
+  ['a sequence of JSON texts', '\x1e{}\n', { 'content-type': 'application/json-seq' }, 415],
   ['a body in another encoding', '{}', { ...json, 'content-encoding': 'br' }, 415],
   ['a body that is not gzip', '{}', { ...json, 'content-encoding': 'gzip' }, 400],
   ['a gzip bomb', gzipSync(Buffer.alloc(9 * 2 ** 20)), { ...json, 'content-encoding': 'gzip' }, 413],
