@@ -2,7 +2,8 @@
 import { LRUCache } from 'lru-cache';
 import { dimensionsOfPath, type Endpoint, widthSeconds } from '../openai/catalogue.ts';
 import type { PageQuery } from './asked-query.ts';
-import { amountScale, amountToDecimal } from './costs.ts';
+import { amountScale } from './billing.ts';
+import { amountToDecimal } from './costs.ts';
 import type { CostRows, Organization, Rows } from './organization.ts';
 import type { Label } from './profile.ts';
 import { mix, textHash, unit } from './random.ts';

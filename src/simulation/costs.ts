@@ -10,8 +10,6 @@ import type { Behaviour, CostGroup, DrawnCosts } from './profile.ts';
 import { mix, textHash, unit } from './random.ts';
 import { rhythmOf } from './rhythm.ts';
 
-export { amountScale };
-
 const micro = 10n ** BigInt(amountScale - 6);
 
 export interface CostRow {

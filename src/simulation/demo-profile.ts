@@ -124,7 +124,7 @@ function costs(): readonly CostGroup[] {
     const factor = tierFactors[named] ?? 1;
     const addKind = (kind: string, price: number, billed: readonly number[]): void => {
       // The newest model's lines are named as usage is.
-      const words = model === 'gpt-6-astra' ? `${newerKinds[kind]}` : kind;
+      const words = model === 'gpt-6-astra' ? (newerKinds[kind] ?? kind) : kind;
       add(chat, {
         lineItem: `${model}, ${factor === 1 ? '' : `${named} `}${words}`,
         billed: { api, group, leaves: billed, price: (day) => price * factor * discountOn(model, day) },

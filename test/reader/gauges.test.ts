@@ -6,7 +6,7 @@ import { gunzipSync } from 'node:zlib';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { gzipHeader, gzipTrailer } from '../../src/metrics/gzip.ts';
 import { type Endpoint, endpoints, type Width, widthSeconds } from '../../src/openai/catalogue.ts';
-import { amountScale } from '../../src/simulation/costs.ts';
+import { amountScale } from '../../src/simulation/billing.ts';
 import { createOrganization, type Organization } from '../../src/simulation/organization.ts';
 import type { ProfileOptions } from '../../src/simulation/profile.ts';
 import { labelText, labelValue } from '../../src/usage/labels.ts';

@@ -1,7 +1,8 @@
 /** Costs of months, from the API's words to the page, through midnights and failures. */
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { costsByKeySince } from '../../src/openai/catalogue.ts';
-import { amountScale, amountToDecimal } from '../../src/simulation/costs.ts';
+import { amountScale } from '../../src/simulation/billing.ts';
+import { amountToDecimal } from '../../src/simulation/costs.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { type CostRow, type CostsApi, type CostsExporter, runOnCosts } from '../helpers/costs-api.ts';
 import { valuesOf } from '../helpers/exposition.ts';

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { costsByKeySince, endpointOf, endpoints } from '../../src/openai/catalogue.ts';
 import { createApi, managementScope, simulatedKey, usageScope } from '../../src/simulation/api.ts';
+import { amountScale } from '../../src/simulation/billing.ts';
 import { amountText } from '../../src/simulation/bucket-answers.ts';
-import { amountScale } from '../../src/simulation/costs.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { asker, type Bucket, createdAt, day, now, params, type Query, today } from './ask.ts';
 
