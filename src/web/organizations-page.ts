@@ -40,7 +40,6 @@ export function organizationsPage(status: OrganizationsStatus, { telemetryPath, 
     title: `${down === 0 ? '' : `${down} down · `}${program}`,
     heading: program,
     root,
-    up: html``,
     links: html`<a href=".${telemetryPath}">Metrics of the exporter</a><a href="./sd">Targets</a>`,
     notes: simulated
       ? html`<p class="simulated"><strong>Demonstration.</strong> These organizations do not exist: every number is simulated.</p>`

@@ -35,8 +35,7 @@ export function statusPage(status: Status, { telemetryPath, root, name }: Place)
     title: `${name === undefined ? '' : `${name} · `}${titleOf(status)}`,
     heading: name === undefined ? program : `${program}: ${name}`,
     root,
-    links: html`<a href=".${telemetryPath}">Metrics</a>`,
-    up: root === '.' ? html`` : html`<a href="${root}/">All organizations</a>`,
+    links: html`${name === undefined ? html`` : html`<a href="${root}/">All organizations</a>`}<a href=".${telemetryPath}">Metrics</a>`,
     notes: demonstration,
     sections: html`${section('health', 'Health', healthSection(status))}
 ${section('usage', 'Usage of the last 24 hours', usageSection(status.usage))}
@@ -54,9 +53,8 @@ export interface Framed {
   readonly title: string;
   readonly heading: string;
   readonly root: string;
+  /** Links to other pages; those that every page has follow them. */
   readonly links: Html;
-  /** The link to the page above this one. */
-  readonly up: Html;
   readonly notes: Html;
   readonly sections: Html;
 }
@@ -64,7 +62,7 @@ export interface Framed {
 /** Returns the whole page: head, navigation, footer, and what is framed. */
 export function pageFrame(
   { now, version, revision, startedAt }: Pick<Status, 'now' | 'version' | 'revision' | 'startedAt'>,
-  { title, heading, root, links, up, notes, sections }: Framed,
+  { title, heading, root, links, notes, sections }: Framed,
 ): string {
   return html`<!doctype html>
 <html lang="en">
@@ -82,7 +80,7 @@ export function pageFrame(
 <header>
 <a class="skip" href="#main">To the content</a>
 <h1>${heading}</h1>
-<nav aria-label="Pages">${up}${links}<a href="./api/status">Status as JSON</a><a href="${root}/-/healthy">Healthy?</a><a href="${root}/-/ready">Ready?</a></nav>
+<nav aria-label="Pages">${links}<a href="./api/status">Status as JSON</a><a href="${root}/-/healthy">Healthy?</a><a href="${root}/-/ready">Ready?</a></nav>
 </header>
 <main id="main">
 ${notes}
