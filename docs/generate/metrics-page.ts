@@ -8,7 +8,7 @@ import {
   liveTotalFamily,
 } from '../../src/live/families.ts';
 import { allLabels } from '../../src/live/labels.ts';
-import { liveApis, liveFields } from '../../src/live/vocabulary.ts';
+import { type LiveField, liveApis, liveFields } from '../../src/live/vocabulary.ts';
 import {
   estimateErrorFamily,
   estimateHourFamily,
@@ -30,32 +30,46 @@ import { markdownTable } from './markers.ts';
 
 const head = ['Metric', 'Type', 'Labels', 'Value'] as const;
 
-/** A section for each api: its metrics, their labels, what their values count. */
+/** What holds for every api of a kind, then a section for each api: its metrics, their labels, what their values count. */
 export function usageTables(): string {
-  const tables = endpoints.map((endpoint) => `${heading(endpoint)}\n${tableOf(endpoint)}`);
-  return [...tables, userCostsTable()].join('\n');
+  const sections = endpoints.map((endpoint) => `${heading(endpoint)}\n${tableOf(endpoint)}`);
+  return [...kindNotes(), ...sections, userCostsTable()].join('\n');
+}
+
+function kindNotes(): readonly string[] {
+  const ofEachKind = endpoints.filter(({ kind }, index) => endpoints.findIndex((each) => each.kind === kind) === index);
+  return ofEachKind.map((endpoint) => {
+    const widths = Object.keys(widthSeconds).filter((width) => width in endpoint.limits && hasGauge(endpoint, width));
+    const kind = endpoint.kind === 'usage' ? 'Usage' : 'Costs';
+    return `${kind}: gauges have \`bucket_width\` ${widths.map(code).join(', ')}. ${endpoint.delay}\n`;
+  });
 }
 
 /** Costs by user, of which only sums of months are shown. */
 function userCostsTable(): string {
-  const { api, path, title, dimensions, delay } = userCosts;
+  const { api, path, title, dimensions } = userCosts;
   const money = userCosts.fields.filter(({ kind }) => kind === 'money');
   const { name, type, help } = userCostsDifferenceFamily;
   const rows = [...money.flatMap((field) => moneyRows(userCosts, field)), [code(name), type, code('currency'), help]];
   return `### ${title} (\`${api}\`)
 
-From a second read of \`GET /v1${path}\`, grouped by user and line item alone, because OpenAI does not grant user and project together to every organization. It is made where costs are polled and users are grouped by. Dimensions: ${dimensions.map(code).join(', ')}. ${delay}
+From a second read of \`GET /v1${path}\`, because OpenAI does not grant user and project together to every organization. It is made where costs are polled and users are grouped by. Dimensions: ${dimensions.map(code).join(', ')}.
 
 ${markdownTable(head, rows)}`;
 }
 
 function heading(endpoint: Endpoint): string {
-  const dimensions = endpoint.dimensions.map(code).join(', ');
-  const widths = Object.keys(widthSeconds).filter((width) => width in endpoint.limits && hasGauge(endpoint, width));
+  const like = sameFields(endpoint);
   return `### ${endpoint.title} (\`${endpoint.api}\`)
 
-From \`GET /v1${endpoint.path}\`. Dimensions: ${dimensions}. Gauges have \`bucket_width\` ${widths.map((width) => `\`${width}\``).join(', ')}. ${endpoint.delay}
+From \`GET /v1${endpoint.path}\`. Dimensions: ${endpoint.dimensions.map(code).join(', ')}.${like === undefined ? '' : ` Its fields are those of ${code(like.api)}.`}
 `;
+}
+
+/** The first api with the same fields, if it is another one. */
+function sameFields({ api, fields }: Endpoint): Endpoint | undefined {
+  const first = endpoints.find((endpoint) => endpoint.fields === fields);
+  return first?.api === api ? undefined : first;
 }
 
 /** Days of usage serve the counters' history; only costs are shown by the day. */
@@ -65,12 +79,13 @@ function hasGauge(endpoint: Endpoint, width: string): boolean {
 
 function tableOf(endpoint: Endpoint): string {
   const money = endpoint.fields.filter(({ kind }) => kind === 'money');
+  const isExplained = sameFields(endpoint) !== undefined;
   const rows = endpoint.fields.map((field) => [
     code(recentFamily(endpoint, field).name),
     field.kind === 'flow' ? code(totalFamily(endpoint, field).name) : '',
-    meaningOf(field),
+    ...(isExplained ? [] : [meaningOf(field)]),
   ]);
-  const table = markdownTable(['Gauge of a bucket', 'Counter', 'Value'], rows);
+  const table = markdownTable(['Gauge of a bucket', 'Counter', ...(isExplained ? [] : ['Value'])], rows);
   return money.length === 0
     ? table
     : `${table}\n${markdownTable(
@@ -115,7 +130,7 @@ export function budgetTable(): string {
   );
 }
 
-/** Live usage: every field of every api, then what became of the records. */
+/** Live usage: every field of every api, explained where OpenAI does not report it, then what became of the records. */
 export function liveTables(): string {
   const labels = allLabels([])
     .map(({ name }) => code(name))
@@ -126,7 +141,7 @@ export function liveTables(): string {
       .map((field) => [
         code(liveHourFamily(field).name),
         code(liveTotalFamily(field).name),
-        `${field.unit}.${field.note === undefined ? '' : ` ${field.note}`}`,
+        isReported(field) ? '' : counted(field),
       ]),
   );
   const own = (
@@ -137,16 +152,31 @@ export function liveTables(): string {
       [liveRestartsFamily, ''],
     ] as const
   ).map(([{ name, type, help }, names]) => [code(name), type, names, help]);
-  return `Labels: ${labels}, and those of ${code('--live.labels')}.
+  return `Labels: ${labels}, and those of ${code('--live.labels')}. A field without a note counts the same as OpenAI's field of that name.
 
 ${markdownTable(['Gauge of an hour', 'Counter', 'Value'], rows)}
 ${markdownTable(head, own)}`;
 }
 
-function meaningOf(field: Field): string {
-  const unit = field.unitLabel === undefined ? field.unit : `${field.unit}; label ${code(field.unitLabel.name)}`;
-  const note = field.note === undefined ? '' : ` ${field.note}`;
-  return `${unit}.${note}${field.required ? '' : ' Optional.'}`;
+/** Reports whether the Usage API has the field as well. */
+function isReported({ api, name }: LiveField): boolean {
+  return endpoints.some((endpoint) => endpoint.api === api && endpoint.fields.some((field) => field.name === name));
+}
+
+function meaningOf({ unitLabel, ...field }: Field): string {
+  const unit = unitLabel === undefined ? field.unit : `${field.unit} (label ${code(unitLabel.name)})`;
+  return `${counted({ ...field, unit })}${field.required ? '' : ' Optional.'}`;
+}
+
+/** What a value counts, and its unit where the name does not end with it. */
+function counted({
+  name,
+  unit,
+  note,
+}: Pick<LiveField, 'name' | 'unit'> & { readonly note?: string | undefined }): string {
+  const inUnit = `${unit.charAt(0).toUpperCase()}${unit.slice(1)}.`;
+  if (note === undefined) return inUnit;
+  return name.endsWith(`_${unit}`) ? note : `${inUnit} ${note}`;
 }
 
 /** The exporter's own metrics, read off a page that has every one of them. */

@@ -27,25 +27,25 @@ export function liveHourFamily(field: LiveField): Family {
 export const liveSpendFamily: Family = {
   name: 'openai_spend_estimate_live_amount_total',
   type: 'counter',
-  help: 'An estimate, in units of the currency: what the live usage since the start of the process costs, at the prices that follow from the costs and the usage of settled days. Live usage of a model without a price is not in it, and it is no part of any other amount.',
+  help: 'Estimated spend of the live usage since the start of the process, in units of the currency. It is no part of any other amount. Usage without a price is left out.',
 };
 
 export const liveRecordsFamily: Family = {
   name: 'openai_exporter_live_records_total',
   type: 'counter',
-  help: 'Records of live usage that were received, by format and by what became of them. A report that cannot be read at all, or is too large, counts as one refused record of the format "unknown".',
+  help: 'Records of live usage that were received, by format and outcome. A report that cannot be read at all counts as one refused record of the format "unknown".',
 };
 
 export const liveFoldedFamily: Family = {
   name: 'openai_exporter_live_folded_records_total',
   type: 'counter',
-  help: 'Records of live usage that were added to the group "other", because there were more groups than --live.max-groups.',
+  help: 'Records of live usage that were added to the group "other" past --live.max-groups.',
 };
 
 export const liveRestartsFamily: Family = {
   name: 'openai_exporter_live_restarts_total',
   type: 'counter',
-  help: 'Times that the thread of live usage has died and was started again; its other counters begin anew then.',
+  help: 'Times that the thread of live usage has died and was started again, with its other counters at 0.',
 };
 
 /** The fates that a record can have. */

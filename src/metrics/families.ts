@@ -44,7 +44,7 @@ export function monthToDateFamily(endpoint: Endpoint, field: Field): Family {
   return {
     name: `openai_${endpoint.api}_month_to_date_${field.name}`,
     type: 'gauge',
-    help: `${about(endpoint, field)} Sum of all known days of the running month in UTC, today included; after a start absent until the days before were asked for once. ${endpoint.delay}`,
+    help: `${about(endpoint, field)} Sum of all known days of the running month in UTC, today included. Absent after a start until the days before were asked for. ${endpoint.delay}`,
   };
 }
 
@@ -53,7 +53,7 @@ export function previousMonthFamily(endpoint: Endpoint, field: Field): Family {
   return {
     name: `openai_${endpoint.api}_previous_month_${field.name}`,
     type: 'gauge',
-    help: `${about(endpoint, field)} Sum of the month before the running one in UTC; absent unless every day of it is known. ${endpoint.delay}`,
+    help: `${about(endpoint, field)} Sum of the previous month in UTC. Absent unless every day of it is known.`,
   };
 }
 
@@ -61,46 +61,46 @@ export function previousMonthFamily(endpoint: Endpoint, field: Field): Family {
 export const userCostsDifferenceFamily: Family = {
   name: 'openai_exporter_user_costs_difference_amount',
   type: 'gauge',
-  help: 'Costs by user less costs by project, in units of the currency: days of the running and the previous month in UTC that have settled in both reads. It should be 0.',
+  help: 'Costs by user less costs by project, in units of the currency, of the days of this month and the last one that have settled in both. It should be 0.',
 };
 
 export const organizationBudgetFamily: Family = {
   name: 'openai_organization_budget_amount',
   type: 'gauge',
-  help: 'The budget of a month for the whole organization, as given with --budget.monthly, in units of the currency.',
+  help: 'Monthly budget of the organization (--budget.monthly), in units of the currency.',
 };
 
 export const projectBudgetFamily: Family = {
   name: 'openai_project_budget_amount',
   type: 'gauge',
-  help: 'The budget of a month for a project, as given with --budget.monthly-project, in units of the currency.',
+  help: 'Monthly budget of a project (--budget.monthly-project), in units of the currency.',
 };
 
 const estimated =
-  'An estimate, in units of the currency: usage that has settled, at the prices that follow from the costs and the usage of settled days. What has no price is not in it.';
+  'Settled usage at the prices that follow from settled days, in units of the currency. Usage without a price is left out.';
 
 export const estimateTodayFamily: Family = {
   name: 'openai_spend_estimate_today_amount',
   type: 'gauge',
-  help: `${estimated} Of the running UTC day so far.`,
+  help: `Estimated spend of the running UTC day so far. ${estimated}`,
 };
 
 export const estimateHourFamily: Family = {
   name: 'openai_spend_estimate_hour_amount',
   type: 'gauge',
-  help: `${estimated} Of the newest sixty settled minutes.`,
+  help: `Estimated spend of the newest sixty settled minutes. ${estimated}`,
 };
 
 export const estimateErrorFamily: Family = {
   name: 'openai_spend_estimate_error_ratio',
   type: 'gauge',
-  help: 'How far to trust the estimates: of the newest settled day of costs, estimate / actual - 1. It is estimated with the prices of the days before it; credits and adjustments are left out.',
+  help: 'Error of the estimate of the newest settled day: estimate / actual - 1. The estimate uses the prices of the days before. Credits and adjustments are left out.',
 };
 
 export const estimateUnpricedFamily: Family = {
   name: 'openai_spend_estimate_unpriced_tokens',
   type: 'gauge',
-  help: 'Tokens of the running UTC day that no estimate counts, because no settled day has a price for the model.',
+  help: 'Tokens of the running UTC day of models without a price, which no estimate counts.',
 };
 
 /** HELP text as the text format asks: backslash and line feed escaped. */

@@ -16,14 +16,14 @@ export function rateLimitFamily(field: string): Family {
   return {
     name: `openai_project_rate_limit_${field}`,
     type: 'gauge',
-    help: `${field} of /v1/organization/projects/{project_id}/rate_limits: the limit that the project has for the model. +Inf where it is unlimited; absent where the API names none.`,
+    help: `${field} of /v1/organization/projects/{project_id}/rate_limits: the limit of the project for the model. +Inf if it is unlimited.`,
   };
 }
 
 export const modelLimitInfo: Family = {
   name: 'openai_project_model_limit_info',
   type: 'gauge',
-  help: 'For a model in use, the model whose rate limit holds for it (limit_model): itself, the alias of a dated snapshot, or what a fine-tuned model was made from; always 1. Absent where none has a limit.',
+  help: 'The model whose rate limit holds for a model in use (limit_model): itself, the alias of a snapshot, or the base of a fine-tuned model; always 1.',
 };
 
 const spendLimit = 'threshold_amount of /v1/organization';
@@ -31,12 +31,12 @@ const inUnits = 'in units of the currency';
 export const organizationSpendLimit: Family = {
   name: 'openai_organization_spend_limit_amount',
   type: 'gauge',
-  help: `${spendLimit}/spend_limit: what the organization may spend in a month, ${inUnits}. Absent where none is set.`,
+  help: `${spendLimit}/spend_limit: what the organization may spend in a month, ${inUnits}.`,
 };
 export const projectSpendLimit: Family = {
   name: 'openai_project_spend_limit_amount',
   type: 'gauge',
-  help: `${spendLimit}/projects/{project_id}/spend_limit: what the project may spend in a month, ${inUnits}. Absent where none is set.`,
+  help: `${spendLimit}/projects/{project_id}/spend_limit: what the project may spend in a month, ${inUnits}.`,
 };
 export const organizationSpendAlert: Family = {
   name: 'openai_organization_spend_alert_threshold_amount',
@@ -51,13 +51,13 @@ export const projectSpendAlert: Family = {
 export const adminKeyExpires: Family = {
   name: 'openai_admin_api_key_expires_timestamp_seconds',
   type: 'gauge',
-  help: 'expires_at of /v1/organization/admin_api_keys: when the admin key expires. Absent for keys that do not.',
+  help: 'expires_at of /v1/organization/admin_api_keys: when the admin key expires.',
 };
 
 export const apiKeyExpires: Family = {
   name: 'openai_api_key_expires_timestamp_seconds',
   type: 'gauge',
-  help: 'expires_at of /v1/organization/projects/{project_id}/api_keys: when the API key expires. Absent for keys that do not.',
+  help: 'expires_at of /v1/organization/projects/{project_id}/api_keys: when the API key expires.',
 };
 
 export interface LimitsOptions {

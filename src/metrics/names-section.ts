@@ -11,8 +11,7 @@ import type { Rendered, Section } from './section.ts';
 
 export const namesSectionName = 'names';
 
-const everyId =
-  'Every id on a series of usage or costs has exactly one of these; where no name is known, the name is the id.';
+const everyId = 'Every id on the page has exactly one; where no name is known, the name is the id.';
 
 export const projectInfo: Family = {
   name: 'openai_project_info',
@@ -33,7 +32,7 @@ export const userInfo: Family = {
 export const organizationInfo: Family = {
   name: 'openai_organization_info',
   type: 'gauge',
-  help: 'Id and name of the organization, as the rows of its costs say; always 1. Absent until a row of costs was read.',
+  help: 'Id and name of the organization, from its costs; always 1. Absent until costs were read.',
 };
 
 /** Labels of the info series; the e-mail address only where it was asked for. */

@@ -70,7 +70,7 @@ export function createServingMetrics({ logLinesDropped, clock, several }: Servin
   const refused = counter(
     registry,
     'clients_refused_total',
-    'Requests and connections that were turned away because of who sent them or how many there were, by reason; scrapes past --web.max-requests are in scrapes_rejected_total.',
+    'Requests and connections that were turned away, by reason. Scrapes past --web.max-requests are in scrapes_rejected_total.',
     ['reason'],
   );
   for (const reason of refusals) refused.inc({ reason }, 0);
@@ -105,7 +105,7 @@ function registerOrganizations(registry: Registry, several: NonNullable<ServingO
   gauge(
     registry,
     `${prefix}organization_up`,
-    'Whether the thread of this organization runs and the last poll of one of its apis at least succeeded. Absent until one was tried.',
+    '1 if the thread of this organization runs and the last poll of at least one api succeeded, 0 if not. Absent until one was tried.',
     ['organization'] as const,
     (it) => {
       for (const { name, up } of several.organizations()) {
@@ -126,12 +126,12 @@ function registerOrganizations(registry: Registry, several: NonNullable<ServingO
     });
   reload(
     'config_last_reload_successful',
-    'Whether the file of organizations could be used when it was read the last time; while it cannot, what it said before holds.',
+    '1 if the file of organizations could be used when it was last read. If it is 0, what the file said before holds.',
     ({ successful }) => Number(successful),
   );
   reload(
     'config_last_reload_success_timestamp_seconds',
-    'When the file of organizations was read the last time with success.',
+    'When the file of organizations was last read with success.',
     ({ lastSuccess }) => lastSuccess / 1_000,
   );
 }

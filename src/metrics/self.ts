@@ -138,7 +138,7 @@ function registerPolls(registry: Registry, source: SelfSource, build: Build) {
     registry,
     polled,
     'openai_up',
-    'Whether the last poll of this api succeeded. Absent until one was tried; for the lists of names and limits also if the key lacks the scope, and 0 as long as one of its lists fails.',
+    '1 if the last poll of this api succeeded, 0 if not. Absent until one was tried. A list of names or limits is absent if the key lacks the scope, and 0 as long as a part of it fails.',
     (each) => {
       const up = each.up();
       return up === undefined ? undefined : Number(up);
@@ -166,7 +166,7 @@ function registerPolls(registry: Registry, source: SelfSource, build: Build) {
   gauge(
     registry,
     `${prefix}data_through_timestamp_seconds`,
-    'End of the newest settled bucket that was read: everything older is final except for restatements.',
+    'End of the newest settled bucket that was read. Everything older is final but for restatements.',
     ['api', 'bucket_width'] as const,
     (it) => {
       for (const each of source.apis) {
@@ -219,7 +219,7 @@ function registerNumbers(registry: Registry, source: SelfSource, shown: { readon
   gauge(
     registry,
     `${prefix}held_back`,
-    'How far the counters of a field stand above the totals of the API, because a counter must not fall; in units of the field.',
+    'How far the counters of a field stand above the totals of the API, because a counter must not fall.',
     ['api', 'field'] as const,
     (it) => {
       for (const each of source.apis) {
@@ -230,7 +230,7 @@ function registerNumbers(registry: Registry, source: SelfSource, shown: { readon
   gauge(
     registry,
     `${prefix}dimension_refused`,
-    'Always 1: OpenAI does not grant grouping by this dimension, so the numbers of the api come without that label. Absent for what is granted.',
+    '1 for each dimension that OpenAI does not grant, so that the api has no such label.',
     ['api', 'dimension'] as const,
     (it) => {
       for (const { api, dimensionsRefused } of source.apis) {
@@ -250,7 +250,7 @@ function registerNumbers(registry: Registry, source: SelfSource, shown: { readon
   const malformed = counter(
     registry,
     'malformed_rows_total',
-    'Rows and list items that were refused, or of which a value, a field or a part of a label could not be taken; each read counts.',
+    'Rows and list items that were refused in whole or in part; each read counts.',
     ['api'],
   );
   for (const { api } of polledOf(source)) malformed.inc({ api }, 0);
@@ -265,7 +265,7 @@ function registerNumbers(registry: Registry, source: SelfSource, shown: { readon
 function registerPublishing(registry: Registry): Gauge {
   return new Gauge({
     name: `${prefix}publish_duration_seconds`,
-    help: 'How long it took to render and compress what had changed, the last time.',
+    help: 'How long the last rendering and compression of changes took.',
     registers: [registry],
   });
 }

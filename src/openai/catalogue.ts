@@ -169,7 +169,7 @@ const costs = {
       unit: 'units of the currency',
       required: false,
       unitLabel: { name: 'currency', path: ['amount', 'currency'] },
-      note: 'Matches the invoice; does not reconcile exactly with usage.',
+      note: 'It matches the invoice, and does not reconcile exactly with usage.',
     },
     {
       name: 'quantity',
@@ -185,7 +185,7 @@ const costs = {
   dimensions: ['project_id', 'line_item', 'api_key_id', 'api_source'],
   filters: ['project_ids', 'api_key_ids', 'line_items'],
   limits: { '1d': { byDefault: 7, maximum: 180, perPage: 31 } },
-  delay: 'OpenAI reports it 10 minutes to hours late; a day is final about 24 hours after its end.',
+  delay: 'OpenAI reports it 10 minutes to hours late.',
 } as const satisfies CostEntry;
 
 /**

@@ -82,10 +82,9 @@ test('costs: amounts by currency and quantities by unit, exact until they are wr
     return [];
   });
   const gauges = text.slice(0, text.indexOf('# HELP openai_costs_month_to_date'));
-  const help =
-    'OpenAI reports it 10 minutes to hours late; a day is final about 24 hours after its end. A day is final 24 hours after its end.';
+  const help = 'OpenAI reports it 10 minutes to hours late. A day is final 24 hours after its end.';
   expect(gauges).toBe(`\
-# HELP openai_usage_costs_amount_value amount.value of /v1/organization/costs, in units of the currency. Matches the invoice; does not reconcile exactly with usage. One bucket, of the width in bucket_width: select one width and one state. ${help}
+# HELP openai_usage_costs_amount_value amount.value of /v1/organization/costs, in units of the currency. It matches the invoice, and does not reconcile exactly with usage. One bucket, of the width in bucket_width: select one width and one state. ${help}
 # TYPE openai_usage_costs_amount_value gauge
 openai_usage_costs_amount_value{bucket_width="1d",state="settled",currency="usd",line_item="calls"} 0.3
 openai_usage_costs_amount_value{bucket_width="1d",state="settling",currency="usd",line_item="credit"} -1.5
