@@ -388,6 +388,16 @@ day_of_month() > 1`,
     description: `For 15 minutes {{ $labels.instance }} (job ${job}) has answered some scrapes with 503, {{ $value | printf "%.0f" }} within the last 15 minutes: more clients ask at once than --web.max-requests allows. Their samples are missing.`,
     board: 'exporter',
   },
+  {
+    alert: 'OpenAIClientsRefused',
+    why: 'Scanners knock at every open port now and then; whoever guesses passwords, or was given a wrong one, goes on.',
+    expr: `sum by (${within('instance', 'reason')}) (increase(openai_exporter_clients_refused_total[15m])) > 30`,
+    for: '15m',
+    severity: 'notice',
+    summary: '{{ $labels.instance }} turns clients away: {{ $labels.reason }}',
+    description: `For 15 minutes {{ $labels.instance }} (job ${job}) has turned clients away ({{ $labels.reason }}), {{ $value | printf "%.0f" }} times within the last 15 minutes: somebody guesses passwords, or a scraper has the wrong ones.`,
+    board: 'exporter',
+  },
 ];
 
 const budgetText = {

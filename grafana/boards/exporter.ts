@@ -252,12 +252,16 @@ label_replace(0 * max(${own('openai_exporter_build_info')}), "api", "nothing", "
             {
               title: 'Trouble of the process per hour',
               about:
-                'Scrapes answered with 503 because too many were in flight, failures of the state file, lines of the log that were dropped, restarts of the thread that reads OpenAI.',
+                'Scrapes answered with 503 because too many were in flight, clients that were turned away, failures of the state file, lines of the log that were dropped, restarts of the thread that reads OpenAI.',
               unit: 'short',
               width: 8,
             },
             [
               { expr: `3600 * ${rate('openai_exporter_scrapes_rejected_total')}`, legend: '{{instance}} scrapes' },
+              {
+                expr: `3600 * sum by (instance) (${rate('openai_exporter_clients_refused_total')})`,
+                legend: '{{instance}} clients',
+              },
               { expr: `3600 * ${rate('openai_exporter_state_file_errors_total')}`, legend: '{{instance}} state file' },
               { expr: `3600 * ${rate('openai_exporter_log_lines_dropped_total')}`, legend: '{{instance}} log lines' },
               { expr: `3600 * ${rate('openai_exporter_reader_restarts_total')}`, legend: '{{instance}} restarts' },
