@@ -114,17 +114,24 @@ export function orNone(expr: string, api: string, label: string): string {
 
 /**
  * A curve of what an exporter seldom counts, by labels: only what happened in the time shown, so that a legend names nothing else,
- * or a line at 0 called "none". @param seconds what the rate is for: a minute or an hour
+ * or a line at 0 called "none".
+ * @param seconds what the rate is for: a minute or an hour
+ * @param select `of` on a board without a choice of instances
  */
-export function happened(metric: string, by: readonly string[], seconds: number): string {
-  const selector = own(metric);
+export function happened(
+  metric: string,
+  by: readonly string[],
+  seconds: number,
+  select: (metric: string) => string = own,
+): string {
+  const selector = select(metric);
   const [first = ''] = by;
   const labels = by.join(', ');
   return `${seconds} * sum by (${labels}) (rate(${selector}[$__rate_interval]))
 and on (${labels})
 sum by (${labels}) (increase(${selector}[$__range] @ end())) > 0
 or on ()
-label_replace(0 * max(${own('openai_exporter_build_info')}), "${first}", "none", "", "")`;
+label_replace(0 * max(${select('openai_exporter_build_info')}), "${first}", "none", "", "")`;
 }
 
 /** −1 instead of nothing where an exporter answers and does not have a thing: a mapping of the panel says so in words. */
@@ -172,27 +179,31 @@ export function raw(
 const liveTokens = pairs.filter((name) => liveFields.some((field) => `${field.api}_${field.name}` === name));
 
 /** All of them; a rate has no name, so that two counters would be one series without a label that keeps them apart. */
-function allLive(rise: (counter: string) => string): string {
+function allLive(rise: (counter: string) => string, narrowed: readonly Narrowing[]): string {
   const each = liveTokens.map((name) => {
-    const counter = of(`openai_live_${name}_total`, ['project', 'model']);
+    const counter = of(`openai_live_${name}_total`, narrowed);
     return `label_replace(${rise(counter)}, "of", "${name}", "", "")`;
   });
   return `\n${indented(each.join('\nor\n'))}\n`;
 }
 
-/** A curve of the tokens that applications report, by labels or by the names of ids. Replicas are added up: a record is reported to one. */
-export function livePerMinute(by: readonly string[]): string {
+/**
+ * A curve of the tokens that applications report, by labels or by the names of ids. Replicas are added up: a record is
+ * reported to one.
+ * @param narrowed by the variables of the board
+ */
+export function livePerMinute(by: readonly string[], narrowed: readonly Narrowing[]): string {
   return summed(
-    allLive((counter) => `rate(${counter}[$__rate_interval])`),
+    allLive((counter) => `rate(${counter}[$__rate_interval])`, narrowed),
     by,
     '60 * ',
   );
 }
 
 /** The amount of tokens that applications have reported in the time shown. */
-export function liveInRange(by: readonly string[]): string {
+export function liveInRange(by: readonly string[], narrowed: readonly Narrowing[]): string {
   return summed(
-    allLive((counter) => `increase(${counter}[$__range])`),
+    allLive((counter) => `increase(${counter}[$__range])`, narrowed),
     by,
   );
 }

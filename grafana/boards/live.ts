@@ -5,6 +5,7 @@ import {
   happened,
   liveInRange,
   livePerMinute,
+  type Narrowing,
   named,
   namedNow,
   of,
@@ -23,14 +24,17 @@ export const shareReported = orWithout(
   records,
 );
 /** Tokens a minute in the last minutes; -1 where nothing is reported. */
-export const tokensNow = orWithout(livePerMinute([]), records);
+export const tokensNow = (narrowed: readonly Narrowing[]): string => orWithout(livePerMinute([], narrowed), records);
+
+/** What this board is narrowed by. */
+const narrowed = ['project', 'model'] as const;
 
 const recorded = (name: string) => of(`job_project:openai_live_tokens_${name}:settled_hour`, ['project']);
 
 const over = (by: string, title: string, about: string) =>
   lines(
     { title, about, unit: 'short', none: noLive.text },
-    [{ expr: `topk(10, ${livePerMinute([by])})`, legend: `{{${by}}}` }],
+    [{ expr: `topk(10, ${livePerMinute([by], narrowed)})`, legend: `{{${by}}}` }],
     { step: everyMinute, stacked: true },
   );
 
@@ -55,7 +59,7 @@ export function live(): Board {
               words: [noLive],
               width: 5,
             },
-            tokensNow,
+            tokensNow(narrowed),
           ),
           number(
             {
@@ -105,7 +109,7 @@ export function live(): Board {
               none: noLive.text,
               width: 12,
             },
-            { expr: `topk(10, ${risen(liveInRange(['$label']))})`, legend: '{{$label}}' },
+            { expr: `topk(10, ${risen(liveInRange(['$label'], narrowed))})`, legend: '{{$label}}' },
           ),
         ],
       },
@@ -163,7 +167,7 @@ export function live(): Board {
             },
             [
               {
-                expr: happened('openai_exporter_live_records_total', ['outcome', 'format'], 60),
+                expr: happened('openai_exporter_live_records_total', ['outcome', 'format'], 60, of),
                 legend: '{{outcome}}, {{format}}',
               },
             ],

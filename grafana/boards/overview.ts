@@ -232,7 +232,7 @@ export function overview(): Board {
               words: [noLive],
               width: 12,
             },
-            tokensNow,
+            tokensNow([]),
           ),
           number(
             {
