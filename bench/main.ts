@@ -1,7 +1,8 @@
 /**
  * Measures the built program: `npm run bench` for the table of sizes, `npm run bench -- --series=1000,10000` for some
- * of them, and `npm run bench -- start|groups|replay|requests|rules|live|estimate|organizations` for one question each; `--keys=5000` are
- * those of rules, `--organizations=50` those of organizations.
+ * of them (`--fields=all` for groups with every field, `--pinned` for an exporter on one core), and `npm run bench --
+ * start|groups|replay|requests|rules|live|estimate|organizations` for one question each; `--keys=5000` are those of
+ * rules, `--organizations=50` those of organizations.
  */
 import { parseArgs } from 'node:util';
 import { measureGroups, measureReplay, measureRequests, measureStart } from './cases.ts';
@@ -20,6 +21,8 @@ const { values, positionals } = parseArgs({
     keys: { type: 'string', default: '200' },
     organizations: { type: 'string', default: '20' },
     rivals: { type: 'boolean', default: true },
+    fields: { type: 'string', default: 'ten' },
+    pinned: { type: 'boolean', default: false },
   },
   allowNegative: true,
 });
@@ -41,11 +44,14 @@ for (const name of positionals) {
   console.log(await measure());
 }
 if (positionals.length === 0) {
+  const fields = values.fields === 'all' ? 'all' : 'ten';
   const results: SizeResult[] = [];
   for (const series of values.series.split(',')) {
     console.error(`${series} series …`);
     const groups = groupsFor(Number(series));
-    results.push(await measureSize({ groups, polls: Number(values.polls), rivals: values.rivals }));
+    results.push(
+      await measureSize({ groups, polls: Number(values.polls), fields, rivals: values.rivals, pinned: values.pinned }),
+    );
     console.error(JSON.stringify(results.at(-1)));
   }
   console.log(tableOf(results));

@@ -36,9 +36,16 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-function start(nodeArgs: readonly string[], args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+interface StartOptions {
+  readonly env?: Readonly<Record<string, string>>;
+  /** Runs it on the first core alone. */
+  readonly pinned?: boolean;
+}
+
+function start(nodeArgs: readonly string[], args: readonly string[], { env, pinned = false }: StartOptions = {}) {
   const { PATH = '' } = process.env;
-  const child = spawn(process.execPath, [...nodeArgs, ...args], {
+  const [command, ...before] = pinned ? ['taskset', '-c', '0', process.execPath] : [process.execPath];
+  const child = spawn(command ?? process.execPath, [...before, ...nodeArgs, ...args], {
     env: { PATH, ...env },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
@@ -93,12 +100,15 @@ export function startOrganization<Answer>(size: OrganizationSize): Promise<Child
 }
 
 /** The built program itself, with nothing added but the probe. */
-export async function startExporter<Answer>(args: readonly string[]): Promise<Exporter<Answer>> {
+export async function startExporter<Answer>(
+  args: readonly string[],
+  { pinned = false }: { readonly pinned?: boolean } = {},
+): Promise<Exporter<Answer>> {
   const begun = performance.now();
   const { child, ask, end } = start(
     ['--import', probe],
     [program, ...args, '--web.listen-address=127.0.0.1:0', '--log.level=debug', '--log.format=json'],
-    { OPENAI_ADMIN_KEY: 'sk-admin-simulated' },
+    { env: { OPENAI_ADMIN_KEY: 'sk-admin-simulated' }, pinned },
   );
   const log: LogLine[] = [];
   let rest = '';

@@ -58,23 +58,29 @@ export interface SizeOptions {
   readonly polls: number;
   readonly fields?: OrganizationSize['fields'];
   readonly rivals: boolean;
+  /** Runs the exporter on one core. */
+  readonly pinned?: boolean;
 }
 
 export function groupsFor(series: number): number {
   return Math.max(1, Math.round(series / seriesOfGroup));
 }
 
-export async function measureSize({ groups, polls, fields = 'ten', rivals }: SizeOptions): Promise<SizeResult> {
+export async function measureSize(options: SizeOptions): Promise<SizeResult> {
+  const { groups, polls, fields = 'ten', rivals, pinned = false } = options;
   const yesterday = new Date(Date.now() - 24 * 60 * minute);
   const organization = await startOrganization<Served>({ groups, fields, historyDays: 1 });
   const begun = performance.now();
-  const exporter = await startExporter<Reading>([
-    `--openai.base-url=${organization.url}`,
-    '--openai.max-requests-per-minute=600',
-    '--poll.apis=completions,costs',
-    `--counters.anchor=${yesterday.toISOString().slice(5, 10)}`,
-    `--series.max-groups=${Math.max(10_000, groups)}`,
-  ]);
+  const exporter = await startExporter<Reading>(
+    [
+      `--openai.base-url=${organization.url}`,
+      '--openai.max-requests-per-minute=600',
+      '--poll.apis=completions,costs',
+      `--counters.anchor=${yesterday.toISOString().slice(5, 10)}`,
+      `--series.max-groups=${Math.max(10_000, groups)}`,
+    ],
+    { pinned },
+  );
   const folder = mkdtempSync(join(tmpdir(), 'openai-usage-exporter-bench-'));
   try {
     const scraper = createScraper(`${exporter.url}/metrics`);
