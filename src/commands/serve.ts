@@ -61,7 +61,10 @@ export async function serve(options: ServeOptions): Promise<void> {
     ready: served.ready,
     maxRequests: settings.web.maxRequests,
     telemetryPath: settings.web.telemetryPath,
-    onRejected: metrics.scrapeRejected,
+    onRejected: (address) => {
+      metrics.scrapeRejected();
+      refusals.add('scrapes_at_once', address);
+    },
     log,
     clock,
     authorize: ({ headers }, client) => live.current().users.size === 0 || isAllowed(headers.authorization, client),

@@ -25,7 +25,7 @@ export interface WebConfig {
   readonly headers: Readonly<Record<string, string>>;
   /** bcrypt hashes by user; empty: nobody is asked for a password. */
   readonly users: ReadonlyMap<string, string>;
-  /** The count for all clients together. */
+  /** The count for each client by itself. */
   readonly rateLimit: RateLimit | undefined;
 }
 

@@ -66,7 +66,7 @@ export interface AppOptions extends Site {
   /** Headers of every answer; they replace ours of the same name. */
   readonly headers?: () => Readonly<Record<string, string>>;
   /** A scrape was turned away because of `maxRequests`. */
-  readonly onRejected: () => void;
+  readonly onRejected: (address: string | undefined) => void;
   readonly log: Logger;
   /** The wall's clock: a demonstration's clock would make its limits of time too short. */
   readonly clock: Clock;
@@ -286,7 +286,7 @@ function scrapeHandler({ page, further = [], own }: Site, { maxRequests, onRejec
     // Gone while it was being authorized.
     if (response.destroyed) return;
     if (!slots.take(response)) {
-      onRejected();
+      onRejected(request.socket.remoteAddress);
       response.setHeader('Retry-After', '1');
       answer(response, 503, `Too many scrapes at once (--web.max-requests is ${maxRequests}).\n`);
       return;

@@ -6,11 +6,14 @@ import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { Refusal } from '../metrics/self-serving.ts';
 
+/** What is told: a refusal, or a scrape that was one too many. */
+export type Told = Refusal | 'scrapes_at_once';
+
 /** @param address of the other end of the connection; undefined when it is gone already */
 export type Refuse = (refusal: Refusal, address: string | undefined) => void;
 
 export interface Refusals {
-  readonly add: Refuse;
+  readonly add: (what: Told, address: string | undefined) => void;
   /** Tells what is left. */
   end(): void;
 }
@@ -26,7 +29,7 @@ export function createRefusals({
   readonly log: Logger;
 }): Refusals {
   const ended = new AbortController();
-  const counts = new Map<Refusal, number>();
+  const counts = new Map<Told, number>();
   let last: string | undefined;
   let isTelling = false;
 
@@ -46,9 +49,9 @@ export function createRefusals({
   }
 
   return {
-    add(refusal, address) {
+    add(what, address) {
       if (ended.signal.aborted) return;
-      counts.set(refusal, (counts.get(refusal) ?? 0) + 1);
+      counts.set(what, (counts.get(what) ?? 0) + 1);
       last = address ?? last;
       // It is rejected by the end alone.
       if (!isTelling) tellByTheMinute().catch(() => {});

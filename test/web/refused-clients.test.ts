@@ -52,6 +52,12 @@ test('after a quiet minute the next one is told at once again, and nothing waits
   expect(lines[1]).toEqual({ tls_failed: 1, last_address: 'unknown' });
 });
 
+test('scrapes that are too many at once are told of, too', async () => {
+  const { add, lines } = recorded();
+  add('scrapes_at_once', '192.0.2.1');
+  expect(lines).toEqual([{ scrapes_at_once: 1, last_address: '192.0.2.1' }]);
+});
+
 test('at the end it tells what is left, and waits for nothing', async () => {
   const { add, end, lines, sleeps } = recorded();
   add('busy', '192.0.2.1');

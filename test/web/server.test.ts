@@ -190,17 +190,17 @@ describe('the exposition', () => {
 
 describe('scrapes in flight', () => {
   test('past the bound get 503 and are counted; health still answers', async () => {
-    let rejected = 0;
+    const rejected: (string | undefined)[] = [];
     const gates: (() => void)[] = [];
     const own = () => new Promise<readonly OwnText[]>((resolve) => gates.push(() => resolve([ownText('own 1\n')])));
-    const { ask } = await serve({ own, maxRequests: 2, onRejected: () => (rejected += 1) });
+    const { ask } = await serve({ own, maxRequests: 2, onRejected: (address) => rejected.push(address) });
     const first = ask('/metrics');
     const second = ask('/metrics');
     await until(() => gates.length === 2);
     const third = await ask('/metrics');
     expect(third.status).toBe(503);
     expect(third.headers['retry-after']).toBe('1');
-    expect(rejected).toBe(1);
+    expect(rejected).toEqual(['127.0.0.1']);
     expect(await ask('/-/healthy')).toMatchObject({ status: 200 });
     for (const open of gates) open();
     expect([(await first).status, (await second).status]).toEqual([200, 200]);
