@@ -85,12 +85,13 @@ function filter(name: string, what: string): Flag<readonly string[] | undefined>
     kind: 'list',
     placeholder: 'a,b',
     summary: `only these ${what}`,
-    details: `Asks for the usage of these ${what} only. An api that does not support this filter is not polled, because its numbers would cover too much; the log says so.`,
+    details: `Asks for the usage of these ${what} only. An api without this filter is not polled; the log says so.`,
     commands: numbers,
   });
 }
 
 const apis = endpoints.map((endpoint) => endpoint.api);
+const withBatch = endpoints.filter(({ filters }) => filters.includes('batch')).map((endpoint) => endpoint.api);
 
 export const flags = {
   baseUrl: flag<string>(baseUrl, 'https://api.openai.com/v1', {
@@ -99,7 +100,7 @@ export const flags = {
     placeholder: 'url',
     summary: 'the API',
     details:
-      'Address of the API, version included. Plain http is taken for this machine only (localhost, 127.0.0.0/8, [::1]), unless `--openai.allow-http`. `HTTPS_PROXY` and `NO_PROXY` are honoured.',
+      'Address of the API, version included. Plain http needs `--openai.allow-http`, except to this machine (localhost, 127.0.0.0/8, [::1]).',
     alsoVariable: 'OPENAI_BASE_URL',
     commands: upstream,
   }),
@@ -125,8 +126,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'duration',
     summary: 'most time for one attempt',
-    details:
-      'How long one attempt of a request may take, from `1s` to `5m`. A poll with all its retries has 5 minutes.',
+    details: 'Time limit of one attempt of a request, from `1s` to `5m`. A poll with all its retries has 5 minutes.',
     commands: upstream,
   }),
   maxRequestsPerMinute: flag<number>(whole(1, 600), '60', {
@@ -134,7 +134,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'n',
     summary: 'most requests in any 60 seconds',
-    details: 'No span of 60 seconds holds more requests to the API than this, from 1 to 600.',
+    details: 'Most requests to the API in any 60 seconds, from 1 to 600.',
     commands: upstream,
   }),
   interval: flag<number>(duration({ least: '1s', most: '1h' }), '1m', {
@@ -143,7 +143,7 @@ export const flags = {
     placeholder: 'duration',
     summary: 'time between two polls',
     details:
-      'Time between two polls of an api that has usage, from `1s` to `1h`. With a quarter of an hour and more the [alert on failing apis](alerts.md#openaiendpointfailing) has to wait longer.',
+      'Time between two polls of an api that has usage, from `1s` to `1h`. From `15m` on, let the [alert on failing apis](alerts.md#openaiendpointfailing) wait longer.',
   }),
   idleInterval: flag<number>(duration({ least: '1s', most: '1d' }), '10m', {
     name: 'poll.idle-interval',
@@ -151,7 +151,7 @@ export const flags = {
     placeholder: 'duration',
     summary: 'the same for costs and idle apis',
     details:
-      'Time between two polls of costs, and of an api without usage for 24 hours; from `--poll.interval` to `1d`. Where it is not given and `--poll.interval` is longer, it is as long. With half an hour and more the [alert on old data](alerts.md#openaiusagedatastale) needs another threshold.',
+      'Time between two polls of costs, and of an api without usage for 24 hours; from `--poll.interval` to `1d`. The default is at least `--poll.interval`. From `30m` on, the [alert on old data](alerts.md#openaiusagedatastale) needs another threshold.',
   }),
   settleDelay: flag<number>(duration({ least: '1s', most: '1d' }), '15m', {
     name: 'poll.settle-delay',
@@ -159,7 +159,7 @@ export const flags = {
     placeholder: 'duration',
     summary: 'time until a bucket is final',
     details:
-      'How long after its end a bucket of usage is taken to be complete, from `1s` to `1d`. OpenAI reports usage 5 to 15 minutes late; a shorter delay shows numbers sooner and has more of them restated. With half an hour and more the [alert on old data](alerts.md#openaiusagedatastale) needs another threshold.',
+      'Time after the end of a bucket of usage until it is taken to be complete, from `1s` to `1d`. OpenAI reports usage 5 to 15 minutes late, so a shorter delay has more numbers restated. From `30m` on, the [alert on old data](alerts.md#openaiusagedatastale) needs another threshold.',
     commands: numbers,
   }),
   apis: flag<readonly Api[]>(namesOf(apis, 'api', { none: false }), 'all', {
@@ -175,7 +175,7 @@ export const flags = {
     kind: 'list',
     placeholder: 'a,b',
     summary: 'dimensions that become labels',
-    details: `Which dimensions become labels: \`all\`, \`none\`, or some of ${code(allDimensions)}. Those that an api does not have are left out for it. \`all\` means all that OpenAI grants: one that it refuses is left out for that api, said in the log, on the status page and by \`openai_exporter_dimension_refused\`, and tried again each day at midnight UTC and at each start. Those that are named here are not left out: the poll fails, and its advice names the value that works. Fewer dimensions, fewer series.`,
+    details: `Which dimensions become labels: \`all\`, \`none\`, or some of ${code(allDimensions)}. An api ignores those that it does not have. With \`all\`, a dimension that OpenAI refuses is left out for that api, shown by \`openai_exporter_dimension_refused\`, and tried again at midnight UTC and at each start. If one that is named here is refused, the poll fails, and its advice names the value that works. Fewer dimensions make fewer series.`,
     commands: numbers,
   }),
   projectIds: filter('project-ids', 'projects'),
@@ -187,8 +187,7 @@ export const flags = {
     kind: 'switch',
     placeholder: '',
     summary: 'only batch usage; --no-: no batch usage',
-    details:
-      'On: usage of the Batch API alone; off (`--no-poll.batch`): without it; not given: both. Only completions have this filter, so with it nothing else is polled.',
+    details: `On: usage of the Batch API alone; off: usage without it; not given: both. The apis with this filter are ${code(withBatch)}; no other is polled with it.`,
     commands: numbers,
   }),
   anchor: flag<Anchor>(anchor, 'month', {
@@ -197,7 +196,7 @@ export const flags = {
     placeholder: 'when',
     summary: 'start: month, year or MM-DD',
     details:
-      'When the counters start again from 0, in UTC: with each `month`, each `year`, or each year on a date `MM-DD`, like `04-01`. The API keeps about a year.',
+      'When the counters start again from 0, in UTC: each `month`, each `year`, or each year on a date `MM-DD`, like `04-01`.',
     commands: numbers,
   }),
   zeroHold: flag<number>(duration({ least: '1s', most: '1h' }), '2m', {
@@ -216,7 +215,7 @@ export const flags = {
     summary: 'remembers counters across restarts',
     otherwise: 'in the folder for state',
     details:
-      'A file that keeps what the counters have shown, so that a restart lowers none of them, and the names of what was deleted; `none` turns it off. If it is not given, the file is `state` in the first of `$STATE_DIRECTORY`, `$XDG_STATE_HOME/openai-usage-exporter` and `~/.local/state/openai-usage-exporter`, and that folder is made; the image has `/var/lib/openai-usage-exporter/state`. The folder of a file that is given has to exist. `demo` has none unless this flag is given to it. Without one a restart after a downward restatement looks like a counter reset.',
+      '[The state file](deploy.md#the-state-file); `none` turns it off. The folder of a file that is given has to exist. The default is `state` in the first of `$STATE_DIRECTORY` (set by systemd and by the image), `$XDG_STATE_HOME/openai-usage-exporter` and `~/.local/state/openai-usage-exporter`. `demo` has none by default.',
   }),
   maxGroups: flag<number>(whole(1, 1_000_000), '10000', {
     name: 'series.max-groups',
@@ -224,7 +223,7 @@ export const flags = {
     placeholder: 'n',
     summary: 'most groups of an api',
     details:
-      'The most groups (combinations of label values) kept for one api, from 1 to 1000000. The rest is added up in one group whose labels all read `other`.',
+      'Most groups (combinations of label values) of one api, from 1 to 1000000. The rest is added up in one group whose labels read `other`.',
     commands: numbers,
   }),
   namesRefresh: flag<number>(durationOrOff({ least: '1m', most: '1d' }), '10m', {
@@ -233,14 +232,14 @@ export const flags = {
     placeholder: 'duration',
     summary: 'time between reads of lists',
     details:
-      'Time in which the names of projects, keys and users and all limits are read once, from `1m` to `1d`; a large organization takes longer, because at most a third of `--openai.max-requests-per-minute` is spent on them. `0`: they are not read. Every id still has its info series, with the id as its name. Needs the scope `api.management.read`.',
+      'Time in which all names and limits are read once, from `1m` to `1d`. At most a third of `--openai.max-requests-per-minute` is spent on them, so a large organization takes longer. `0` turns them off; every id is then its own name. They need the scope `api.management.read`.',
   }),
   userEmail: flag<boolean>(onOff, 'false', {
     name: 'names.user-email',
     kind: 'switch',
     placeholder: '',
     summary: 'show e-mail addresses of users',
-    details: 'Adds the label `user_email` to `openai_user_info`. Everybody who can read the metrics can then read it.',
+    details: 'Adds the label `user_email` to `openai_user_info`, for everybody who can read the metrics.',
   }),
   allRateLimits: flag<boolean>(onOff, 'false', {
     name: 'names.all-rate-limits',
@@ -248,7 +247,7 @@ export const flags = {
     placeholder: '',
     summary: 'show limits of unused models, too',
     details:
-      'Shows every rate limit of every project. Without it only those of models that the project has used within 30 days: hundreds of models have a limit in each project.',
+      'Shows every rate limit of every project, of hundreds of models. Otherwise only those of models that the project has used within 30 days.',
   }),
   budgetMonthly: optional<string>(budgetAmount, {
     name: 'budget.monthly',
@@ -256,15 +255,14 @@ export const flags = {
     placeholder: 'usd',
     summary: 'budget of the organization',
     details:
-      'The budget of a month for the whole organization, in usd: a decimal number above 0. Served as `openai_organization_budget_amount`, for alerts and dashboards; nothing is limited by it.',
+      'Monthly budget of the organization in usd, for alerts and dashboards; it limits nothing. Served as `openai_organization_budget_amount`.',
   }),
   budgetMonthlyProject: optional<Budgets['monthlyByProject']>(projectBudgets, {
     name: 'budget.monthly-project',
     kind: 'list',
     placeholder: 'id=usd,…',
     summary: 'budgets of projects',
-    details:
-      'Budgets of a month for single projects, in usd, each by its id: `proj_a=200,proj_b=50`. Served as `openai_project_budget_amount`.',
+    details: 'Monthly budgets of projects in usd: `proj_a=200,proj_b=50`. Served as `openai_project_budget_amount`.',
   }),
   live: flag<boolean>(onOff, 'false', {
     name: 'live',
@@ -272,7 +270,7 @@ export const flags = {
     placeholder: '',
     summary: 'take live usage at /api/live',
     details:
-      'Takes what applications and gateways report at `POST /api/live` and `POST /api/live/otlp/v1/metrics`, and shows it as `openai_live_…`; see [live.md](live.md). Without `--live.token-file` it is taken from this machine only. `demo` has it on and reports to itself.',
+      'Takes [live usage](live.md), which applications and gateways report. Without `--live.token-file` it is taken from this machine only. `demo` has it on, and reports to itself.',
   }),
   liveTokenFile: optional<string>(path, {
     name: 'live.token-file',
@@ -280,7 +278,7 @@ export const flags = {
     placeholder: 'path',
     summary: 'token that live usage needs',
     details:
-      'A file with the token, of at least 16 characters, that whoever reports live usage has to send as `Authorization: Bearer …`. It is read again when a token is refused, so that it can be replaced.',
+      'File with the token, of at least 16 characters, that reports of live usage send as `Authorization: Bearer …`. It is read again when a token is refused.',
   }),
   liveLabels: optional<readonly LiveLabel[]>(liveLabels, {
     name: 'live.labels',
@@ -288,15 +286,14 @@ export const flags = {
     placeholder: 'a,b=path',
     summary: 'further labels of live usage',
     details:
-      "Further labels of live usage, up to 10, from the report's envelope or query; or, as `app=metadata.application`, from that place in each record. A dimension can be given a place, too: `project_id=metadata.project`.",
+      'Further labels of live usage, up to 10, from the envelope or query of a report; or, as `app=metadata.application`, from that place in each record. A dimension can have a place too: `project_id=metadata.project`.',
   }),
   liveMaxGroups: flag<number>(whole(1, 1_000_000), '10000', {
     name: 'live.max-groups',
     kind: 'value',
     placeholder: 'n',
     summary: 'most groups of live usage',
-    details:
-      'The most groups (combinations of label values) kept for live usage, from 1 to 1000000. The rest is added up in one group whose labels all read `other`.',
+    details: 'The same as `--series.max-groups`, for live usage.',
   }),
   organizationsFile: optional<string>(path, {
     name: 'organizations.file',
@@ -304,7 +301,7 @@ export const flags = {
     placeholder: 'path',
     summary: 'several organizations, each by name',
     details:
-      'A YAML file of several organizations, each with a name, a key and settings of its own; see [organizations.md](organizations.md). Then no key is given by a variable, and each organization has its own page below `/organizations/`. Read again when it changes, on SIGHUP and on `POST /-/reload`.',
+      'YAML file of [several organizations](organizations.md), each with a name, a key and settings. No variable gives a key then.',
     commands: ['serve', 'check', 'backfill'],
   }),
   shard: flag<number>(whole(0, 9_999), '0', {
@@ -321,8 +318,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'n',
     summary: 'how many parts the file has',
-    details:
-      'How many processes share the file, from 1 to 10000. Which of them serves an organization follows from its name alone; one process more moves only its own share.',
+    details: 'How many processes share the file, from 1 to 10000.',
     commands: ['serve', 'check', 'backfill'],
     rare: true,
   }),
@@ -331,7 +327,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'name',
     summary: 'one of --organizations.file',
-    details: 'The organization of `--organizations.file` that it is about; `check` asks all of them without it.',
+    details: 'One organization of `--organizations.file`. Without it, `check` asks all of them.',
     commands: ['check', 'backfill'],
     rare: true,
   }),
@@ -341,7 +337,7 @@ export const flags = {
     placeholder: 'addr',
     summary: 'host:port or :port',
     details:
-      'Where to listen: `:9185`, `127.0.0.1:9185`, `[::1]:9185`. Port 0 takes a free one, and the log tells which. `health` asks the exporter here; in a container set the variable rather than the flag, so that both see it.',
+      'Where to listen: `:9185`, `127.0.0.1:9185`, `[::1]:9185`. Port 0 takes a free one, which the log names. In a container set the variable, so that `health` asks here too.',
     commands: ['serve', 'check', 'demo', 'health'],
   }),
   telemetryPath: flag<string>(telemetryPath, '/metrics', {
@@ -349,7 +345,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'path',
     summary: 'where the metrics are',
-    details: 'Path of the metrics. Not `/`, which is the status page.',
+    details: 'Path of the metrics, other than `/`.',
   }),
   externalUrl: optional<string>(externalUrl, {
     name: 'web.external-url',
@@ -357,7 +353,7 @@ export const flags = {
     placeholder: 'url',
     summary: 'address as Prometheus sees it',
     details:
-      'The address under which Prometheus reaches this exporter, such as `https://exporter.example.org/openai`, for the targets of `/sd`. Without it they have the address by which `/sd` was asked.',
+      'Address of the targets of `/sd`, such as `https://exporter.example.org/openai`. The default is the address by which `/sd` was asked.',
     rare: true,
   }),
   webConfigFile: optional<string>(path, {
@@ -366,7 +362,7 @@ export const flags = {
     placeholder: 'path',
     summary: 'TLS, passwords and headers',
     details:
-      "TLS, passwords and headers of the pages, in the format of Prometheus's exporter-toolkit; see [tls.md](tls.md). Read again when it or a certificate changes. `health` needs it, too, to know whether to speak TLS; in a container set the variable.",
+      "File with [TLS, passwords and headers](tls.md), in the format of Prometheus's exporter-toolkit. In a container set the variable, so that `health` reads it too.",
     commands: ['serve', 'check', 'demo', 'health'],
   }),
   maxRequests: flag<number>(whole(1, 10_000), '40', {
@@ -374,14 +370,14 @@ export const flags = {
     kind: 'value',
     placeholder: 'n',
     summary: 'scrapes at once; more get 503',
-    details: 'The most scrapes served at once, from 1 to 10000; further ones are answered with 503 and counted.',
+    details: 'Most scrapes served at once, from 1 to 10000; further ones get 503.',
   }),
   logLevel: flag<LogLevel>(choice(logLevels), 'info', {
     name: 'log.level',
     kind: 'value',
     placeholder: 'level',
     summary: 'debug, info, warn or error',
-    details: 'The least important lines still logged: `debug`, `info`, `warn` or `error`. Logs go to stderr.',
+    details: 'The least important lines that are logged: `debug`, `info`, `warn` or `error`.',
     commands: numbers,
   }),
   logFormat: flag<'json' | 'text'>(choice(['json', 'text']), 'json', {
@@ -397,8 +393,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'n',
     summary: "how fast the demo's clock runs",
-    details:
-      "How many times as fast as the wall the demonstration's clock runs, from 1 to 3600. At 60 an hour passes in a minute.",
+    details: "Speed of the demonstration's clock, from 1 to 3600. At 60, an hour passes in a minute.",
     commands: ['demo'],
   }),
   demoOrganizations: flag<number>(whole(1, 200), '1', {
@@ -406,8 +401,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'n',
     summary: 'how many organizations are simulated',
-    details:
-      'How many organizations the demonstration simulates, from 1 to 200; with more than one it has the pages of `--organizations.file`.',
+    details: 'How many organizations are simulated, from 1 to 200.',
     commands: ['demo'],
   }),
   from: optional<number>(instant, {
@@ -416,16 +410,16 @@ export const flags = {
     placeholder: 'day',
     summary: 'first day or instant, UTC',
     details:
-      'Where the history begins: a day like `2026-05-01`, or an instant of UTC like `2026-05-01T13:00`, on the grid of `--bucket-width`. Required. OpenAI keeps about a year, and is asked from the anchor before on.',
+      'Start of the history: a day like `2026-05-01`, or an instant of UTC like `2026-05-01T13:00`, on the grid of `--bucket-width`. Required.',
     commands: history,
   }),
   to: optional<number>(instant, {
     name: 'to',
     kind: 'value',
     placeholder: 'day',
-    summary: 'end, exclusive; default: as late as may be',
+    summary: 'end, exclusive; default: the latest',
     details:
-      'Where the history ends, exclusive, written like `--from`. Not given, or later than that: where its last sample is three hours old.',
+      'End of the history, exclusive, written like `--from`; at the latest, and by default, where its last sample is three hours old.',
     commands: history,
   }),
   bucketWidth: flag<Width>(choice(['1m', '1h', '1d']), '1h', {
@@ -433,7 +427,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'width',
     summary: '1m, 1h or 1d: time between samples',
-    details: 'Width of the buckets of usage, `1m`, `1h` or `1d`: each becomes a sample. Costs are by the day.',
+    details: 'Width of the buckets of usage, `1m`, `1h` or `1d`; each becomes a sample.',
     commands: history,
   }),
   output: optional<string>(path, {
@@ -442,7 +436,7 @@ export const flags = {
     placeholder: 'path',
     summary: 'file, folder/ (a file a month), or -',
     details:
-      'Where to write: a file that does not exist yet; a folder (one that exists, or a path that ends with `/`), which gets a file for each UTC month; or `-` for stdout. Required.',
+      'A new file; a folder (one that exists, or a path that ends with `/`) for a file each UTC month; or `-` for stdout. Required.',
     commands: history,
   }),
   labels: optional<TargetLabels>(targetLabels, {
@@ -451,7 +445,7 @@ export const flags = {
     placeholder: 'a=b,…',
     summary: 'job=…,instance=…, as scraped',
     details:
-      'Labels that every series gets: those that Prometheus adds when it scrapes, like `job=openai,instance=localhost:9185`. Without them it is not the same series.',
+      'Labels that Prometheus adds when it scrapes, like `job=openai,instance=localhost:9185`. Without them the series are others.',
     commands: history,
   }),
   resume: flag<boolean>(onOff, 'false', {
@@ -459,7 +453,7 @@ export const flags = {
     kind: 'switch',
     placeholder: '',
     summary: 'go on with a run that was broken off',
-    details: 'Goes on with a run of the same settings that was broken off, where it was.',
+    details: 'Goes on with a run of the same settings that was broken off.',
     commands: history,
   }),
 } as const;
