@@ -329,7 +329,7 @@ function loggerOf({ log }: Settings): Logger {
     sink: stderrSink(),
     recovered: (lines) =>
       logger.warn(
-        `${lines} log lines were dropped: they could not be written. openai_exporter_log_lines_dropped_total counts them`,
+        'log lines were dropped because they could not be written; openai_exporter_log_lines_dropped_total counts them',
         { lines },
       ),
   });

@@ -203,10 +203,11 @@ async function readApi(options: BackfillOptions, plan: ApiPlan, { client, sizes,
     settleDelay,
     signal,
     report(folded, leftOut) {
-      if (leftOut > 0) log.warn(`${api}: ${leftOut} rows were refused, or lack values that cannot be read`, { api });
+      if (leftOut > 0)
+        log.warn(`${api}: rows were refused, or lack values that cannot be read`, { api, rows: leftOut });
       if (folded === 0 || foldingLogged) return;
       foldingLogged = true;
-      log.warn(`${api}: more than ${maxGroups} groups: the rest is summed as "other"`, { api });
+      log.warn(`${api}: there are more than ${maxGroups} groups, so the rest is summed as "other"`, { api });
     },
     waiting(error, wait) {
       log.warn(`${inFull(error)} It is tried again in ${wait / 1_000} seconds.`, { api });
@@ -234,7 +235,7 @@ async function writeOutput(options: BackfillOptions, output: Output, plans: read
     for (const file of output.files) {
       const how = { samples, labels, settleDelayMinutes, work, stdout, signal, throwIfStopped };
       const series = await writeOutputFile(file, how);
-      if (series > 0) log.info(`written: ${file.path ?? 'stdout'}`, { series });
+      if (series > 0) log.info(`${file.path ?? 'stdout'} was written`, { series });
     }
   } finally {
     for (const { columns } of samples) columns.close();
@@ -243,7 +244,7 @@ async function writeOutput(options: BackfillOptions, output: Output, plans: read
 
 function logBounds(log: Logger, { to, width }: BackfillSettings, bounds: Bounds): void {
   const [from, end] = [bounds.from, bounds.to].map(isoOf);
-  log.info(`buckets of ${width} from ${from} to ${end}`);
+  log.info(`reading buckets of ${width} from ${from} to ${end}`);
   if (to === bounds.to) return;
   log.warn(
     `the history ends at ${end}: samples of the last ${headSpanText} are left to Prometheus, which still writes there itself`,

@@ -45,7 +45,7 @@ export function createReloads({ several, organizations, clock, log }: ReloadOpti
     ({ version } = loaded);
     if ('mistakes' in loaded) {
       trouble = loaded.mistakes.join('; ');
-      log.error(`the file of organizations cannot be used, and what it said before holds: ${trouble}`, { path });
+      log.error(`the file of organizations cannot be used, so what it said before stays in use: ${trouble}`, { path });
       return trouble;
     }
     trouble = undefined;

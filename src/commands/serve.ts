@@ -89,7 +89,9 @@ export async function serve(options: ServeOptions): Promise<void> {
     stopped = server.stop();
   });
   if (settings.live.enabled && settings.live.tokenFile === undefined && !simulated) {
-    log.warn('live usage is taken from this machine alone, for there is no token; give --live.token-file');
+    log.warn(
+      'live usage is taken from this machine alone, because there is no token; give --live.token-file to take it from others',
+    );
   }
   try {
     await served.run(signal);

@@ -56,7 +56,7 @@ export interface Prices extends PriceList {
   /** The days that they follow from, the newest first; UTC, in seconds. */
   readonly days: readonly number[];
   readonly entries: readonly PriceEntry[];
-  /** Sentences about what does not fit together, or has changed very much. */
+  /** Remarks on what does not fit together, or has changed very much. */
   readonly remarks: readonly string[];
 }
 
@@ -250,5 +250,5 @@ function jumpsIn(days: readonly SettledDay[]): readonly string[] {
 
 function jumped(name: string, kind: number, ratio: number): string {
   const what = kind === whole ? 'all of it' : (measures[kind] ?? '');
-  return `The price of ${name} (${what}) on the newest settled day is ${Number(ratio.toPrecision(3))} times that of the day before; estimates go by it.`;
+  return `the price of ${name} (${what}) on the newest settled day is ${Number(ratio.toPrecision(3))} times that of the day before; estimates go by it`;
 }

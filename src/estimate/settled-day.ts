@@ -9,6 +9,7 @@ import {
   type Amounts,
   addAmounts,
   allTokens,
+  measures,
   noAmounts,
   partsBilledApart,
   toolMeasures,
@@ -43,7 +44,7 @@ export interface SettledDay {
   readonly billed: ReadonlyMap<string, CurrencyDay>;
   /** The usage of each model, by tier. */
   readonly used: ReadonlyMap<string, ReadonlyMap<Tier, Amounts>>;
-  /** Sentences about what does not fit together. */
+  /** Remarks on what does not fit together. */
   readonly remarks: readonly string[];
 }
 
@@ -254,7 +255,7 @@ function billingsOf(model: string, cells: ReadonlyMap<number, Cell>, used: Amoun
       rest = (rest ?? 0n) + amount;
       continue;
     }
-    if (Math.abs(quantity / units - 1) > contradiction) remarks.push(contradicting(model, quantity, units));
+    if (Math.abs(quantity / units - 1) > contradiction) remarks.push(contradicting(model, kind, quantity, units));
     // What was given back says nothing of the price.
     if (amount >= 0n) billings.set(kind, { amount, units });
   }
@@ -282,6 +283,6 @@ function toolBillings(cells: ReadonlyMap<number, Cell>, used: readonly ReadonlyM
   return billings;
 }
 
-function contradicting(model: string, quantity: number, units: number): string {
-  return `The bill counts ${Math.round(quantity)} where usage of ${model} counts ${Math.round(units)}; prices go by usage.`;
+function contradicting(model: string, kind: number, quantity: number, units: number): string {
+  return `the bill counts ${Math.round(quantity)} ${measures[kind] ?? ''} of ${model}, but usage counts ${Math.round(units)}; prices go by usage`;
 }

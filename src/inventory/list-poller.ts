@@ -81,10 +81,10 @@ export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
     refusedBefore.add(key);
     const shown =
       dimension === 'model'
-        ? 'every rate limit of the projects with usage is shown'
-        : 'the rate limits of the models in use are shown for every project';
+        ? 'Every rate limit of the projects with usage is shown.'
+        : 'The rate limits of the models in use are shown for every project.';
     log.warn(
-      `${api}: OpenAI does not grant grouping by ${dimension}, so nobody knows which models a project uses, and ${shown}; it is tried again each day. OpenAI said: ${reason}`,
+      `${api}: OpenAI does not grant grouping by ${dimension}, so it is not known which models a project uses. ${shown} It is tried again each day. OpenAI said: ${reason}`,
       { api },
     );
   }

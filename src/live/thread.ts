@@ -66,7 +66,7 @@ async function run({ settings, coloured, demo, restarts = 0 }: LiveTask, port: M
     if (live.book.folded > 0 && !saidFolded) {
       saidFolded = true;
       log.warn(
-        `live usage has more than ${settings.live.maxGroups} groups; that of further ones goes into one whose labels all read "other". Raise --live.max-groups, or report fewer labels`,
+        `live usage has more than ${settings.live.maxGroups} groups; the usage of further ones goes into one whose labels all read "other". Raise --live.max-groups, or report fewer labels.`,
       );
     }
   });

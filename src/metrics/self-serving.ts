@@ -126,7 +126,7 @@ function registerOrganizations(registry: Registry, several: NonNullable<ServingO
     });
   reload(
     'config_last_reload_successful',
-    '1 if the file of organizations could be used when it was last read. If it is 0, what the file said before holds.',
+    '1 if the file of organizations could be used when it was last read. If it is 0, what the file said before stays in use.',
     ({ successful }) => Number(successful),
   );
   reload(

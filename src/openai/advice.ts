@@ -257,7 +257,7 @@ export const advices: readonly Advice[] = [
     says: () => 'Check DNS, firewall, certificates and HTTPS_PROXY between here and OpenAI.',
   },
   {
-    seen: 'Rows with values that cannot be',
+    seen: 'Rows with impossible values',
     example: { reason: 'malformed', kind: 'refused_rows', path: usage, detail: '' },
     fits: ({ kind }) => kind === 'refused_rows',
     says: () => 'Some rows were refused: report it if it stays.',

@@ -25,7 +25,7 @@ export function createFailureLog(log: Logger): FailureLog {
     failed(api, what, { reason, error }, next) {
       const key = `${api} ${what}`;
       const fields = { api, reason, next: new Date(next).toISOString() };
-      const message = `${api}: ${what} failed (${reason}), will be tried again: ${inFull(error)}`;
+      const message = `${api}: ${what} failed (${reason}) and will be tried again: ${inFull(error)}`;
       const last = failing.get(key);
       const isSaid = last?.reason === reason && last.aloud;
       const aloud = !isSaid && !isSaidOfAnother(key, reason);

@@ -172,7 +172,8 @@ export function createGrouping(options: GroupingOptions): Grouping {
       const granted = [...refusals.keys()].filter((name) => shown.includes(name) && account.polled === account.ledger);
       for (const name of granted) refusals.delete(name);
       if (granted.length > 0) {
-        log.info(`${api}: OpenAI grants grouping by ${granted.join(', ')} again; the numbers have that label now`, {
+        const labels = granted.length === 1 ? 'that label' : 'those labels';
+        log.info(`${api}: OpenAI grants grouping by ${granted.join(', ')} again; the numbers have ${labels} now`, {
           api,
         });
         options.changed();

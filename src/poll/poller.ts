@@ -211,7 +211,8 @@ export function createPoller(options: PollerOptions): Poller {
       }
       const before = account.counters;
       if (account.turn(now, clock.monotonic())) {
-        if (before !== account.counters) log.info(`${api}: history read, its counters are shown`, { api });
+        if (before !== account.counters)
+          log.info(`${api}: its history has been read, and its counters are shown`, { api });
         grouping.turned();
         options.changed();
       }

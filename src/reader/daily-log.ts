@@ -21,8 +21,9 @@ export function createDailyLog(log: Logger, clock: Clock) {
     warn(matter: string, api: Api, text: string): void {
       if (isNew(matter, api)) log.warn(text, { api });
     },
-    info(matter: string, api: Api, text: string): void {
-      if (isNew(matter, api)) log.info(text, { api });
+    info(matter: string, api: Api, ...texts: readonly string[]): void {
+      if (texts.length === 0 || !isNew(matter, api)) return;
+      for (const text of texts) log.info(text, { api });
     },
   };
 }

@@ -182,11 +182,11 @@ export function createExporter(options: ExporterOptions): Exporter {
   }
 
   function sayOdd(remarks: readonly string[]): void {
-    if (remarks.length === 0) return;
-    const more = remarks.length - mostRemarks;
-    const all = [...remarks.slice(0, mostRemarks), ...(more > 0 ? [`And ${more} more.`] : [])];
+    const said = remarks.slice(0, mostRemarks);
+    if (said.length < remarks.length)
+      said.push(`only ${said.length} of ${remarks.length} remarks on prices are logged`);
     // Nothing is to be done about it: estimates go on, and their error says how well.
-    daily.info('prices', 'costs', `estimates of spend: ${all.join(' ')}`);
+    daily.info('prices', 'costs', ...said.map((remark) => `estimates of spend: ${remark}`));
   }
 
   const names = createNames({
@@ -364,7 +364,7 @@ export function createExporter(options: ExporterOptions): Exporter {
   };
 }
 
-/** Oddities of prices that are said at once. */
+/** Remarks on prices that are logged on one day. */
 const mostRemarks = 5;
 
 function differenceOf(amount: Big, currency: string): string {

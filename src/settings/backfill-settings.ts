@@ -15,6 +15,8 @@ export interface BackfillSettings {
   readonly resume: boolean;
 }
 
+const inWords: Readonly<Record<Width, string>> = { '1m': 'minute', '1h': 'hour', '1d': 'day' };
+
 /** Undefined where something is wrong with it, which is among the mistakes then. */
 export function historyFrom(reader: FlagReader): BackfillSettings | undefined {
   const width = reader.read(flags.bucketWidth);
@@ -35,7 +37,7 @@ export function historyFrom(reader: FlagReader): BackfillSettings | undefined {
     if (instant !== undefined && instant % widthSeconds[width] !== 0) {
       reader.add(
         flag,
-        `is not on the grid of --bucket-width, which is ${width}: a bucket begins at every full one of UTC`,
+        `must be the start of a bucket: a full ${inWords[width]} of UTC, because --bucket-width is ${width}`,
       );
     }
   }

@@ -157,8 +157,7 @@ export function parseSettings(
         if (command !== 'backfill')
           return { command, settings, several: { path, organizations, version: loaded.version, load } };
         const [chosen] = organizations;
-        if (wanted === undefined)
-          errors.push('--organization: is required: history is of one organization of the file');
+        if (wanted === undefined) errors.push('--organization: is required: name the organization of the file to read');
         else if (chosen?.key?.from === 'nowhere') errors.push(`--organization: ${chosen.key.trouble}`);
         else if (history !== undefined && chosen?.key !== undefined) {
           return { command, settings: chosen.settings, history, key: chosen.key };
@@ -342,7 +341,9 @@ function proxyMistake(baseUrl: string, env: Environment): string | undefined {
     proxyFor(new URL(baseUrl), env);
     return undefined;
   } catch (error) {
-    return error instanceof Error ? error.message : 'HTTPS_PROXY: cannot be used';
+    return error instanceof Error
+      ? error.message
+      : 'HTTPS_PROXY: is no proxy that can be used; give an http or https URL';
   }
 }
 

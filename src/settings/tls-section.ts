@@ -104,7 +104,10 @@ export const tlsSection = z.strictObject(
       .default('NoClientCert'),
     client_ca_file: filePath,
     client_ca: pem,
-    client_allowed_sans: z.array(clientName, { error: 'must be a list' }).min(1, 'must name somebody').optional(),
+    client_allowed_sans: z
+      .array(clientName, { error: 'must be a list' })
+      .min(1, 'must have at least one name')
+      .optional(),
     min_version: version.default('TLS12'),
     max_version: version.default('TLS13'),
     cipher_suites: listed(cipherNames, 'cipher suite'),
@@ -136,7 +139,7 @@ export function loadTls(section: TlsSection, path: string, read: (path: string) 
   /** Returns what stands under `key` itself or in the file that `key` with `_file` names. */
   function pemOf(key: 'cert' | 'key' | 'client_ca'): string | Buffer | undefined {
     const [inline, named] = [section[key], section[`${key}_file`]];
-    if (inline !== undefined && named !== undefined) mistake(key, `${key}_file says it, too; leave one of them out`);
+    if (inline !== undefined && named !== undefined) mistake(key, `${key}_file is given, too; leave one of them out`);
     if (named === undefined) return inline;
     const found = resolve(dirname(path), named);
     files.push(found);
@@ -150,7 +153,7 @@ export function loadTls(section: TlsSection, path: string, read: (path: string) 
 
   for (const key of ['cert', 'key'] as const) {
     if (section[key] === undefined && section[`${key}_file`] === undefined) {
-      mistake(`${key}_file`, `is missing, and ${key} is, too`);
+      mistake(`${key}_file`, `is missing, and so is ${key}; give one of them`);
     }
   }
   const [cert, key, ca] = [pemOf('cert'), pemOf('key'), pemOf('client_ca')];

@@ -90,7 +90,7 @@ async function targetOf(path: string): Promise<string> {
       throw error;
     }
   }
-  throw new Error('too many symbolic links lead on from it');
+  throw new Error('it is behind too many symbolic links');
 }
 
 /** Something that a person has to put right, in words that complete "the state file … is not kept: …". */
@@ -126,7 +126,7 @@ export function stateFile(options: StateFileOptions): StateFile {
   }
 
   function notKept(why: string): string {
-    return `state file ${path} cannot be written: ${why}; going on without it: a restart may look like a counter reset`;
+    return `state file ${path} cannot be written: ${why}. The exporter goes on without it, so a restart may look like a counter reset.`;
   }
 
   function succeeded(): void {
@@ -157,7 +157,7 @@ export function stateFile(options: StateFileOptions): StateFile {
     if (holder !== undefined) {
       if (!started) await borrow(place);
       throw new Trouble(
-        `${holder} uses it, and this process takes over when that has ended; two exporters that go on side by side need a --state.file each`,
+        `${holder} uses it, and this process takes over when that has ended; exporters that run side by side each need a --state.file of their own`,
       );
     }
     await removeLeftovers(place);
@@ -305,7 +305,7 @@ export function stateFile(options: StateFileOptions): StateFile {
       }
       if (state === undefined && shelved.length > 0) {
         log.warn(
-          `state file ${path} has no state of these settings, which make other series: counters start from the history of the API. What was kept of earlier settings stays in it.`,
+          `state file ${path} has no state of these settings, which make other series. Counters start from the history of the API; what the file keeps of earlier settings stays in it.`,
           { path },
         );
       }

@@ -50,7 +50,8 @@ export function createReporterCheck({ tokenFile, clock, log, read = readToken }:
       token = digestOf(read(path));
       isBroken = false;
     } catch (error) {
-      if (!isBroken) log.error('the token of live usage cannot be read again, but goes on as it was', { error });
+      if (!isBroken)
+        log.error('the token of live usage cannot be read again, so the one before stays in use', { error });
       isBroken = true;
     }
   }

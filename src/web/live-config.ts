@@ -53,7 +53,8 @@ export function createLiveConfig(options: LiveConfigOptions): LiveConfig {
     } catch (error) {
       // It is tried again at each look, for a certificate can come later than the file that names it.
       const message = error instanceof Error ? error.message : String(error);
-      if (message !== said) log.error(`the web configuration has changed, but goes on as it was: ${message}`);
+      if (message !== said)
+        log.error(`the changed web configuration cannot be used, so the one before stays in use: ${message}`);
       said = message;
       return;
     }

@@ -50,7 +50,7 @@ export function organizationsPage(status: OrganizationsStatus, { telemetryPath, 
       html`${verdict(organizations)}${
         reloadTrouble === null
           ? html``
-          : html`<ul class="failures"><li class="note"><strong>The file of organizations cannot be used; what it said before holds.</strong> ${reloadTrouble}</li></ul>`
+          : html`<ul class="failures"><li class="note"><strong>The file of organizations cannot be used, so what it said before stays in use.</strong> ${reloadTrouble}</li></ul>`
       }
 ${scrollTable({
   label: 'Table of organizations',

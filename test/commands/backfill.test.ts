@@ -187,7 +187,7 @@ describe('backfill', () => {
     expect(readFileSync(path, 'utf8').includes('="other"')).toBe(more.length > 0);
     const folding = first.log
       .of('warn')
-      .filter((line) => line.endsWith('more than 2 groups: the rest is summed as "other"'));
+      .filter((line) => line.endsWith('there are more than 2 groups, so the rest is summed as "other"'));
     expect(folding.length > 0).toBe(more.length > 0);
     const other = join(folder, 'other.om');
     const stopped = await run({ argv: [`--output=${other}`, ...more], stopAfter });

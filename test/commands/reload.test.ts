@@ -79,7 +79,7 @@ test('one that cannot be used is said once, changes nothing, and is not tried ag
   for (let looks = 0; looks < 5; looks++) await look();
   expect([reloads.successful(), reloads.lastSuccess(), applied]).toEqual([false, begun, []]);
   expect(log.of('error')).toEqual([
-    'the file of organizations cannot be used, and what it said before holds: is empty: it must have the key organizations, with a list',
+    'the file of organizations cannot be used, so what it said before stays in use: is empty: it must have the key organizations, with a list',
   ]);
   rmSync(file);
   for (let looks = 0; looks < 5; looks++) await look();

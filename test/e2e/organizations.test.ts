@@ -230,7 +230,7 @@ test('a file with a mistake, half a file, an empty one and none change nothing, 
     const answer = await reload(exporter);
     expect([answer.status, await answer.text()]).toEqual([500, expect.stringMatching(said)]);
     expect([await successful(), await targetsOf(exporter)]).toEqual([0, ['a']]);
-    expect(await (await exporter.get('/')).text()).toContain('what it said before holds');
+    expect(await (await exporter.get('/')).text()).toContain('so what it said before stays in use');
   }
   rmSync(file);
   expect((await reload(exporter)).status).toBe(500);

@@ -200,7 +200,7 @@ test('an emptied file opens nothing: the passwords stay until a restart', async 
     await vi.waitFor(
       async () => {
         expect((await ask(port, '/metrics')).status).toBe(401);
-        expect(exporter.err()).toContain(`goes on as it was: ${file}: ${what} needs a restart`);
+        expect(exporter.err()).toContain(`so the one before stays in use: ${file}: ${what} needs a restart`);
       },
       { timeout: 10_000 },
     );
@@ -218,7 +218,7 @@ test('nor does one that takes certificates of anybody: they are asked for as bef
   await vi.waitFor(
     async () => {
       await expect(ask(port, '/metrics')).rejects.toThrow();
-      expect(exporter.err()).toContain(`goes on as it was: ${file}: letting everybody in needs a restart`);
+      expect(exporter.err()).toContain(`so the one before stays in use: ${file}: letting everybody in needs a restart`);
     },
     { timeout: 10_000 },
   );

@@ -232,7 +232,9 @@ describe('odd bills', () => {
   test('a quantity that contradicts usage is said, and usage counts', () => {
     const prices = pricesOf([dayOf([['m, input', '2', 3_000, 'tokens']], [['m', 1_000, 0, 0]])]);
     expect(costs(prices, input)).toEqual({ usd: 2 });
-    expect(prices.remarks).toEqual([expect.stringContaining('The bill counts 3000 where usage of m counts 1000')]);
+    expect(prices.remarks).toEqual([
+      'the bill counts 3000 input_tokens of m, but usage counts 1000; prices go by usage',
+    ]);
     const agreed = dayOf([['m, input', '2', 1, '1000_tokens']], [['m', 1_000, 0, 0]]);
     expect(pricesOf([agreed]).remarks).toEqual([]);
   });
@@ -240,7 +242,7 @@ describe('odd bills', () => {
   test('a price that jumps a hundredfold is kept, and said', () => {
     const prices = pricesOf([dayOf([['m, input', '200']], [['m', 1_000, 0, 0]]), usual]);
     expect(costs(prices, input)).toEqual({ usd: 200 });
-    expect(prices.remarks).toEqual([expect.stringContaining('The price of m (input_tokens)')]);
+    expect(prices.remarks).toEqual([expect.stringContaining('the price of m (input_tokens)')]);
     expect(prices.remarks[0]).toContain('100 times');
   });
 

@@ -34,7 +34,7 @@ describe('failures are said', () => {
     });
     failures.failed('costs', 'poll', { reason: 'network', error }, 0);
     expect(log.of('warn')).toEqual([
-      'costs: poll failed (network), will be tried again: GET /organization/costs: ECONNREFUSED. Check DNS, firewall, certificates and HTTPS_PROXY between here and OpenAI.',
+      'costs: poll failed (network) and will be tried again: GET /organization/costs: ECONNREFUSED. Check DNS, firewall, certificates and HTTPS_PROXY between here and OpenAI.',
     ]);
   });
 

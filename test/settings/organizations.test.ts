@@ -240,7 +240,7 @@ describe('one of them', () => {
 
   test('must be named for history, and must be in the file', () => {
     expect(mistakesIn(two, ['backfill', ...from])).toEqual([
-      '--organization: is required: history is of one organization of the file',
+      '--organization: is required: name the organization of the file to read',
     ]);
     expect(mistakesIn(two, ['check', '--organization=europ'])).toEqual([
       'has no organization "europ"; did you mean europe?',

@@ -180,8 +180,11 @@ describe('backfill', () => {
     [[...needed, '--to=2026-05-01'], '--to: must be later than --from'],
     [[...needed, '--to=2026-06-31'], '--to: must be a day or an instant'],
     [[...needed, '--to=tomorrow'], '--to: must be a day or an instant'],
-    [[...needed, '--to=2026-05-02T13:30'], '--to: is not on the grid of --bucket-width, which is 1h'],
-    [[...needed, '--to=2026-05-02T13:00', '--bucket-width=1d'], '--to: is not on the grid'],
+    [
+      [...needed, '--to=2026-05-02T13:30'],
+      '--to: must be the start of a bucket: a full hour of UTC, because --bucket-width is 1h',
+    ],
+    [[...needed, '--to=2026-05-02T13:00', '--bucket-width=1d'], '--to: must be the start of a bucket: a full day'],
     [[...needed, '--bucket-width=1w'], '--bucket-width: must be 1m, 1h or 1d'],
     [[...needed, '--labels=job'], '--labels: "job" must be label=value'],
     [[...needed, '--labels=model=a'], '--labels: "model" is a label that the series have already'],

@@ -109,14 +109,14 @@ test.each<[string, string, readonly string[]]>([
     'TLS without certificate and key',
     'tls_server_config: {}',
     [
-      'tls_server_config.cert_file: is missing, and cert is, too',
-      'tls_server_config.key_file: is missing, and key is, too',
+      'tls_server_config.cert_file: is missing, and so is cert; give one of them',
+      'tls_server_config.key_file: is missing, and so is key; give one of them',
     ],
   ],
   [
     'a certificate that is given twice',
     `tls_server_config:\n  ${pair}\n  cert: ${inline('localhost/cert.pem')}`,
-    ['tls_server_config.cert: cert_file says it, too; leave one of them out'],
+    ['tls_server_config.cert: cert_file is given, too; leave one of them out'],
   ],
   [
     'a path where the certificate itself belongs',
@@ -194,7 +194,7 @@ test.each<[string, string, readonly string[]]>([
   [
     'no names of clients',
     `tls_server_config:\n  ${pair}\n  client_allowed_sans: []`,
-    ['tls_server_config.client_allowed_sans: must name somebody'],
+    ['tls_server_config.client_allowed_sans: must have at least one name'],
   ],
   ...['a, DNS:b', '"a', 'a b', '', 'fe80::1%eth0', 'ä.example'].map((name): [string, string, readonly string[]] => [
     `the name ${JSON.stringify(name)} of a client`,

@@ -72,7 +72,7 @@ test('what is broken does not replace what works, is told once, and is tried aga
     expect(live.current().users.has('a')).toBe(true);
   }
   expect(log.of('error')).toEqual([
-    'the web configuration has changed, but goes on as it was: /web.yml: tls: unknown key; b: unknown key',
+    'the changed web configuration cannot be used, so the one before stays in use: /web.yml: tls: unknown key; b: unknown key',
   ]);
   // The certificate that was missing is there, and the file itself has not changed since.
   state.loaded = { config: users('b'), files: ['/web.yml'] };

@@ -340,6 +340,6 @@ describe('the list', () => {
       { telemetryPath: '/metrics', root: '.' },
       'name',
     );
-    expect(text).toContain('what it said before holds.</strong> is empty');
+    expect(text).toContain('so what it said before stays in use.</strong> is empty');
   });
 });
