@@ -46,7 +46,7 @@ export function liveHandlers(
     if (wait > 0) {
       refuse('rate_limited', remoteAddress);
       response.setHeader('Retry-After', Math.ceil(wait / 1_000));
-      answer(response, 429, 'there are too many requests of this client');
+      answer(response, 429, 'there are too many requests from this client');
       return true;
     }
     switch (isAllowed(request.headers.authorization, remoteAddress)) {

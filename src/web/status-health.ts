@@ -127,7 +127,7 @@ function spendTiles({ polled, missing, currencies }: SpendStatus): readonly Html
   if (currencies.length === 0) {
     return [tile(name, 'not known', polled ? 'no day has been read yet' : 'costs are not polled')];
   }
-  const unknown = missing.length === 0 ? '' : `; ${missing.length} days not known`;
+  const unknown = missing.length === 0 ? '' : `; ${missing.length} ${missing.length === 1 ? 'day' : 'days'} not known`;
   return currencies.slice(0, 2).map(({ currency, total, budget }) => {
     const used = budget === null ? 'no budget is set' : `${share(total / budget)} of ${money(budget, currency)}`;
     return tile(name, money(total, currency), `${used}${unknown}`);

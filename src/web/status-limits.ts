@@ -18,7 +18,7 @@ ${nearestTable(nearest, compared)}`;
 }
 
 function nearestTable(nearest: readonly NearLimit[], compared: number): Html {
-  if (nearest.length === 0) return html`<p>There is no limit that what is used could be compared with.</p>`;
+  if (nearest.length === 0) return html`<p>There is no limit to compare usage or spend with.</p>`;
   return scrollTable({
     label: 'Table of limits',
     caption: caption(nearest, compared),
@@ -28,7 +28,7 @@ function nearestTable(nearest: readonly NearLimit[], compared: number): Html {
 }
 
 const ratesNote =
-  'Rates are those of the busiest settled minute of the last hour, batches left out; OpenAI also counts what it holds back for a request, so the real share can be higher.';
+  'A rate is that of the busiest settled minute of the last hour, without batches. OpenAI also counts what it holds back for a request, so the real share can be higher.';
 
 function caption(nearest: readonly NearLimit[], compared: number): string {
   const rates = nearest.some(({ kind }) => kind.endsWith('_per_minute'));

@@ -10,12 +10,12 @@ export function liveSection({ minutes, records, groups, folded }: LiveStatus): H
   if (counted + duplicate + skipped + refused === 0) {
     return html`<p>Nothing has been reported since the start. Applications and gateways report at <code>POST /api/live</code>.</p>`;
   }
-  return html`<p class="soft">As applications and gateways report it, by minute of arrival; no part of OpenAI's own numbers.</p>
+  return html`<p class="soft">Applications and gateways have reported this; a bar is a minute of arrival. It is no part of OpenAI's own numbers.</p>
 ${chart(minutes)}
 <details id="table-live"><summary>The last minutes, as a table</summary>${table(minutes)}</details>
-<p>Since the start ${exactly(counted)} ${counted === 1 ? 'record' : 'records'} counted, ${exactly(duplicate)} came again, ${exactly(skipped)} had no usage of OpenAI, ${exactly(refused)} were refused. There are ${exactly(groups)} groups.</p>
+<p>Records since the start: ${exactly(counted)} counted, ${exactly(duplicate)} sent again, ${exactly(skipped)} without usage of OpenAI, ${exactly(refused)} refused. Groups: ${exactly(groups)}.</p>
 ${refused > 0 ? html`<p class="warn">Refused records are not counted: the answer to each report says why. <code>openai_exporter_live_records_total</code> tells the format.</p>` : html``}
-${folded > 0 ? html`<p class="warn">${exactly(folded)} records went into the group <code>other</code>: there are more groups than <code>--live.max-groups</code>.</p>` : html``}`;
+${folded > 0 ? html`<p class="warn">Records in the group <code>other</code>: ${exactly(folded)}. There are more groups than <code>--live.max-groups</code>.</p>` : html``}`;
 }
 
 function chart(minutes: readonly LiveMinute[]): Html {

@@ -9,8 +9,10 @@ export function spendSection(spend: SpendStatus): Html {
   if (!spend.polled) return html`<p>Not known: costs are not polled.</p>`;
   if (spend.currencies.length === 0) return html`<p>Not known yet: no day of this month has been read.</p>`;
   const notes = [
-    'Costs as OpenAI reports them, in UTC days; they come hours late, and the last two days still change.',
-    ...(spend.missing.length === 0 ? [] : [`Not known, and in no sum: ${spend.missing.map(dayOf).join(', ')}.`]),
+    'Costs are those that OpenAI reports, by day of UTC. They come hours late, and the last two days still change.',
+    ...(spend.missing.length === 0
+      ? []
+      : [`Days that are not known, and in no sum: ${spend.missing.map(dayOf).join(', ')}.`]),
     ...(spend.filtered ? ['Filters are set: only what they let through is counted.'] : []),
   ];
   return html`<p class="soft">${notes.join(' ')}</p>${spend.currencies.map((one) => ofCurrency(one, spend))}${unpricedLine(spend)}`;
@@ -20,7 +22,7 @@ export function spendSection(spend: SpendStatus): Html {
 function unpricedLine({ unpriced }: SpendStatus): Html {
   if (unpriced.length === 0) return html``;
   const models = unpriced.map(({ model, tokens }) => `${model} (${shortly(tokens)} tokens)`).join(', ');
-  return html`<p class="soft">Without a price yet, and in no estimate of today: ${models}.</p>`;
+  return html`<p class="soft">Models without a price yet, which no estimate of today counts: ${models}.</p>`;
 }
 
 function ofCurrency(spend: CurrencySpend, { currencies }: SpendStatus): Html {

@@ -31,10 +31,10 @@ ${ranking('project', 'Projects', usage.projects)}
 
 /** Says what the numbers are of, and which hours they are not, or not wholly, of. */
 function coverageNote({ apis, hours }: UsageStatus): string {
-  const notes = [`${apis.join(', ')}; in UTC, the running hour included.`];
+  const notes = [`Usage of ${apis.join(', ')}, by hour of UTC. The running hour is included.`];
   const unknown = hours.filter(({ state }) => state === 'unknown').length;
   if (unknown > 0) {
-    notes.push(`${unknown} ${unknown === 1 ? 'hour is' : 'hours are'} not known: from before this process read them.`);
+    notes.push(`${unknown} ${unknown === 1 ? 'hour is' : 'hours are'} not known: this process has not read them.`);
   }
   const partial = hours.filter(({ state }) => state === 'partial');
   if (partial.length > 0) {

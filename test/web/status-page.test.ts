@@ -124,9 +124,11 @@ test('that numbers come late is said with the figures, and does not change the v
 });
 
 test('trouble with the state file is said, and does not change the verdict', () => {
-  const page = text({ stateFileTrouble: 'state file /state cannot be written: ENOSPC; going on without it' });
+  const page = text({
+    stateFileTrouble: 'state file /state cannot be written: ENOSPC. The exporter goes on without it',
+  });
   expect(page).toContain(
-    '<strong>The state file needs a look.</strong> state file /state cannot be written: ENOSPC; going on without it',
+    '<strong>The state file needs a look.</strong> state file /state cannot be written: ENOSPC. The exporter goes on without it',
   );
   expect(page).toContain('Healthy: the api answers.');
   expect(text({})).not.toContain('The state file');
@@ -169,7 +171,7 @@ test('what is being spent is beside what is reported', () => {
   });
   expect(page).toContain('Spend today: $212.00 reported, about $260.40 by usage; about $31.00 in the last hour.');
   expect(page).toContain('On the newest final day the estimate was 2% less than the costs.');
-  expect(page).toContain('Without a price yet, and in no estimate of today: gpt-6-astra (1.23M tokens).');
+  expect(page).toContain('Models without a price yet, which no estimate of today counts: gpt-6-astra (1.23M tokens).');
 });
 
 test('what others wrote is only text', () => {
@@ -251,10 +253,10 @@ describe('live usage', () => {
   test('has the last minutes, and what became of the records', () => {
     const page = text({ live });
     expect(page).toContain('12:30: 1,234 tokens in 3 records');
-    expect(page).toContain('3 records counted, 2 came again, 1 had no usage of OpenAI, 0 were refused.');
+    expect(page).toContain('Records since the start: 3 counted, 2 sent again, 1 without usage of OpenAI, 0 refused.');
     expect(page).not.toContain('class="warn">Refused');
     expect(text({ live: { ...live, folded: 5, records: { ...live.records, refused: 1 } } })).toMatch(
-      /Refused records are not counted[\s\S]*5 records went into the group/,
+      /Refused records are not counted[\s\S]*Records in the group <code>other<\/code>: 5\./,
     );
   });
 });
