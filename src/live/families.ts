@@ -20,7 +20,7 @@ export function liveHourFamily(field: LiveField): Family {
   return {
     name: `openai_live_${field.api}_${field.name}`,
     type: 'gauge',
-    help: `${about(field)} One hour: select one state. The usage of the same hour less this was not reported.`,
+    help: `${about(field)} One hour: select one state. The usage of the same hour minus this was not reported.`,
   };
 }
 

@@ -410,7 +410,7 @@ export const flags = {
     placeholder: 'day',
     summary: 'first day or instant, UTC',
     details:
-      'Start of the history: a day like `2026-05-01`, or an instant of UTC like `2026-05-01T13:00`, on the grid of `--bucket-width`. Required.',
+      'Start of the history: a day like `2026-05-01`, or an instant of UTC like `2026-05-01T13:00`, at which a bucket of `--bucket-width` begins. Required.',
     commands: history,
   }),
   to: optional<number>(instant, {
@@ -445,15 +445,15 @@ export const flags = {
     placeholder: 'a=b,…',
     summary: 'job=…,instance=…, as scraped',
     details:
-      'Labels that Prometheus adds when it scrapes, like `job=openai,instance=localhost:9185`. Without them the series are others.',
+      'Labels that Prometheus adds when it scrapes, like `job=openai,instance=localhost:9185`. Without them, what is written makes other series than those that are scraped.',
     commands: history,
   }),
   resume: flag<boolean>(onOff, 'false', {
     name: 'resume',
     kind: 'switch',
     placeholder: '',
-    summary: 'go on with a run that was broken off',
-    details: 'Goes on with a run of the same settings that was broken off.',
+    summary: 'continue an interrupted run',
+    details: 'Continues an interrupted run of the same settings.',
     commands: history,
   }),
 } as const;

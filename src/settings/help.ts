@@ -33,7 +33,7 @@ function helpForAll(): string {
     'Examples:',
     ...examples.map((example) => `  ${example}`),
     '',
-    'Flags (more: serve --help; --poll.interval: OPENAI_EXPORTER_POLL_INTERVAL):',
+    'Flags (all: serve --help), also as variables like OPENAI_EXPORTER_POLL_INTERVAL:',
     ...flags.map(lineOf),
     '  --help, --version',
     '',
