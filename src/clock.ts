@@ -1,6 +1,6 @@
 /**
- * The only place that asks for the time or waits. Everything else is handed a `Clock`, so that a test
- * lives a simulated day in a second and a demonstration can run faster than the wall.
+ * The only place that asks for the time or waits. Everything else is handed a `Clock`, so that a test runs a simulated
+ * day in a second and a demonstration can run faster than real time.
  */
 import { performance } from 'node:perf_hooks';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -44,7 +44,9 @@ export const systemClock: Clock = {
 /** A wait for an instant of UTC looks at the clock this often, for it can step. */
 export const longestNap: Milliseconds = 15_000;
 
-/** Why a sleep ends whose alarm was turned off. Without a reason each would make an error, with its stack. */
+/**
+ * The reason that ends the sleep of an alarm that is turned off. Without one, each would make an error with its stack.
+ */
 const turnedOff = Symbol('turned off');
 
 /**

@@ -11,8 +11,8 @@ export function reasonOf(error: unknown): string {
 }
 
 /**
- * Why a file cannot be read: the code, and where it is a lack of rights the user too, who in a container or a service is
- * not the one that people expect.
+ * Returns why a file cannot be read: the code, and for a lack of rights the user, too. In a container or a service that
+ * user is not the one that people expect.
  */
 export function whyUnreadable(error: unknown, user = process.getuid?.()): string {
   const code = codeOf(error) ?? 'unknown reason';

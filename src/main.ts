@@ -46,7 +46,7 @@ let logOutput: LineOutput | undefined;
 let isStuck = () => false;
 /** The signal that the process was told to end with. */
 let stoppedBy: NodeJS.Signals | undefined;
-/** Why something printed did not reach its reader. */
+/** The error that kept something printed from its reader. */
 let printingFailed: Error | undefined;
 
 process.stdout.on('error', (error) => {
@@ -130,7 +130,7 @@ async function check(settings: Settings, key: KeySetting): Promise<number> {
   });
 }
 
-/** How the exporter that `health` asks speaks TLS, if it does. */
+/** Returns how the exporter that `health` asks speaks TLS, if it does. */
 function tlsOf(configFile: string | undefined): WebConfig['tls'] {
   const loaded = configFile === undefined ? undefined : loadWebConfig(configFile);
   return loaded !== undefined && 'config' in loaded ? loaded.config.tls : undefined;

@@ -32,7 +32,7 @@ export interface LiveMinute extends Amounts {
   readonly records: number;
 }
 
-/** How the exporter itself is doing. */
+/** The state of the exporter itself. */
 export interface Health {
   readonly version: string;
   readonly revision: string;
@@ -44,13 +44,13 @@ export interface Health {
   /** Lists of names and limits; empty where these are turned off. */
   readonly lists: readonly ListStatus[];
   readonly counters: CountersStatus;
-  /** Why polls cannot keep their interval, with the numbers and what to do; null while they can. */
+  /** A sentence on why polls cannot keep their interval, with the numbers and what to do; null while they can. */
   readonly tooSlow: string | null;
   /** The trouble with the state file, and what follows from it; null where there is none, or no file is wanted. */
   readonly stateFileTrouble: string | null;
 }
 
-/** Why something failed: the word of the metrics, what happened, and what to do. Null while it does not. */
+/** A failure: its reason as the metrics name it, what happened, and what to do. All are null while nothing fails. */
 export interface WhyFailed {
   readonly reason: string | null;
   readonly message: string | null;
@@ -63,14 +63,14 @@ export interface LeftOut {
     readonly count: number;
     /** The last few sentences, newest first. */
     readonly messages: readonly string[];
-    /** When it was found the last time. */
+    /** The time at which one was found last. */
     readonly at: string;
   } | null;
 }
 
 export interface ApiStatus extends WhyFailed, LeftOut {
   readonly api: string;
-  /** Did the last poll succeed; null until it was tried. */
+  /** True if the last poll succeeded; null until one was tried. */
   readonly up: boolean | null;
   readonly lastSuccess: string | null;
   readonly lastPoll: string | null;
@@ -92,13 +92,15 @@ export interface DimensionRefused {
 /** One kind of list, of the organization and of its projects together. */
 export interface ListStatus extends WhyFailed, LeftOut {
   readonly api: string;
-  /** Was every list of the kind read the last time; null until one was tried, and where the key lacks the scope. */
+  /**
+   * True if every list of the kind was read the last time; null until one was tried, and where the key lacks the scope.
+   */
   readonly up: boolean | null;
   readonly lastSuccess: string | null;
 }
 
 export interface CountersStatus {
-  /** Since when they count; null before that is known. */
+  /** The time from which they count; null before that is known. */
   readonly anchor: string | null;
   readonly state: 'replaying' | 'shown' | 'unavailable';
   /** A sentence for people, where there is something to say. */
@@ -207,7 +209,7 @@ export interface SpendRanking {
 export interface LimitsStatus {
   /** Those nearest to their limit, nearest first. */
   readonly nearest: readonly NearLimit[];
-  /** How many limits could be compared with what is used. */
+  /** The number of limits that could be compared with what is used. */
   readonly compared: number;
   /** Sentences for people: what cannot be told, and why. */
   readonly unknown: readonly string[];
@@ -236,7 +238,7 @@ export interface OrganizationsStatus {
   readonly simulated: boolean;
   readonly startedAt: string;
   readonly now: string;
-  /** Why the file of organizations could not be read again, while it cannot; null otherwise. */
+  /** A sentence on why the file of organizations cannot be used; null while it can. */
   readonly reloadTrouble: string | null;
   readonly organizations: readonly OrganizationLine[];
 }
@@ -257,7 +259,7 @@ export interface OrganizationSummary {
   readonly apis: number;
   /** The apis and lists whose last poll failed. */
   readonly failing: readonly string[];
-  /** Why the first of them fails, and what to do. */
+  /** The failure of the first of them, and what to do. */
   readonly message: string | null;
   readonly whatToDo: string | null;
   /** The sum of the last 24 hours; null where nothing is known. */

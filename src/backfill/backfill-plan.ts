@@ -13,7 +13,7 @@ const headSpan = 3 * hour;
 
 export const headSpanText = `${headSpan / hour} hours`;
 
-/** How far behind the end groups are looked for that begin there: they get their 0 in time. */
+/** The time behind the end in which groups are looked for that begin there: they get their 0 in time. */
 const outlook = inSeconds(day);
 
 export interface Asked {

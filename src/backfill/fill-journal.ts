@@ -12,7 +12,7 @@ import { bucketEnd } from '../usage/windows.ts';
 import { isoOf, type Step } from './backfill-plan.ts';
 import type { Journal } from './journal.ts';
 
-/** How one api is read. */
+/** The way in which one api is read. */
 export interface HistoryReading {
   readonly client: Client;
   readonly sizes: PageSizes;
@@ -37,7 +37,7 @@ const deadline = 1_800_000;
 /** The wait after the first failure, in milliseconds; it doubles. */
 const firstWait = 15_000;
 
-/** How often in a row a go may fail, without anything new, before it is given up; a valid key is refused now and then. */
+/** Failures in a row, without anything new, after which reading is given up; a valid key is refused now and then. */
 const mostFailures: Readonly<Partial<Record<Reason, number>>> = {
   rate_limited: 5,
   timeout: 5,

@@ -23,7 +23,7 @@ export interface Progress {
   finished(api: Api): void;
 }
 
-/** How far an api is. */
+/** The place that the reading of an api has reached. */
 interface Reached {
   readonly step: number;
   readonly to: number;

@@ -11,7 +11,7 @@ import type { WebConfig } from '../settings/web-config.ts';
 export interface HealthOptions {
   /** The address that the exporter listens at; the wildcards are asked over loopback. */
   readonly listen: ListenAddress;
-  /** How it speaks TLS; undefined for plain http. */
+  /** The way in which it speaks TLS; undefined for plain http. */
   readonly tls?: WebConfig['tls'];
   readonly clock: Clock;
   /** stderr, for the reason of a failure. */

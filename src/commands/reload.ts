@@ -23,7 +23,7 @@ export interface Reloads {
   successful(): boolean;
   /** UTC milliseconds. */
   lastSuccess(): number;
-  /** Why the file could not be used the last time; undefined if it could. */
+  /** Returns why the file could not be used the last time; undefined if it could. */
   trouble(): string | undefined;
   /** Looks again and again whether the file is another one, until the signal is aborted. */
   watch(signal: AbortSignal): Promise<void>;

@@ -1,7 +1,8 @@
 /**
- * What a line item of the bill is about, as far as its text says so. Known texts are `<model>, <kind>` in several spellings and
- * the names of tools; everything else is free text. A kind is known by its words, whatever their order and what is between
- * them: "cached input", "input_cached_tokens" and "batch cached input" say the same of the tokens.
+ * Finds out what a line item of the bill is about, as far as its text says so. Known texts are `<model>, <kind>` in
+ * several spellings and the names of tools; everything else is free text. A kind is known by its words, whatever their
+ * order and what is between them: "cached input", "input_cached_tokens" and "batch cached input" say the same of the
+ * tokens.
  */
 import { measure, tokenMeasures } from './measures.ts';
 

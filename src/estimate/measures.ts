@@ -1,5 +1,5 @@
 /**
- * What usage is measured in, for all apis together: each kind of token, and images, characters, seconds and calls. What one
+ * The measures of usage, for all apis together: each kind of token, and images, characters, seconds and calls. What one
  * group used is a column of numbers, one for each measure.
  */
 import { type Endpoint, endpoints, type Field } from '../openai/catalogue.ts';

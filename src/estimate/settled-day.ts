@@ -1,5 +1,6 @@
 /**
- * What a settled day says of prices: the amounts of its lines and the usage that they bill, by model, tier and kind. Pure.
+ * Finds out what a settled day says of prices: the amounts of its lines and the usage that they bill, by model, tier
+ * and kind. Pure.
  */
 import type { Bucket } from '../usage/bucket.ts';
 import type { Ledger } from '../usage/ledger.ts';

@@ -1,6 +1,6 @@
 /**
- * What was used, by project, model and tier, over any settled buckets of all apis. A sum is kept from one time to the next,
- * and only buckets that came or went are added or taken away: an hour moves on by a minute at a time.
+ * Sums what was used, by project, model and tier, over any settled buckets of all apis. A sum is kept from one time to
+ * the next, and only buckets that came or went are added or taken away: an hour moves on by a minute at a time.
  */
 import type { Bucket } from '../usage/bucket.ts';
 import { Ids } from '../usage/ids.ts';
@@ -8,7 +8,7 @@ import type { Ledger } from '../usage/ledger.ts';
 import { type Tier, tierOf } from './line-items.ts';
 import { type Amounts, measures, measuresOf } from './measures.ts';
 
-/** Whose usage it is. A dimension that the usage is not grouped by is empty. */
+/** The owner of usage. A dimension that the usage is not grouped by is empty. */
 export interface Owner {
   readonly project: string;
   readonly model: string;

@@ -18,7 +18,7 @@ import { createRounds, dueAt } from './rounds.ts';
 export interface NamesPollerOptions extends Omit<ListTasksOptions, 'readModelsInUse' | 'malformed' | 'dropped'> {
   readonly log: Logger;
   readonly failureLog: FailureLog;
-  /** Under which usage is asked for the models in use. */
+  /** The filters of the usage that tells which models are in use. */
   readonly filters: Filters;
   readonly report: {
     polled(api: ApiLabel, reason: Reason | undefined): void;
@@ -30,12 +30,12 @@ export interface NamesPollerOptions extends Omit<ListTasksOptions, 'readModelsIn
   changed(): void;
 }
 
-/** How the reading of one kind of list goes. */
+/** The state of the reading of one kind of list. */
 export interface ListStatus {
   readonly api: ListApi;
   /** Reports whether every list of the kind was read the last time; undefined before the first, and without the scope. */
   up(): boolean | undefined;
-  /** Why one of them was not read the last time, the scope's lack included. */
+  /** Returns why one of them was not read the last time, a missing scope included. */
   failure(): Outcome['failure'];
   /** UTC milliseconds. */
   lastSuccess(): number | undefined;

@@ -1,10 +1,10 @@
-/** How the lists of one kind went the last time they were read, counted as it happens: each project has one of them. */
+/** Counts how the lists of one kind went the last time they were read, as it happens: each project has one of them. */
 import type { Outcome } from '../poll/attempt.ts';
 
 export interface ListOutcome {
   /** True if all were read; undefined where none was tried, and where the key has the scope for none of them. */
   readonly up: boolean | undefined;
-  /** Why one of them was not read, a scope that is missing included. */
+  /** The failure of one that was not read, a missing scope included. */
   readonly failure: Outcome['failure'];
 }
 

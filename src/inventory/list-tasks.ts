@@ -113,7 +113,7 @@ export class Task implements Turn {
     return this.#ended || this.#late !== undefined;
   }
 
-  /** Why the last read failed, or does not come to its end. */
+  /** The reason why the last read failed, or does not come to its end. */
   get failure(): Outcome['failure'] {
     return this.#late ?? this.#failure;
   }
@@ -167,9 +167,9 @@ export class Task implements Turn {
 export interface ListTasks {
   /** The list of projects, on which all that belongs to one of them depends. */
   readonly projects: Task;
-  /** How the lists of a kind went the last time. */
+  /** Returns how the lists of a kind went the last time. */
   outcomeOf(api: ListApi): ListOutcome;
-  /** Has to be told when there is something else to say of how a read goes. */
+  /** To be called when there is something else to say of how a read goes. */
   note(task: Task): void;
   /** Those that are worth a try. */
   candidates(): readonly Task[];
@@ -177,7 +177,7 @@ export interface ListTasks {
   update(): void;
 }
 
-/** Which projects are used changes without notice, but not at once: milliseconds between two looks. */
+/** Milliseconds between two looks at which projects are used: that changes without notice, but not quickly. */
 const lookEvery = 15_000;
 
 export function createListTasks(options: ListTasksOptions): ListTasks {

@@ -1,7 +1,7 @@
 /**
- * Which of many lists to ask for its next page. Each list is due once in a period, at an instant fixed on the UTC clock
- * and its own, so that the requests are spread. Where there are more lists than the budget allows, they come round in
- * turn, and the lanes share the requests, so that no list waits for the end of another. No network, no clock.
+ * Chooses which of many lists to ask for its next page. Each list is due once in a period, at an instant fixed on the
+ * UTC clock and its own, so that the requests are spread. Where there are more lists than the budget allows, they come
+ * round in turn, and the lanes share the requests, so that no list waits for the end of another. No network, no clock.
  */
 import { hour, nextDue } from '../usage/windows.ts';
 

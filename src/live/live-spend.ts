@@ -1,6 +1,6 @@
 /**
- * What live usage costs, at the prices that the reading thread finds out: a total for each group and currency, which moves with
- * each record. Usage from before there were prices, or of a model without one, is in no total.
+ * The cost of live usage, at the prices that the reading thread finds out: a total for each group and currency, which
+ * moves with each record. Usage from before there were prices, or of a model without one, is in no total.
  */
 import { type Fixed, numberOfFixed } from '../estimate/fixed.ts';
 import { type Tier, tierOf } from '../estimate/line-items.ts';
@@ -19,7 +19,7 @@ interface Spent {
   readonly currency: string;
   readonly group: number;
   amount: Fixed;
-  /** When it was first shown, in monotonic milliseconds. */
+  /** The instant at which it was first shown, in monotonic milliseconds. */
   since?: Milliseconds;
 }
 
@@ -27,7 +27,7 @@ export interface LiveSpendOptions {
   /** Label names, in the order of the groups' values. */
   readonly labels: readonly string[];
   readonly groups: GroupTable;
-  /** How long a series stays at 0 before its first value. */
+  /** The time for which a series stays at 0 before its first value. */
   readonly zeroHold: Milliseconds;
 }
 

@@ -52,7 +52,7 @@ export interface LiveThread {
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** Nobody takes live usage at the moment: whoever reports should do so again soon. */
+/** Thrown while nobody takes live usage: whoever reports should do so again soon. */
 export class LiveUnavailable extends Error {
   override readonly name = 'LiveUnavailable';
 }

@@ -29,7 +29,10 @@ export interface Answered extends ReportAnswer {
 
 export type ToLive =
   | { readonly kind: 'reports'; readonly reports: readonly Asked[] }
-  /** So many reports were refused before anybody looked into them: too large, of another type, or too many at once. */
+  /**
+   * The number of reports that were refused before anybody looked into them: too large, of another type, or too many at
+   * once.
+   */
   | { readonly kind: 'refused'; readonly reports: number }
   /** The hours whose usage is on show: those of live usage are the same. */
   | { readonly kind: 'hours'; readonly hours: readonly ShownHour[] }

@@ -10,7 +10,7 @@ export interface Family {
   readonly help: string;
 }
 
-/** How long after a bucket's end its numbers are final, in words. */
+/** Returns in words how long after a bucket's end its numbers are final. */
 function settles(endpoint: Endpoint, settleDelayMinutes: number): string {
   if (endpoint.kind === 'costs') return 'A day is final 24 hours after its end.';
   const delay = settleDelayMinutes < 1 ? `${settleDelayMinutes * 60} seconds` : `${settleDelayMinutes} minutes`;

@@ -1,6 +1,6 @@
 /**
- * Which ids the series on the page carry, so that each can have its name on the same page. What a section is rendered
- * from is noted when it is; tables of groups only grow, so nothing that it shows can be missing here.
+ * Knows which ids the series on the page carry, so that each can have its name on the same page. What a section is
+ * rendered from is noted when it is; tables of groups only grow, so nothing that it shows can be missing here.
  */
 import type { Section } from './section.ts';
 

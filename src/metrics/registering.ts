@@ -1,4 +1,4 @@
-/** How metrics of the exporter itself are registered, and how their text is made: the same for every thread. */
+/** Registers metrics of the exporter itself and makes their text, in the same way for every thread. */
 import { Counter, Gauge, type Registry } from './prom-client.ts';
 
 export const prefix = 'openai_exporter_';

@@ -10,7 +10,7 @@ export interface Rendered {
   readonly mark?: object;
 }
 
-/** When time alone changes a section: at whichever comes first. Infinity for never. */
+/** The instants at which time alone changes a section: the first of them counts. Infinity for never. */
 export interface Expiry {
   /** UTC milliseconds. */
   readonly until: number;

@@ -2,7 +2,7 @@
 import { collectDefaultMetrics, Registry } from './prom-client.ts';
 import { type Build, counter, gauge, prefix, readCounter, registerBuild, textOf } from './registering.ts';
 
-/** Why a client was not answered, because of who it is or how many there are. */
+/** The reasons why a client was not answered, because of who it is or how many there are. */
 export const refusals = [
   /** 401: no password, or a wrong one. */
   'unauthorized',

@@ -131,7 +131,7 @@ export function createSelfMetrics({ version, revision, source }: SelfOptions): S
   };
 }
 
-/** How polling goes, and how far it has come. */
+/** Registers how polling goes, and how far it has come. */
 function registerPolls(registry: Registry, source: SelfSource, build: Build) {
   const polled = polledOf(source);
   perApi(

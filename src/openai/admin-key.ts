@@ -10,7 +10,10 @@ export interface KeySource {
   current(): string | undefined;
   /** The key was refused: read its file again. True if it is another one now. */
   refused(): Promise<boolean>;
-  /** Why the file could not be read the last time, in a sentence that does not hold it; undefined if it could. */
+  /**
+   * Returns why the file could not be read the last time, in a sentence that does not hold the key; undefined if it
+   * could.
+   */
   trouble(): string | undefined;
 }
 

@@ -55,7 +55,7 @@ export interface RawBucket {
   readonly losses: readonly Loss[];
   /** The API passed over it: it is known to be empty from what came around it. */
   readonly passedOver?: true;
-  /** Whose the rows are, where they say so, as those of costs do. */
+  /** The organization that the rows belong to, where they say so, as those of costs do. */
   readonly organization?: { readonly id: string; readonly name: string | null };
 }
 

@@ -79,7 +79,7 @@ export interface ClientOptions extends AttemptOptions {
 /** A request on its way to an answer. */
 interface Course extends Sending {
   readonly request: GetRequest;
-  /** Why the last attempt failed. */
+  /** The error of the last attempt. */
   before: ApiError | undefined;
   /** The wait for the budget: monotonic milliseconds since when, and how long OpenAI had not answered until then. */
   waiting: { readonly since: number; readonly spared: number } | undefined;
@@ -90,7 +90,7 @@ export function createClient(options: ClientOptions): Client {
   const { key, budget, clock, random, timeoutMs, observer } = options;
   const errors = createKeylessErrors(() => clock.now());
   const attempt = createAttempt(options, errors);
-  /** Why the last attempt failed that did, whatever it asked for. */
+  /** The error of the last attempt that failed, whatever it asked for. */
   let lastFailure: ApiError | undefined;
 
   /** A refusal that will go on until the file of the key can be read says so. */
@@ -129,7 +129,7 @@ export function createClient(options: ClientOptions): Client {
     return course;
   }
 
-  /** Why a request is not sent in time. */
+  /** Returns why a request is not sent in time. */
   function unsent({ request, kind, before }: Course): ApiError {
     const heldFor = budget.heldUntil(kind) - clock.monotonic();
     if (heldFor > 0) {
@@ -150,7 +150,7 @@ export function createClient(options: ClientOptions): Client {
     });
   }
 
-  /** Why a request waits that has not been sent: others were not answered. */
+  /** Returns why a request that has not been sent waits: others were not answered. */
   function unasked(request: Target): ApiError {
     if (lastFailure === undefined) return errors.make(request, { reason: 'timeout', detail: 'not asked yet' });
     const { reason, message } = lastFailure;

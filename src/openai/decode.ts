@@ -1,6 +1,6 @@
 /**
- * From the bytes of a page to columns. The one place that looks at what the API sent: behind it a value is known to
- * be a number that a count or an amount can have.
+ * Makes columns of the bytes of a page. This is the one place that looks at what the API sent: behind it a value is
+ * known to be a number that a count or an amount can have.
  */
 
 import type { RawBucket, RawPage } from './bucket-page.ts';

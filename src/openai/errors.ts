@@ -48,7 +48,7 @@ export interface ApiErrorDetails {
   /** The API's `error.param`: what of the query it refuses, such as `group_by[2]`. */
   readonly param?: string | undefined;
   readonly requestId?: string | undefined;
-  /** How long nothing may be sent, from when this error arose. */
+  /** The time for which nothing may be sent, from when this error arose. */
   readonly retryAfterMs?: number | undefined;
   /** The facts that the advice depends on besides. See `Facts`. */
   readonly baseUrl?: string | undefined;

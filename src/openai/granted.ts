@@ -1,6 +1,7 @@
 /**
- * Which of the dimensions that are asked for the API grants. It refuses a whole request for one of them, and does not
- * always say which; then leaving them out one by one tells. Pure but for the questions, which the caller asks.
+ * Finds out which of the dimensions that are asked for the API grants. The API refuses a whole request because of one
+ * of them, and does not always say which; then they are left out one by one. Pure but for the questions, which the
+ * caller asks.
  */
 import { type Endpoint, leftOutFirst, type Width, widthSeconds } from './catalogue.ts';
 import type { Client, GetRequest } from './client.ts';

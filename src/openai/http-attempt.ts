@@ -16,7 +16,7 @@ import { type BodyShape, createScan } from './scan.ts';
 export interface AttemptOptions {
   readonly baseUrl: URL;
   readonly dispatcher: Dispatcher;
-  /** Is told what a `Retry-After` holds. */
+  /** The budget, which is told for how long a `Retry-After` holds requests. */
   readonly budget: Pick<Budget, 'holdUntil'>;
   readonly clock: Clock;
   readonly organization?: string | undefined;
@@ -50,7 +50,7 @@ export interface Received {
   readonly endedAt: number;
 }
 
-/** How an attempt failed, and whether another may do better. */
+/** The error of an attempt, and whether another may do better. */
 interface Failure {
   readonly error: ApiError;
   readonly again: boolean;

@@ -1,4 +1,4 @@
-/** Looking into what `JSON.parse` gave, of which nothing is known yet. */
+/** Looks into what `JSON.parse` gave, of which nothing is known yet. */
 
 export type PlainObject = Readonly<Record<string, unknown>>;
 

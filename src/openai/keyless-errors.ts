@@ -2,7 +2,7 @@
 import type { ApiLabel } from './catalogue.ts';
 import { ApiError, type ApiErrorDetails, causeWithout, presentable } from './errors.ts';
 
-/** What was asked for. */
+/** The part of the API that was asked for. */
 export interface Target {
   readonly api: ApiLabel;
   readonly path: string;

@@ -65,7 +65,10 @@ export interface ListPage<T> {
   readonly malformed: number;
   /** Nothing comes after it. */
   readonly last: boolean;
-  /** Why the list cannot be followed past this page, if so: what came stands, and says nothing about the rest. */
+  /**
+   * The reason why the list cannot be followed past this page, if there is one: what came stands, and says nothing
+   * about the rest.
+   */
   readonly broken: ApiError | undefined;
 }
 
@@ -123,7 +126,7 @@ export function createListRead<T>(
     cursor = undefined;
   }
 
-  /** Why the page that follows must not be asked for, if so. */
+  /** Returns why the page that follows must not be asked for, if it must not. */
   function trouble({ length, lastId }: DecodedPage<T>): ApiError | undefined {
     const broken = (reason: 'malformed' | 'too_large', detail: string) => new ApiError({ ...target, reason, detail });
     if (length === 0) return broken('malformed', 'an empty page says has_more');

@@ -55,12 +55,15 @@ export function createOutage(): Outage {
   let since: number | undefined;
   let before = 0;
   let lastAnswer = Number.NEGATIVE_INFINITY;
-  /** When the turn of the suspects and that of the others was used last, and when it was another that used it. */
+  /**
+   * The instants at which the turn of the suspects and that of the others were used last, and at which another api used
+   * it.
+   */
   let suspectTurn = Number.NEGATIVE_INFINITY;
   let otherTurn = Number.NEGATIVE_INFINITY;
   let otherAsked = Number.NEGATIVE_INFINITY;
 
-  /** Whose failures were the outage's, and whose are their own. */
+  /** Decides whose failures were the outage's, and whose are their own. */
   function judge(api: string, quiet: number, now: number): void {
     if (quiet < spanMs) for (const name of suspects.keys()) troubled.add(name);
     else if (since !== undefined) for (const name of suspects.keys()) if (!troubled.has(name)) suspects.delete(name);

@@ -12,7 +12,7 @@ import { bucketQuery, type Filters } from './query.ts';
 import type { Priority } from './request-budget.ts';
 import { pageShape } from './scan.ts';
 
-/** How to ask for buckets, learned from the pages so far: how many at once, and up to when. One for a process. */
+/** The way to ask for buckets, learned from the pages so far: how many at once, and up to when. One for a process. */
 export interface PageSizes {
   /** Buckets that keep the next page of this api and width below the target, or 1; at most `most`. */
   limit(api: string, width: Width, most: number): number;
@@ -33,7 +33,7 @@ const guesses: Readonly<Partial<Record<Width, { readonly from: Width; readonly t
   '1h': { from: '1m', times: 30 },
   '1d': { from: '1h', times: 12 },
 };
-/** Nights are small: what is known of a bucket's size is forgotten by and by only. */
+/** Nights are small: what is known of a bucket's size is forgotten only slowly. */
 const memory = 0.8;
 
 /** Sizes of which nothing is learned yet: the first pages are small. */
@@ -104,7 +104,7 @@ export interface ReadPage {
   readonly misplaced: readonly RawBucket[];
 }
 
-/** How often one page is asked for: about half a minute, or a few minutes where OpenAI does not answer anybody. */
+/** Tries of one page: they take about half a minute, or a few minutes while OpenAI does not answer anything. */
 const attempts = 8;
 const mostPages = 200;
 const mostRestarts = 10;
@@ -266,7 +266,7 @@ function ascendingFrom(buckets: readonly RawBucket[], last: number): readonly Ra
 }
 
 /**
- * Why the cursor of a page must not be followed, if so.
+ * Returns why the cursor of a page must not be followed, if it must not.
  * @param last start of the last bucket before this page
  * @param begun the bucket that the page seems to go on with
  */

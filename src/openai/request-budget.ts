@@ -106,7 +106,10 @@ export function createBudget({ clock, maxPerMinute, maxInFlight = 2, sparing = t
 
   const heldUntil = (kind: string) => Math.max(heldAll, holds.get(kind) ?? Number.NEGATIVE_INFINITY);
 
-  /** When a request of this class may be sent, if no other is sent until then; Infinity: not before one has ended. */
+  /**
+   * Returns when a request of this class may be sent, if no other is sent until then; Infinity: not before one has
+   * ended.
+   */
   function freeAt(priority: Priority): number {
     // With every place taken, it is an end that wakes the next, not the time.
     if (placesFor(priority) <= 0) return Number.POSITIVE_INFINITY;
@@ -122,7 +125,7 @@ export function createBudget({ clock, maxPerMinute, maxInFlight = 2, sparing = t
     return at;
   }
 
-  /** How many more of this class may be in flight now. */
+  /** Returns how many more requests of this class may be in flight now. */
   function placesFor(priority: Priority): number {
     const places = maxInFlight - inFlight;
     if (priority === 'poll') return places;

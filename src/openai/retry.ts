@@ -1,4 +1,4 @@
-/** When to try again: which answers are worth it, how long to wait, and what `Retry-After` says. */
+/** Decides when to try again: which answers are worth it, how long to wait, and what `Retry-After` says. */
 
 /** Longest wait that a `Retry-After` can ask for: what is longer is a mistake of the other side. */
 const longestRetryAfterMs = 86_400_000;

@@ -233,7 +233,7 @@ function at(row: object, path: readonly string[]): unknown {
   return value;
 }
 
-/** Whose the row is; undefined where it does not say. */
+/** Returns the organization that the row belongs to; undefined where it does not say. */
 function organizationOf(row: PlainObject): RawBucket['organization'] {
   const id = own(row, 'organization_id');
   const name = own(row, 'organization_name');

@@ -1,4 +1,4 @@
-/** How the API is reached: two kept connections to its origin, through a proxy where the environment asks for one. */
+/** Reaches the API by two kept connections to its origin, through a proxy where the environment asks for one. */
 import { createRequire } from 'node:module';
 import type * as undici from 'undici';
 import type { Environment } from '../environment.ts';

@@ -158,7 +158,7 @@ function grow({ tokens, requests }: { readonly tokens: number[]; readonly reques
   requests.push(0);
 }
 
-/** Which limit holds for which pair of project and model; looked up once, until the limits change. */
+/** The limit that holds for each pair of project and model; looked up once, until the limits change. */
 export class HoldingLimits {
   /** Project and model of each limit. */
   limits: (readonly [project: string, model: string])[] = [];

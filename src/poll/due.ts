@@ -12,7 +12,7 @@ export interface Due {
   wait(signal: AbortSignal): Promise<void>;
 }
 
-/** Why a nap ends that the instant has moved away from. */
+/** The reason that ends a nap from which the instant has moved away. */
 const moved = Symbol('moved');
 
 export function createDue(clock: Clock, first: Milliseconds): Due {

@@ -55,9 +55,9 @@ export interface Grouping {
 
 /** The time that the questions about one refusal may take. */
 const searchDeadline: Milliseconds = 300_000;
-/** After an error that was about something else, none like it is looked into for so long. */
+/** The time for which no error is looked into that is like one that was about something else. */
 const searchPause: Milliseconds = 10 * minute;
-/** How long history may be read by more dimensions than are shown before that is left for the next day. */
+/** The time for which history may be read by more dimensions than are shown before that is left for the next day. */
 const longestTrial: Milliseconds = 6 * hour;
 
 export function createGrouping(options: GroupingOptions): Grouping {
@@ -69,7 +69,7 @@ export function createGrouping(options: GroupingOptions): Grouping {
   let triedAt: Milliseconds = Number.NEGATIVE_INFINITY;
   /** Monotonic. */
   let tryingSince: Milliseconds | undefined;
-  /** Until which monotonic instant errors of this kind are taken to be about something else: one was. */
+  /** The monotonic instants until which errors of each kind are taken to be about something else, because one was. */
   const isOther = { yes: Number.NEGATIVE_INFINITY, maybe: Number.NEGATIVE_INFINITY };
   /** The dimensions that the user named: which of them are granted, and the day on which that was found. */
   let advice: { readonly on: Seconds; readonly granted: Granted } | undefined;

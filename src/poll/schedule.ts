@@ -1,4 +1,4 @@
-/** When an api is polled. Pure; fixed on the UTC clock, so that two processes poll for the same buckets. */
+/** Decides when an api is polled. Pure; fixed on the UTC clock, so that two processes poll for the same buckets. */
 import type { Milliseconds } from '../units.ts';
 import { lastDue, nextDue } from '../usage/windows.ts';
 
@@ -7,7 +7,7 @@ export interface Cadence {
   readonly interval: Milliseconds;
   /** Time between polls of an api that nobody uses. */
   readonly idleInterval: Milliseconds;
-  /** How long after each multiple of the interval this api's turn is. */
+  /** The time from each multiple of the interval to this api's turn. */
   readonly offset: Milliseconds;
 }
 

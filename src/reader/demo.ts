@@ -26,9 +26,9 @@ export interface Demo {
 
 export interface DemoOptions {
   readonly wall: Clock;
-  /** How many times as fast as the wall's the demonstration's clock runs. */
+  /** The speed of the demonstration's clock, as a multiple of real time. */
   readonly speed: number;
-  /** When the demonstration began: all of its threads have the same organization and the same time. */
+  /** The start of the demonstration: all of its threads have the same organization and the same time. */
   readonly began: Milliseconds;
   /** Its place among several organizations, from 0. */
   readonly number: number;

@@ -93,7 +93,7 @@ export interface Exporter {
   leftOut(api: ApiLabel): LeftOutStatus | undefined;
   /** Returns what is used and spent, and who is near a limit. */
   overview(): Overview;
-  /** Why polls cannot keep their interval, with the numbers; undefined while they can. */
+  /** Returns why polls cannot keep their interval, with the numbers; undefined while they can. */
   tooSlow(): string | undefined;
   /** The trouble with the state file, as a sentence; undefined where there is none. */
   stateFileTrouble(): string | undefined;

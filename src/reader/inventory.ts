@@ -32,7 +32,7 @@ export interface NamesOptions {
 /** Milliseconds between two times that names are kept: in a large organization there are many, and lists come one by one. */
 const keptEvery = 10_000;
 
-/** How the reading of one kind of list goes, before it has begun, too. */
+/** The state of the reading of one kind of list, before it has begun, too. */
 export type NamesList = SelfSourcePolls & Pick<ListStatus, 'failure'>;
 
 export interface NamesParts {

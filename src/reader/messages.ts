@@ -18,7 +18,7 @@ export interface ReaderTask {
   readonly key: KeySetting | undefined;
   /** True if levels in log lines are coloured. */
   readonly coloured: boolean;
-  /** When the process began, in UTC. */
+  /** The start of the process, in UTC. */
   readonly began: Milliseconds;
   /** Its name and number among several, from 0; undefined where it is the only one. */
   readonly among?: { readonly name: string; readonly number: number };

@@ -1,4 +1,4 @@
-/** When the counters begin: the text of `--counters.anchor` as data. */
+/** The start of the counters: the text of `--counters.anchor` as data. */
 import * as z from 'zod';
 import { type FromText, refuse } from './values.ts';
 

@@ -10,7 +10,7 @@ import * as z from 'zod';
 import { codeOf, whyUnreadable } from '../error-code.ts';
 import { eitherOf } from './values.ts';
 
-/** When a client must show a certificate, and whether it must be of the client CA. */
+/** The words for when a client must show a certificate, and whether the client CA must have issued it. */
 const clientAuthTypes = [
   'NoClientCert',
   'RequestClientCert',
@@ -32,7 +32,7 @@ export function verifies(clientAuth: ClientAuth): boolean {
   return clientAuth === 'VerifyClientCertIfGiven' || clientAuth === 'RequireAndVerifyClientCert';
 }
 
-/** Reports whether nobody is answered without a certificate, be it of whom it may. */
+/** Reports whether nobody is answered without a certificate, whoever issued it. */
 export function requiresCertificate(clientAuth: ClientAuth): boolean {
   return clientAuth === 'RequireAnyClientCert' || clientAuth === 'RequireAndVerifyClientCert';
 }
@@ -87,7 +87,7 @@ function listed(names: ReadonlyMap<string, string>, what: string) {
     .default([]);
 }
 
-/** Such as a certificate can have in a form that cannot be mistaken for two of them. */
+/** A name that a certificate can have, in a form that cannot be mistaken for two names. */
 const clientName = text.refine(
   (name) => /^[!-~]+$/.test(name) && !/["'\\,]/.test(name) && !(isIP(name) !== 0 && name.includes('%')),
   'must be a host name, an address, an e-mail address or a URI, without spaces, quotes and commas',

@@ -1,6 +1,6 @@
 /**
- * How the text of a flag or variable becomes a value: zod schemas whose messages complete the sentence
- * "--flag: …" for a person. They say what is expected and never repeat a value that could hold a secret.
+ * Makes values of the texts of flags and variables: zod schemas whose messages complete the sentence "--flag: …" for a
+ * person. They say what is expected and never repeat a value that could hold a secret.
  */
 import * as z from 'zod';
 

@@ -1,6 +1,6 @@
 /**
- * What a simulated organization's usage really costs: exactly what a line bills, of any span of time, down to the minute. The
- * costs that the API shows are made of it, and come late; tests compare estimates with it.
+ * The true cost of a simulated organization's usage: exactly what a line bills, of any span of time, down to the
+ * minute. The costs that the API shows are made of it, and come late; tests compare estimates with it.
  */
 import { endpointOf } from '../openai/catalogue.ts';
 import { createHourDraw, type DrawHour } from './hour-draw.ts';
@@ -17,7 +17,7 @@ const finestAmount = 10n ** BigInt(amountScale - 6 - 9);
 export interface Bill {
   /** The amount in 10^-28 of the currency. */
   readonly amount: bigint;
-  /** How many were billed. */
+  /** The number of things that were billed. */
   readonly count: number;
 }
 

@@ -52,7 +52,7 @@ function dimensionsJson(endpoint: Endpoint, groupBy: readonly string[], labels: 
     .join(',');
 }
 
-/** The API's texts have up to 34 significant digits; `0E-6176` is how it writes nought. */
+/** The API's texts have up to 34 significant digits; `0E-6176` is how it writes zero. */
 export function amountText(amount: bigint, padded: boolean): string {
   if (amount === 0n) return '0E-6176';
   const text = amountToDecimal(amount);

@@ -180,7 +180,7 @@ export function createCosts(
 
 const rhythmDay = Array.from({ length: 24 }, (_, hour) => rhythmOf(4 * 24 + hour)).reduce((sum, each) => sum + each, 0);
 
-/** An amount as plain decimal text without superfluous noughts. */
+/** An amount as plain decimal text without superfluous zeros. */
 export function amountToDecimal(amount: bigint): string {
   const sign = amount < 0n ? '-' : '';
   const digits = (amount < 0n ? -amount : amount).toString().padStart(amountScale + 1, '0');

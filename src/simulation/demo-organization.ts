@@ -19,7 +19,7 @@ export function demoOrganization(now: Milliseconds, number = 0): Organization {
 
 /**
  * Returns the clock of a demonstration that began at this instant.
- * @param speed how many times as fast as the wall's it runs
+ * @param speed how many times as fast as real time it runs
  */
 export function demoClock(wall: Clock, speed: number, began: Milliseconds): Clock {
   return speed === 1 ? wall : scaledClock(wall, speed, began + (wall.now() - began) * speed);

@@ -93,7 +93,7 @@ const leaves = { text: 1, audio: 2, image: 3, cached: 4, cacheWrite: 7, cacheWri
 
 function costs(): readonly CostGroup[] {
   const lines: CostGroup[] = [];
-  /** How many groups of each api came before. */
+  /** The number of groups of each api that came before. */
   const groups = new Map<string, number>();
   const nextGroup = (api: string): number => {
     const group = groups.get(api) ?? 0;

@@ -21,7 +21,7 @@ export interface DrawnHour {
   minuteAt(n: number): number;
   /** Puts the leaves of the nth active minute into `into`. Those of all add up to the hour's. */
   readMinute(n: number, into: Float64Array): void;
-  /** How the nth active minute's usage arrives. */
+  /** Returns how the nth active minute's usage arrives. */
   arrival(n: number): Arrival;
   /** The later change of the hour, if there is one. */
   restatement(): DrawnRestatement | undefined;

@@ -9,7 +9,7 @@ import type { UsageSource } from './usage.ts';
 
 const hourSeconds = widthSeconds['1h'];
 
-/** How long after a minute's end a level is known, seconds. */
+/** The time from a minute's end until its level is known, in seconds. */
 const levelDelay = 360;
 
 /** The level of one api. `createdAt` in seconds: there is none before. */

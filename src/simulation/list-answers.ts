@@ -62,7 +62,7 @@ function owner(directory: Directory, id: string, created: number): object {
   return { type: 'user', user: { id, name, email, created_at: created, role } };
 }
 
-/** When a key expires, where its list says so. */
+/** Returns when a key expires, where its list says so. */
 function expiry(afterDays: number | null | undefined, created: number): { readonly expires_at?: number | null } {
   if (afterDays === undefined) return {};
   return { expires_at: afterDays === null ? null : created + afterDays * 86_400 };

@@ -45,7 +45,7 @@ export interface Selection {
   readonly only?: ReadonlyMap<string, readonly Label[]>;
 }
 
-/** How groups fold to rows under a selection. */
+/** The rows to which groups fold under a selection. */
 export interface Rows {
   /** Row of each group; -1 where the selection leaves it out. */
   readonly rowOf: Int32Array;

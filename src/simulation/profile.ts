@@ -23,8 +23,8 @@ export interface UsageGroup {
 }
 
 /**
- * How a cost line writes its amount: decimal text, a JSON number, always nought, not at all, or (on few days, after
- * the day's end) a negative adjustment.
+ * The form of a cost line's amount: decimal text, a JSON number, always zero, not at all, or (on few days, after the
+ * day's end) a negative adjustment.
  */
 export type CostStyle = 'text' | 'number' | 'zero' | 'absent' | 'adjustment';
 
@@ -62,13 +62,13 @@ export interface Billed {
 /** A line that bills what is used. */
 export interface BilledCosts extends CostLine {
   readonly billed: Billed;
-  /** How many of what is billed `quantity` counts as one. */
+  /** The number of billed things that `quantity` counts as one. */
   readonly unitSize: number;
 }
 
 export type CostGroup = DrawnCosts | BilledCosts;
 
-/** How late and how wrong the API is. Probabilities are in [0, 1]. */
+/** The lateness and the faults of the API. Probabilities are in [0, 1]. */
 export interface Behaviour {
   /** A minute's usage arrives in two parts instead of one. */
   readonly twoParts: number;
@@ -80,7 +80,7 @@ export interface Behaviour {
   readonly restatedUp: number;
   readonly restatedDown: number;
   readonly restatedMove: number;
-  /** When the restatement shows: seconds after the hour's end, the least and the most. */
+  /** The delay of the restatement: seconds after the hour's end, the least and the most. */
   readonly restatedAfter: readonly [number, number];
   /** A day of a cost line is restated, once more than 24 h have passed since its end. */
   readonly costsRestated: number;
@@ -88,7 +88,7 @@ export interface Behaviour {
   readonly repeatedRows: number;
   /** A group's rows of an hour lack some optional fields, though they are not 0. */
   readonly missingFields: number;
-  /** A bucket has a row of explicit noughts for a group that has no usage in it. */
+  /** A bucket has a row of explicit zeros for a group that has no usage in it. */
   readonly zeroRows: number;
   /** True if usage follows the hours of the day and the days of the week. */
   readonly rhythm: boolean;

@@ -1,4 +1,4 @@
-/** How usage follows the hours of the day and the days of the week. */
+/** The rhythm of usage: the hours of the day and the days of the week. */
 
 /** Weight of each UTC hour and of each weekday (from Sunday). Both average 1. */
 const hourWeights = [

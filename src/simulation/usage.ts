@@ -272,7 +272,7 @@ export function createUsage(
     addRestatements(sum, block.restatements, -Infinity, Infinity);
   }
 
-  /** When the usual delay of everything before `end` (seconds) is over. */
+  /** Returns when the usual delay of everything before `end` (seconds) is over. */
   const arrived = (end: number) => end * 1_000 + latest;
 
   function addHour(sum: Sum, hour: number, from: number, to: number): void {

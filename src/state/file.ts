@@ -59,7 +59,10 @@ const mostLinks = 16;
 /** Damaged files that are kept beside it. */
 const mostSetAside = 20;
 
-/** Why there can be no state file at this path; undefined if there can be one. `code`: the system's, like ENOENT. */
+/**
+ * Returns why there can be no state file at this path; undefined if there can be one. `code`: the system's, like
+ * ENOENT.
+ */
 export async function folderTrouble(
   path: string,
   makeFolder = false,

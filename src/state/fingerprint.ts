@@ -34,7 +34,7 @@ const formerDimensions: readonly string[] = [
   'line_item',
 ];
 
-/** How version 0.1 identified the same settings, and what of its state is of series that there still are. */
+/** Returns how version 0.1 identified the same settings, and what of its state is of series that there still are. */
 export function formerFingerprint(
   { openai, poll, counters, series }: Deciding,
   simulated: boolean,

@@ -1,7 +1,7 @@
 /**
- * Whose the state file is. The lock is a file beside it that names the holder and is touched every few seconds. A
- * holder of the same machine and the same space of process ids is looked up: a process that was killed leaves no lock.
- * Only the touch tells that any other holder (another container, another machine) lives.
+ * Decides which process has the state file. The lock is a file beside it that names the holder and is touched every few
+ * seconds. A holder of the same machine and the same space of process ids is looked up: a process that was killed
+ * leaves no lock. Only the touch tells that any other holder (another container, another machine) lives.
  */
 import { randomUUID } from 'node:crypto';
 import { readFileSync, readlinkSync } from 'node:fs';
@@ -36,7 +36,7 @@ export interface Holder {
   readonly host: string;
   /** The space in which the pid means something; absent where the system does not tell. */
   readonly space?: string | undefined;
-  /** When the process was started, as the system counts it; pids are used again. */
+  /** The start of the process, as the system counts it; pids are used again. */
   readonly started?: string | undefined;
 }
 
@@ -142,7 +142,7 @@ function spaceOf(): string | undefined {
   }
 }
 
-/** When the process was started, in ticks since the system was; undefined if there is none. */
+/** Returns the start of the process, in ticks since that of the system; undefined if there is none. */
 function startOf(pid: number): string | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');

@@ -1,4 +1,4 @@
-/** Between accounts and the state file: what of the counters is to be remembered, and what was. */
+/** Stands between accounts and the state file: what of the counters is to be remembered, and what was. */
 import type { Account } from '../usage/account.ts';
 import type { CounterBook } from '../usage/counters.ts';
 import type { Restored } from '../usage/usage-account.ts';

@@ -41,7 +41,7 @@ export interface AccountOptions<Of extends Endpoint = Endpoint> {
   readonly daysBack?: number;
 }
 
-/** How often days before the period are asked for on one day: nothing but estimates needs them. */
+/** Tries of days before the period on one day: nothing but estimates needs them. */
 const mostTries = 4;
 
 /** The state of the counters of an api. */
@@ -70,7 +70,7 @@ export abstract class Account {
   #earlier: Ledger | undefined;
   /** The ledger that has days of the period before, as long as these are held. */
   #before: Ledger | undefined;
-  /** How often they were handed out to be read on the UTC day that starts then. */
+  /** The number of times that they were handed out to be read on the UTC day that starts then. */
   #daysBeforeTried: { readonly on: Seconds; times: number } = { on: Number.NEGATIVE_INFINITY, times: 0 };
   /** The monotonic instant since which the API has returned nothing of the next period although it has begun. */
   #waitingSince: Milliseconds | undefined;
@@ -219,7 +219,7 @@ export abstract class Account {
     this.replay = undefined;
   }
 
-  /** Is told of a bucket of which more is known than before. */
+  /** Called with a bucket of which more is known than before. */
   protected restatedUp(_ledger: Ledger, _bucket: Bucket): void {}
 
   /** Reports whether a span of recent buckets has one that could have settled and is not there. */

@@ -17,9 +17,9 @@ export type Numbers = Float32Array | Float64Array;
 export interface Bucket {
   readonly width: Width;
   readonly start: Seconds;
-  /** When the read that returned it began. */
+  /** The instant at which the read that returned it began. */
   readonly readAt: Milliseconds;
-  /** Read whole, and not before its end + settle delay: its numbers are final but for restatements. */
+  /** True if it was read whole, and not before its end + settle delay: its numbers are final but for restatements. */
   readonly settled: boolean;
   /**
    * Rows of usage are refused, so counts are unknown: since the first read that found it so, and not before it could
@@ -182,7 +182,7 @@ export function collectBucket(
   };
 }
 
-/** How many rows have a value in any of the columns. */
+/** Returns how many rows have a value in any of the columns. */
 function rowsWith(columns: readonly Float64Array[], rows: number): number {
   if (columns.length === 0) return 0;
   let count = 0;

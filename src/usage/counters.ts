@@ -11,7 +11,7 @@ import { farewell } from './settle.ts';
 import { flowFields, Totals } from './totals.ts';
 
 /**
- * How a series begins that has settled history when the book is opened:
+ * The beginning of a series that has settled history when the book is opened:
  * - `history`: with its total at once. An earlier process has shown it, so 0 would look like a reset.
  * - `zero`: at 0 first, so that its first usage is a rise. After a rollover every series is new.
  */
@@ -20,7 +20,7 @@ export type Opening = 'history' | 'zero';
 export interface BookOptions {
   readonly ledger: Ledger;
   readonly opening: Opening;
-  /** How long a series stays at 0 before its first value. */
+  /** The time for which a series stays at 0 before its first value. */
   readonly zeroHold: Milliseconds;
   /** End of the period: the next anchor. */
   readonly until: Seconds;
@@ -57,13 +57,13 @@ export class CounterBook {
   /** Indexes of the fields that have counters. */
   readonly flows: readonly number[];
   readonly #shown = new Grid(0);
-  /** When a series was first shown, in monotonic milliseconds; NaN for one that is not. */
+  /** The instant at which a series was first shown, in monotonic milliseconds; NaN for one that is not. */
   readonly #since = new Grid(Number.NaN);
   readonly #heldBack = new Map<number, number>();
   #previous: CounterBook | undefined;
   #openedAt: Milliseconds | undefined;
   #finalSince: Milliseconds | undefined;
-  /** When a series began last, above 0, at a value that nobody can have scraped before. */
+  /** The instant at which a series began last above 0, at a value that nobody can have scraped before. */
   #begunAboveZero: Milliseconds = Number.NEGATIVE_INFINITY;
   #unseen = false;
   #frozen = false;
@@ -150,18 +150,21 @@ export class CounterBook {
     this.#frozenSince = undefined;
   }
 
-  /** Since when what is shown has stayed as it is, in monotonic milliseconds; undefined until it does. */
+  /** The instant since which what is shown has stayed as it is, in monotonic milliseconds; undefined until it does. */
   get frozenSince(): Milliseconds | undefined {
     return this.#frozenSince;
   }
 
-  /** When the passing of time alone changes what is shown, in monotonic milliseconds; Infinity for never. */
+  /** The instant at which time alone changes what is shown, in monotonic milliseconds; Infinity for never. */
   get nextChange(): Milliseconds {
     const farewellEnd = this.#previous === undefined ? Number.POSITIVE_INFINITY : (this.#openedAt ?? 0) + farewell;
     return this.#frozen ? farewellEnd : Math.min(this.#nextChange, farewellEnd);
   }
 
-  /** Since when, in monotonic milliseconds, the period's last total has been on show, every bucket of it settled. */
+  /**
+   * The instant since which the period's last total has been on show, with every bucket settled, in monotonic
+   * milliseconds.
+   */
   get finalSince(): Milliseconds | undefined {
     return this.#finalSince;
   }

@@ -1,6 +1,4 @@
-/**
- * Which settled buckets make up a total: each instant once, by the widest bucket that has settled. Pure.
- */
+/** Chooses the settled buckets that make up a total: each instant once, by the widest bucket that has settled. Pure. */
 import { type Width, widthSeconds } from '../openai/catalogue.ts';
 import type { Seconds } from '../units.ts';
 import type { Bucket } from './bucket.ts';

@@ -46,11 +46,11 @@ const never = Number.NEGATIVE_INFINITY;
 export interface SeriesView {
   readonly groups: GroupTable;
   hasSeries(field: number, group: number): boolean;
-  /** How many groups have one of this field: they are the same as long as it is. */
+  /** The number of groups that have a series of this field: as long as it is the same, they are the same groups. */
   seriesOf(field: number): number;
 }
 
-/** When a bucket is. */
+/** The time of a bucket. */
 type Place = Pick<Bucket, 'start' | 'width'>;
 
 export class Ledger {

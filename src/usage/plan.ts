@@ -46,7 +46,7 @@ export interface PlanOptions {
 /** Days of costs that are read again each hour. */
 const recentCostDays = 3;
 
-/** How often history asks again for a bucket with refused rows before it is final. */
+/** The time after which history asks again for a bucket with refused rows before it is final. */
 const refusalRetry: Milliseconds = 5 * minute;
 
 /** Reports whether a bucket's numbers can be relied on as final. One read in the future was read by a wrong clock. */

@@ -29,7 +29,7 @@ export interface ShownHour {
 
 export interface Recent {
   readonly shown: readonly Shown[];
-  /** When the passing of time alone changes what is shown; Infinity for never. */
+  /** The instant at which time alone changes what is shown; Infinity for never. */
   readonly until: Milliseconds;
 }
 
@@ -95,14 +95,14 @@ function newestBefore(
   return undefined;
 }
 
-/** How far the end of the newest settled bucket is behind the time at most, when all is well. */
+/** Returns how far the end of the newest settled bucket is behind the time at most, when all is well. */
 function settledAge(options: RecentOptions, width: Width): Milliseconds {
   return (
     settleDelayOf(options.endpoint, options.settleDelay) + inMilliseconds(widthSeconds[width]) + options.interval()
   );
 }
 
-/** When a bucket stops being shown in this state, unless a read renews it before. */
+/** Returns when a bucket stops being shown in this state, unless a read renews it before. */
 function expiry(options: RecentOptions, state: State, bucket: Bucket): Milliseconds {
   const end = inMilliseconds(bucketEnd(bucket.start, bucket.width));
   if (state === 'settled') return end + settledAge(options, bucket.width) + grace;

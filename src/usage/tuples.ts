@@ -19,7 +19,7 @@ export class TuplePool {
     if (this.#tuples.get(text)?.deref() === undefined) this.#tuples.delete(text);
   });
 
-  /** How many are held. */
+  /** The number of tuples that are held. */
   get size(): number {
     return this.#tuples.size;
   }

@@ -39,7 +39,7 @@ export class UsageAccount extends Account {
   readonly #options: UsageAccountOptions;
   readonly #hasCounters: boolean;
   #book: CounterBook | undefined;
-  /** How the counters of the replay begin. */
+  /** The beginning of the counters of the replay. */
   #opening: Opening = 'history';
   /** The API cannot be read back to an anchor at or before this one. */
   #unreachable: Seconds = Number.NEGATIVE_INFINITY;
@@ -244,7 +244,7 @@ export class UsageAccount extends Account {
     });
   }
 
-  /** How the series go on from those of an earlier process. */
+  /** Returns how the series go on from those of an earlier process. */
   #startOf(ledger: Ledger): Pick<BookOptions, 'restored' | 'restoredUnseen' | 'handover'> {
     const restored = this.#restoredFor(ledger);
     if (restored === undefined) return {};

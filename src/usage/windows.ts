@@ -41,7 +41,7 @@ export function nextDue(now: Milliseconds, period: Milliseconds, phase: Millisec
   return lastDue(now, period, phase) + period;
 }
 
-/** When the counters start from 0: at midnight UTC of the first of the month, of the year, or of a yearly date. */
+/** The start of the counters: midnight UTC of the first of the month, of the year, or of a yearly date. */
 export type Anchor =
   | { readonly kind: 'month' }
   | { readonly kind: 'year' }

@@ -57,7 +57,7 @@ export interface AppOptions extends Site {
   /** Scrapes at once, and status pages at once; further ones get 503. */
   readonly maxRequests: number;
   readonly telemetryPath: string;
-  /** Everybody may, if not given. */
+  /** Everybody may read if this is not given. */
   readonly authorize?: Authorize;
   /** Counts a request of a client; gives the milliseconds after which it may come again, 0 if it may be answered. */
   readonly delay?: (client: string) => number;
@@ -103,7 +103,7 @@ export function createApp(options: AppOptions): Express {
   });
 
   const guard = async (request: Request, response: Response, next: NextFunction) => {
-    // While it is there: who has hung up has none.
+    // Taken now, because a closed connection has no remote address.
     const { remoteAddress } = request.socket;
     const client = clientAt(remoteAddress);
     const wait = delay(client);

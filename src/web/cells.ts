@@ -61,7 +61,7 @@ const levels: Readonly<Record<Level, { readonly look: string; readonly note: str
   over: { look: 'bad', note: ', past it' },
 };
 
-/** How much of a limit is used. */
+/** Returns a cell that shows how much of a limit is used. */
 export function usedCell(part: number): Html {
   const level = levelOf(part);
   const { look, note } = levels[level];

@@ -9,9 +9,9 @@ export interface Bar {
   readonly title: string;
   /** The values from the bottom up; null for what is not known. */
   readonly parts: readonly number[] | null;
-  /** Still growing, or still changing. */
+  /** True for a bar that still grows or may still change. */
   readonly provisional?: boolean;
-  /** Nothing can be there yet. */
+  /** True for a bar of a time that is still to come. */
   readonly empty?: boolean;
 }
 
@@ -34,7 +34,7 @@ const step = 20;
 const gap = 3;
 const height = 100;
 
-/** How many looks there are for parts; the last is that of all others. */
+/** The number of looks for parts; the last is that of all others. */
 export const looks = 6;
 
 /** A chart with its legend, scale and marks. A bar of unknown height is drawn as such, never as 0. */

@@ -1,6 +1,7 @@
 /**
  * The passwords that wait to be compared, one after another. A client that has sent the fewest wrong passwords is
- * served first, so that nobody who guesses makes others wait, from however many connections or addresses he does it.
+ * served first, so that nobody who guesses makes others wait, however many connections or addresses the guesses come
+ * from.
  */
 import { LRUCache } from 'lru-cache';
 
@@ -34,8 +35,8 @@ export function createPasswordQueue(): PasswordQueue {
   const waiting = new Set<Waiting>();
   const wrong = new LRUCache<string, number>({ max: mostRemembered });
   /**
-   * When a password that was sent away came first. A scraper sends the same one again and a guesser another one, so
-   * the scraper moves up even where both have the same address.
+   * The order in which passwords that were sent away came first. A scraper sends the same one again and a guesser
+   * another one, so the scraper moves up even where both have the same address.
    */
   const sentAway = new LRUCache<string, number>({ max: mostRemembered });
   let lastSeen = 0;

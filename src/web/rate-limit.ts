@@ -7,7 +7,7 @@ export type CountRequest = (limit: RateLimit, now: number) => number;
 
 /** The limit may be another one each time. */
 export function createRateCounter(): CountRequest {
-  /** When all that was taken out is in the bucket again. */
+  /** The instant at which all that was taken out is in the bucket again. */
   let full = Number.NEGATIVE_INFINITY;
   return ({ interval, burst }, now) => {
     const room = interval * burst;

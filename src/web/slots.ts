@@ -25,7 +25,7 @@ const longestOfCrowd = 2_000;
 interface Answer {
   readonly response: ServerResponse;
   readonly client: string;
-  /** When it began, in monotonic milliseconds. */
+  /** Its beginning, in monotonic milliseconds. */
   readonly began: number;
 }
 

@@ -1,7 +1,10 @@
 /** Numbers, times and reasons as people read them on the status page. */
 import { type Html, html } from './html.ts';
 
-/** Made when it is needed first: making one takes longer than a page may, and some megabytes. Currencies are few: three letters. */
+/**
+ * The formats, each made when it is first needed: making one takes longer than a page may, and some megabytes.
+ * Currencies are few: three letters.
+ */
 const formats = new Map<string, Intl.NumberFormat>();
 
 function formatOf(name: string, options: Intl.NumberFormatOptions): Intl.NumberFormat {
@@ -61,7 +64,7 @@ export function span(milliseconds: number): string {
   return `${Math.round(seconds / 86_400)} days`;
 }
 
-/** How long ago, with the instant itself for who points at it; `empty` for null. */
+/** Returns how long ago it was, with the instant itself for whoever points at it; `empty` for null. */
 export function ago(instant: string | null, now: string, empty: string): Html {
   if (instant === null) return html`${empty}`;
   const passed = Date.parse(now) - Date.parse(instant);
@@ -102,7 +105,7 @@ const reasons: Readonly<Record<string, string>> = {
   too_large: 'the answer exceeds the size limit',
 };
 
-/** Why a poll failed, in words; the word of the metrics where there are none. */
+/** Returns in words why a poll failed; the word of the metrics where there are none. */
 export function reasonWords(reason: string): string {
   return reasons[reason] ?? reason;
 }
