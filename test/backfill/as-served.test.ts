@@ -23,7 +23,9 @@ const organization = createOrganization({
   },
 });
 
-test('the counters through the end of a month, minute by minute', { timeout: 60_000 }, async () => {
+test('the counters are those that were served, minute by minute through the end of a month', {
+  timeout: 60_000,
+}, async () => {
   const flags = ['--poll.apis=completions', '--poll.group-by=model,batch'];
   const { code, out } = await writeHistory({
     organization,

@@ -45,7 +45,7 @@ describe.skipIf(promtool === undefined)('as promtool sees it', () => {
     expect(code).toBe(0);
   });
 
-  test('what is none is found', () => {
+  test('a query that is no PromQL is found', () => {
     expect(promtoolCheck('rules', rulesOf(['sum(a) by', 'a'])).code).not.toBe(0);
   });
 

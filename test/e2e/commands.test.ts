@@ -17,7 +17,7 @@ describe('check', () => {
     return { ...ended, api, row: (name: string) => rows.find(([first]) => first === name) };
   }
 
-  test('all answer: a table of them, and 0', async () => {
+  test('when all answer, it prints a table of them and ends with 0', async () => {
     const { code, out, err, row, api } = await check(() => {});
     expect([code, err]).toEqual([0, '']);
     expect(out).toMatch(/^API +STATUS +WHAT TO DO\n/);
@@ -31,7 +31,7 @@ describe('check', () => {
     expect(api.requests).toHaveLength(14);
   });
 
-  test('the key is refused: each says what to do, and 1', async () => {
+  test('when the key is refused, each says what to do, and it ends with 1', async () => {
     const { code, out, row } = await check((api) => {
       api.keys = new Set(['another']);
     });
@@ -42,7 +42,7 @@ describe('check', () => {
     expect(out).not.toContain(testKey);
   });
 
-  test('a scope is missing: it is named, with where to create a key, and 1', async () => {
+  test('when a scope is missing, it is named, with where to create a key, and it ends with 1', async () => {
     const { code, row } = await check((api) => {
       api.faults.set('*', (response, _request) => refuse(response, 403, 'Missing scopes: api.usage.read.'));
     });
@@ -54,7 +54,7 @@ describe('check', () => {
     }
   });
 
-  test('the second scope is missing: a warning, and 0', async () => {
+  test('when the second scope is missing, it warns and ends with 0', async () => {
     const { code, out, row } = await check((api) => {
       api.faults.set('projects', (response) => refuse(response, 403, 'Missing scopes: api.management.read.'));
     });
@@ -63,13 +63,13 @@ describe('check', () => {
     expect(out).toContain('13 of 13 apis answered.');
   });
 
-  test('there is no folder for the state file: a warning, and 0', async () => {
+  test('when there is no folder for the state file, it warns and ends with 0', async () => {
     const { code, row } = await check(() => {}, ['--state.file=/no/such/folder/state']);
     expect(code).toBe(0);
     expect(row('state file')?.slice(1).join(' ')).toMatch(/^warning \(ENOENT\).*\/no\/such\/folder/);
   });
 
-  test('one does not answer: it alone fails, and 1', async () => {
+  test('when one does not answer, it alone fails, and it ends with 1', async () => {
     const { code, out, row } = await check(
       (api) => api.faults.set('images', (response) => refuse(response, 400, 'no such thing')),
       ['--poll.apis=completions,images'],

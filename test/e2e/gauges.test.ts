@@ -464,7 +464,7 @@ describe('recorded shapes', () => {
     await shows(exporter, sorted({ ...settled, ...Object.fromEntries(progress) }), 'completions');
   });
 
-  test('amounts as text, as numbers, as nought, negative and not at all', async () => {
+  test('amounts as text, as numbers, as zero, negative and not at all', async () => {
     const day = Date.parse('2026-05-13T00:00:00Z') / 1_000;
     const { exporter } = await serve(clock(), '15m', (api) => api.faults.set('costs', moved('costs-strings', day)));
     const labels = { bucket_width: '1d', project_id: 'proj_a', api_key_id: 'none', api_source: 'none' };

@@ -36,7 +36,7 @@ function page(scrape: number): string {
 }
 
 test.skipIf(path === undefined)(
-  'are summed whole, shown by the largest, and no news',
+  '5,000 keys are summed whole, shown by the largest, and fire no alert',
   async () => {
     let scrapes = 0;
     const exporter = createServer((_request, response) => response.end(page(scrapes++)));

@@ -38,7 +38,7 @@ test('nothing is unexplained, and nothing was seen that the contract rules out',
   expect(last).toMatch(/^proven/);
 });
 
-test('what is compared is not nothing', () => {
+test('there are numbers to compare', () => {
   const [withStateFile = '', ...others] = output.split(/^replica /m).slice(1);
   const recorded = /^completions +input_tokens +([\d,]+)/m.exec(withStateFile)?.[1] ?? '0';
   expect(Number(recorded.replaceAll(',', ''))).toBeGreaterThan(1_000_000);

@@ -40,7 +40,7 @@ async function untilShown(exporter: Exporter, value: number): Promise<void> {
   await vi.waitFor(async () => expect(shown(await exporter.metrics())).toBe(value), { timeout: 20_000, interval: 200 });
 }
 
-test('without a word it is in the folder of this user, and nobody loses it by settings that were wrong once', async () => {
+test('without the setting it is in the folder of this user, and nobody loses it by settings that were wrong once', async () => {
   const { api: scripted, usage } = await api();
   const env = { OPENAI_ADMIN_KEY: testKey, HOME: newFolder() };
   const folder = join(env.HOME, '.local', 'state', 'openai-usage-exporter');

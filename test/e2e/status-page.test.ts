@@ -157,7 +157,7 @@ describe.skipIf(chromium === undefined)('the status page', () => {
     expect(await page.content()).toContain('<meta http-equiv="refresh" content="60">');
   });
 
-  test('brings itself up to date and leaves the reader where he is', async () => {
+  test('brings itself up to date and leaves the reader at the same place', async () => {
     const site = await healthySite();
     try {
       const page = await newPage(site.url, { viewport: { width: 360, height: 740 } });

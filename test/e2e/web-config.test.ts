@@ -165,7 +165,7 @@ rate_limit:
   60_000,
 );
 
-test('users and certificates are exchanged under it; nothing secret is logged; it ends in time', async () => {
+test('users and certificates are exchanged while it runs; nothing secret is logged; it ends in time', async () => {
   const { exporter, port } = await secured();
   const ali = credentials('ali', 'open sesame');
   expect((await ask(port, '/metrics')).status).toBe(401);
@@ -208,7 +208,7 @@ test('an emptied file opens nothing: the passwords stay until a restart', async 
   expect((await ask(port, '/metrics', credentials('ali', 'open sesame'))).status).toBe(200);
 });
 
-test('nor does one that takes certificates of anybody: they are asked for as before until a restart', async () => {
+test('a file that takes certificates of anybody opens nothing: they are asked for as before until a restart', async () => {
   const checked = (type: string) =>
     `tls_server_config: { cert_file: cert.pem, key_file: key.pem, client_auth_type: ${type}, client_ca_file: ca.pem }`;
   copyFileSync(certificate('clients/ca.pem'), join(directory, 'ca.pem'));
@@ -234,7 +234,7 @@ describe('health', () => {
   });
 });
 
-test('a file with an unknown key: its path, and 2', async () => {
+test('a file with an unknown key is refused with its path, and it ends with 2', async () => {
   const wrong = join(directory, 'wrong.yml');
   writeFileSync(wrong, 'tls_server_config: { cert_fil: a }\n');
   const { code, err } = await runProgram([`--web.config.file=${wrong}`], { env: { OPENAI_ADMIN_KEY: testKey } });

@@ -183,7 +183,7 @@ describe('a price', () => {
 describe('odd bills', () => {
   const usual = dayOf([['m, input', '2']], [['m', 1_000, 0, 0]], [], 1);
 
-  test('no settled day', () => {
+  test('without a settled day there is no price', () => {
     expect(pricesOf([]).days).toEqual([]);
     expect(costs(pricesOf([]), input)).toBeUndefined();
   });
@@ -198,12 +198,12 @@ describe('odd bills', () => {
     expect(costs(pricesOf([dayOf([['m, input', '3']], [['another', 1_000, 0, 0]]), usual]), input)).toEqual({ usd: 2 });
   });
 
-  test('a day with usage and no costs', () => {
+  test('a day with usage and no costs goes by the day before', () => {
     expect(costs(pricesOf([dayOf([], [['m', 1_000, 0, 0]]), usual]), input)).toEqual({ usd: 2 });
     expect(costs(pricesOf([dayOf([], [['m', 1_000, 0, 0]])]), input)).toBeUndefined();
   });
 
-  test('a negative day, and credits', () => {
+  test('negative amounts and credits make no price', () => {
     expect(costs(pricesOf([dayOf([['m, input', '-1']], [['m', 1_000, 0, 0]]), usual]), input)).toEqual({ usd: 2 });
     const credited = dayOf(
       [
@@ -246,7 +246,7 @@ describe('odd bills', () => {
     expect(prices.remarks[0]).toContain('100 times');
   });
 
-  test('a line that looks like a model and is none', () => {
+  test('a line that looks like a model and is none makes no price', () => {
     const prices = pricesOf([
       dayOf(
         [

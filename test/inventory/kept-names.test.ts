@@ -6,7 +6,7 @@ import { decodeNames, encodeNames } from '../../src/inventory/kept-names.ts';
 
 const clock = { now: () => 0 };
 
-test('of what is gone and of what is listed are known again, addresses are not', () => {
+test('names of what is gone and of what is listed are known again, e-mail addresses are not', () => {
   const first = new Directory(10, clock);
   first.takeKeys(
     'proj_a',
@@ -46,7 +46,7 @@ test('of what is gone and of what is listed are known again, addresses are not',
   expect(third.keys.remembered('key_gone')?.name).toBe('Old');
 });
 
-test('are no more than can be remembered, those asked for last first', () => {
+test('no more names are kept than can be remembered, those asked for last first', () => {
   const first = new Directory(3, clock);
   const keys = ['a', 'b', 'c', 'd'].map((id) => ({
     id,
@@ -63,7 +63,7 @@ test('are no more than can be remembered, those asked for last first', () => {
   expect(['a', 'b', 'c', 'd'].filter((id) => second.keys.remembered(id) !== undefined)).toEqual(['b', 'd']);
 });
 
-test('that cannot be understood are none', () => {
+test('names that cannot be understood count as none', () => {
   expect(decodeNames(Buffer.from('nonsense'))).toEqual({ projects: [], keys: [], users: [] });
   fc.assert(
     fc.property(fc.jsonValue(), fc.jsonValue(), (one, two) => {

@@ -37,7 +37,7 @@ async function start() {
   return { server, model, onStepFinish };
 }
 
-test('generateText and streamText', async () => {
+test('generateText and streamText report what they used', async () => {
   const { server, model, onStepFinish } = await start();
   await generateText({ model, prompt: 'CANARY', onStepFinish });
   const stream = streamText({ model, prompt: 'CANARY', onStepFinish });

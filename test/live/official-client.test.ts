@@ -96,7 +96,7 @@ describe.runIf(canRun)('with the official client', () => {
     return { client, report, totals, text: server.text };
   }
 
-  test('chat completions, whole and streamed', async () => {
+  test('chat completions count, whole and streamed', async () => {
     const { client, report, totals, text } = await start();
     const body = { model: 'gpt-5', messages: [{ role: 'user' as const, content: 'CANARY' }] };
     await report(await client.chat.completions.create(body));
@@ -117,7 +117,7 @@ describe.runIf(canRun)('with the official client', () => {
     expect(text()).not.toContain('CANARY');
   });
 
-  test('responses, whole and streamed', async () => {
+  test('responses count, whole and streamed', async () => {
     const { client, report, totals, text } = await start();
     await report(await client.responses.create({ model: 'gpt-5', input: 'CANARY' }));
     const stream = await client.responses.create(
@@ -131,7 +131,7 @@ describe.runIf(canRun)('with the official client', () => {
     expect(text()).not.toContain('CANARY');
   });
 
-  test('embeddings, images and moderations', async () => {
+  test('embeddings, images and moderations count', async () => {
     const { client, report, totals } = await start();
     await report(
       await client.embeddings.create({ model: 'text-embedding-3-small', input: 'x', encoding_format: 'float' }),

@@ -12,7 +12,7 @@ afterEach(async () => {
   running = undefined;
 });
 
-test('what is known of them stays, and what comes after is read: through an outage and into the new year', async () => {
+test('what is known of days out of reach stays, and what comes after is read: through an outage and into the new year', async () => {
   let down = false;
   const yearly = rowsClient(
     // One token a minute.

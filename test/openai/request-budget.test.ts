@@ -215,7 +215,7 @@ describe('the budget', () => {
     expect(sends.slice(13).map(({ name }) => name)).toEqual(['b', 'good']);
   });
 
-  it('lets an aborted one go at once and does not serve it', async () => {
+  it('lets an aborted request go at once and does not serve it', async () => {
     const { clock, sends, send } = setUp(1);
     const abort = new AbortController();
     void send('a', 'poll');

@@ -25,7 +25,7 @@ const { packages } = z.object({ packages: z.record(z.string(), entry) }).parse(j
 const locked = Object.entries(packages).filter(([path]) => path !== '');
 const inProduction = locked.filter(([, { dev }]) => dev !== true);
 
-test('docs/dependencies.md has each of them, and no other', () => {
+test('docs/dependencies.md has each dependency, and no other', () => {
   const rows = [...documentAt('docs/dependencies.md').text.matchAll(/^\| `([^`]+)` \| (.+) \| (.+) \|$/gm)];
   expect(rows.map(([, name]) => name)).toEqual(Object.keys(dependencies).sort());
   for (const [, , what = '', instead = ''] of rows) {
@@ -34,7 +34,7 @@ test('docs/dependencies.md has each of them, and no other', () => {
   }
 });
 
-test.each(Object.entries({ ...dependencies, ...devDependencies }))('%s %s is one version', (_, version) => {
+test.each(Object.entries({ ...dependencies, ...devDependencies }))('%s %s is pinned to one version', (_, version) => {
   expect(version).toMatch(/^\d+\.\d+\.\d+(?:-[\w.]+)?$/);
 });
 

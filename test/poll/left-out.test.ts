@@ -20,7 +20,7 @@ function setUp() {
   return { time, counted, log, leftOut, said: () => log.of('warn') };
 }
 
-test('once a day for each line item and day, whatever value is sent', () => {
+test('it is said once a day for each line item and day, whatever value is sent', () => {
   const { leftOut, said, time, counted } = setUp();
   leftOut.rows('costs', today, 1, [amount('a')]);
   leftOut.rows('costs', today, 1, [amount('a', '"$4"')]);
@@ -40,7 +40,7 @@ test('once a day for each line item and day, whatever value is sent', () => {
   expect(leftOut.of('completions')).toBe(undefined);
 });
 
-test('no more than fifty a day, and that is said', () => {
+test('no more than fifty are said a day, and that is said', () => {
   const { leftOut, said } = setUp();
   for (let item = 0; item < 200; item++) leftOut.rows('costs', today, 1, [amount(`item ${item}`)]);
   expect(said()).toHaveLength(51);
@@ -48,7 +48,7 @@ test('no more than fifty a day, and that is said', () => {
   expect(leftOut.of('costs')?.messages).toHaveLength(5);
 });
 
-test('without what looks like a key, and in one line', () => {
+test('it is said without what looks like a key, and in one line', () => {
   const { leftOut, said } = setUp();
   leftOut.rows('costs', today, 1, [amount('sk-admin-abcdefghijklmnop\n"x"')]);
   expect(said()[0]).not.toContain('abcdefghijklmnop');

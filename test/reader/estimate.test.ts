@@ -41,7 +41,7 @@ function run(start: string, rows: (asked: Asked) => readonly object[] = rowsOf, 
 }
 
 describe('on the page', () => {
-  test('with prices from days of the month before, if the running one has none yet', async () => {
+  test('estimates have prices from days of the month before, if the running one has none yet', async () => {
     const { minutes, text, exporter } = run('2026-11-02T12:00:30Z');
     await minutes(10);
     // Settled through 11:55.
@@ -57,7 +57,7 @@ describe('on the page', () => {
     expect(currencies[0]?.now?.hour).toBeCloseTo(60 * perMinute, 12);
   });
 
-  test('over the end of a month: today begins anew at midnight, and the last hour goes on', async () => {
+  test('estimates of today begin anew at midnight at the end of a month, and those of the last hour go on', async () => {
     const { until, text } = run('2026-11-30T23:40:30Z');
     const now = () => valuesOf(text(), today, ['model'])['m'] ?? Number.NaN;
     await until('2026-11-30T23:59:30Z');
@@ -86,7 +86,7 @@ describe('nothing is invented', () => {
     for (const name of [today, lastHour, error]) expect(text()).not.toContain(name);
   });
 
-  test('nor where a day of costs has not settled yet; its tokens have no price', async () => {
+  test('where a day of costs has not settled yet, its tokens have no price', async () => {
     const begun = Date.UTC(2026, 10, 15) / 1_000;
     const { minutes, text } = run('2026-11-15T12:00:30Z', (asked) => (asked.start < begun ? [] : rowsOf(asked)));
     await minutes(10);

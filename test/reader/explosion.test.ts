@@ -32,7 +32,7 @@ function rowsFrom(start: number, end: number): readonly object[] {
 const truth = (start: number, end: number) =>
   rowsFrom(start, end).reduce((sum, row) => sum + Number(Object.values(row)[1]), 0);
 
-test('is folded, bounded and told once, and no sum is wrong', async () => {
+test('ten times as many groups as may be held are folded, bounded and told once, and no sum is wrong', async () => {
   running = runExporter({
     start: '2026-05-15T12:20:30Z',
     flags: ['--poll.apis=embeddings', '--poll.group-by=model', `--series.max-groups=${most}`],

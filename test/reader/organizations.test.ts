@@ -127,7 +127,7 @@ describe('a list that is exchanged', () => {
   });
 });
 
-describe('trouble of one', () => {
+describe('an organization', () => {
   test('whose thread dies again and again leaves the others alone, and ends nothing', async () => {
     const { organizations, text, until, livesOf, reader, errors, end } = start({ bad: [{ throws: 'broken inside' }] });
     organizations.apply([organization('bad'), organization('good')]);

@@ -291,7 +291,7 @@ describe('shards', () => {
     expect(all.sort()).toEqual(names.slice(0, 30).sort());
   });
 
-  test('that there are not are a mistake', () => {
+  test('beyond the number of shards are a mistake', () => {
     expect(mistakesIn(two, ['--organizations.shard=3', '--organizations.total-shards=3'])).toEqual([
       '--organizations.shard: must be below --organizations.total-shards, which is 3: shards count from 0',
     ]);

@@ -15,7 +15,7 @@ const everywhere = {
   HOME: '/home/a',
 };
 
-describe('without a word', () => {
+describe('without the setting', () => {
   test.each<[string, Environment, string | undefined]>([
     ['the first folder of the unit', everywhere, '/var/lib/exporter/state'],
     [
@@ -39,8 +39,8 @@ describe('without a word', () => {
   });
 });
 
-describe('with a word', () => {
-  test('it is there, or nowhere', () => {
+describe('with the setting', () => {
+  test('it is where the setting says, or nowhere', () => {
     expect(stateOf(['serve', '--state.file=/a/b'], everywhere)).toEqual({ file: '/a/b', isUsual: false });
     expect(stateOf(['serve', '--state.file=none'], everywhere)).toEqual({ file: undefined, isUsual: false });
     const env = { ...everywhere, OPENAI_EXPORTER_STATE_FILE: '/a/b' };

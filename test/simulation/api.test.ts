@@ -141,7 +141,7 @@ describe('usage pages', () => {
     expect(models.some((model) => model.length >= 10_000)).toBe(true);
   });
 
-  test('can carry a field that nobody knows, and rows of noughts', () => {
+  test('can carry a field that nobody knows, and rows of zeros', () => {
     const odd = asker({ unknownField: 'output_video_tokens', zeroRows: 1 });
     const { data } = odd.page('usage/completions', { start_time: today, bucket_width: '1m', group_by: ['model'] });
     const rows = data.flatMap((bucket) => bucket.results);
@@ -198,7 +198,7 @@ describe('costs pages', () => {
     }
   });
 
-  test('have amounts as text, as numbers, nought, negative and not at all, and keys to ignore', () => {
+  test('have amounts as text, as numbers, zero, negative and not at all, and keys to ignore', () => {
     const { body } = small.ask('costs', {
       start_time: today - 30 * day,
       end_time: today,

@@ -119,7 +119,7 @@ test('a user who was not there yet is not remembered as refused: a hash can come
   expect(await ended(bcrypt, check(credentials('baba', 'open sesame'), here))).toBe(true);
 });
 
-test('nor is one who was away while the password was compared', async () => {
+test('a user who was away while the password was compared is not remembered as refused', async () => {
   const bcrypt = countingBcrypt();
   const before = new Map([['ali', 'h1']]);
   let users = before;

@@ -25,7 +25,7 @@ test.each<[string, WebConfig, boolean, readonly unknown[]]>([
   expect(warningsOf(config, { simulated: false })).toEqual(warnings);
 });
 
-test('numbers of nobody are for everybody; passwords in the clear are told all the same', () => {
+test('simulated numbers may be read by everybody; passwords in the clear are warned of all the same', () => {
   expect(warningsOf(noWebConfig, { simulated: true })).toEqual([]);
   expect(warningsOf({ ...noWebConfig, users }, { simulated: true })).toEqual([inTheClear]);
 });

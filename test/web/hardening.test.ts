@@ -300,7 +300,7 @@ describe('a stranger at one address does not keep a scraper at another one away'
     await Promise.race(gone);
   });
 
-  test('nor with connections that never agree on a key', async () => {
+  test('with connections that never agree on a key', async () => {
     const { port } = await serve({ maxConnections: 50, makeServer: secure });
     for (let count = 0; count < 60; count++) await open(port, '', '127.0.0.2');
     const scraper = await openSecure(port);
@@ -309,7 +309,7 @@ describe('a stranger at one address does not keep a scraper at another one away'
     expect(String(await answer)).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  test('nor with scrapes that are not read: it gives one up after two seconds', async () => {
+  test('with scrapes that are not read: it gives one up after two seconds', async () => {
     const time = { now: 0 };
     const clock = { ...systemClock, monotonic: () => time.now };
     let asked = 0;

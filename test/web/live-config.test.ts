@@ -35,7 +35,7 @@ function living(first: LoadedWebConfig) {
   return { state, log, changes, make };
 }
 
-test('is looked at once a second at most, and read when it has changed', () => {
+test('the file is looked at once a second at most, and read when it has changed', () => {
   const { state, make } = living({ config: users('a'), files: ['/web.yml'] });
   const live = make();
   const { loads, looks } = state;
@@ -132,7 +132,7 @@ test('the first password takes no restart: it closes what was open', () => {
   expect(live.current().users.has('a')).toBe(true);
 });
 
-test('one that is broken at the start is an error', () => {
+test('a file that is broken at the start is an error', () => {
   const { make } = living({ mistakes: ['tls: unknown key'] });
   expect(make).toThrow('/web.yml: tls: unknown key');
 });

@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { createClientRateCounter, createRateCounter } from '../../src/web/rate-limit.ts';
 
-test('lets a burst through, and then one for each interval', () => {
+test('a limit lets a burst through, and then one request for each interval', () => {
   const count = createRateCounter();
   const limit = { interval: 1_000, burst: 3 };
   const answers = [0, 0, 0, 0, 400, 1_000, 1_000, 1_999, 2_000].map((now) => count(limit, now));
@@ -19,7 +19,7 @@ test('a smaller limit holds from the next request on, and an old debt is no long
   expect(count({ interval: 60_000, burst: 10 }, 0)).toBe(60_000);
 });
 
-test('never more than the burst and what time allows', () => {
+test('no more requests pass than the burst and what time allows', () => {
   const gaps = fc.array(fc.integer({ min: 0, max: 3_000 }), { minLength: 1, maxLength: 60 });
   fc.assert(
     fc.property(fc.integer({ min: 1, max: 1_000 }), fc.integer({ min: 1, max: 8 }), gaps, (interval, burst, waits) => {

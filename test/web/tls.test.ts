@@ -126,7 +126,7 @@ test('plain http gets no answer, and leaves a trace', async () => {
   expect(refused).toEqual(['tls_failed 127.0.0.1']);
 });
 
-test('so do clients that do not take the certificate, or speak something older; who says nothing does not', async () => {
+test('clients that do not take the certificate, or speak something older, leave a trace; who says nothing does not', async () => {
   const { port, refused } = await serve('min_version: TLS13');
   const silent = connect(port, '127.0.0.1');
   await new Promise((resolve) => silent.once('connect', resolve));
@@ -197,7 +197,7 @@ describe('certificates of clients', () => {
   test.each<[string, (served: Awaited<ReturnType<typeof serve>>) => void]>([
     ['names that may come in', ({ write }) => write(named('somebody.else'))],
     ['client CA', ({ place }) => place('clients/stranger.pem', 'ca.pem')],
-  ])('nor is a connection kept open past a change of the %s', async (_, change) => {
+  ])('a connection is not kept open past a change of the %s', async (_, change) => {
     const served = await serve(named('prometheus.example.test'));
     const { port, later } = served;
     const kept = keptAlive();
@@ -208,7 +208,7 @@ describe('certificates of clients', () => {
     await expect(ask(port, { ...client, agent: kept })).rejects.toThrow();
   });
 
-  test('one whose client may still come in is kept open past other changes', async () => {
+  test('a connection whose client may still come in is kept open past other changes', async () => {
     const { port, write, later, live, tls } = await serve(named('prometheus.example.test'));
     const kept = keptAlive();
     const { from } = await ask(port, { ...client, agent: kept });
@@ -225,7 +225,7 @@ describe('certificates of clients', () => {
     await expect(ask(port, stranger)).rejects.toThrow();
   });
 
-  test('nor does one let in whom another client CA has let in', async () => {
+  test('a resumed session does not let in whom another client CA has let in', async () => {
     const { port, place, later } = await serve(ofClients);
     const session = await sessionOf(port);
     place('clients/stranger.pem', 'ca.pem');
@@ -250,7 +250,7 @@ test('a certificate that is exchanged is shown to the next who connects, without
   expect(log.of('info')).toHaveLength(1);
 });
 
-test('so is the least version', async () => {
+test('a least version that is exchanged holds without a restart', async () => {
   const { port, write, later } = await serve();
   expect(await ask(port, { maxVersion: 'TLSv1.2' })).toMatchObject({ status: 200 });
   write('min_version: TLS13');
