@@ -62,7 +62,7 @@ export function readRecord(value: unknown, labels: readonly LiveLabel[], default
     const kind = kindOf(envelope.record);
     format = kind.format;
     if ('skipped' in kind) return { format, skipped: true };
-    if ('unknown' in kind) throw new RecordRefused('no usage was found in it that is known; see docs/live.md');
+    if ('unknown' in kind) throw new RecordRefused('it holds no usage of a known shape; see docs/live.md');
     const counts = countsOf(kind, envelope.api ?? kind.api ?? defaults.api);
     const at = instantOf(kind.response) ?? instantIn(envelope.created);
     const id = idOf(own(kind.response, 'id')) ?? idOf(envelope.id);

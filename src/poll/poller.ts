@@ -238,7 +238,7 @@ export function createPoller(options: PollerOptions): Poller {
 function refusedRows({ api, path }: Endpoint, count: number): ApiError {
   const rows = count === 1 ? '1 row contains' : `${count} rows contain`;
   const groups = count === 1 ? 'its group is' : 'their groups are';
-  const detail = `${rows} impossible values; ${groups} left out, everything else is kept`;
+  const detail = `${rows} impossible values; ${groups} left out, and everything else is kept`;
   return new ApiError({ reason: 'malformed', kind: 'refused_rows', api, path, detail });
 }
 

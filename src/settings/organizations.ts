@@ -160,7 +160,7 @@ const document = z.strictObject(
   {
     organizations: z
       .array(entrySchema, { error: 'must be a list of organizations' })
-      .min(1, 'names no organization')
+      .min(1, 'names no organization; give one or more')
       .max(most, `has more than ${most} organizations; make several files of it`),
   },
   { error: 'must have the key organizations, with a list' },
@@ -171,7 +171,7 @@ export function loadOrganizations<S extends Deciding>(options: OrganizationsOpti
   const version = fileVersion(options.path);
   const found = read(options);
   const isStill = fileVersion(options.path) === version;
-  return isStill ? { ...found, version } : { mistakes: ['was changed while it was read'], version };
+  return isStill ? { ...found, version } : { mistakes: ['was changed while it was read; try again'], version };
 }
 
 function read<S extends Deciding>(options: OrganizationsOptions<S>): Found<S> {

@@ -161,7 +161,7 @@ organizations:
     ['', 'is empty: it must have the key organizations, with a list'],
     ['# nothing\n', 'is empty: it must have the key organizations, with a list'],
     ['organizations:\n', 'organizations: must be a list of organizations'],
-    ['organizations: []', 'organizations: names no organization'],
+    ['organizations: []', 'organizations: names no organization; give one or more'],
     ['organisations: []', 'organizations: must be a list of organizations'],
     ['organizations:\n  - {name: a, key_fi', 'not valid YAML: BAD_INDENT in line 2'],
     ['just text', 'must have the key organizations, with a list'],
