@@ -6,7 +6,7 @@ import { widthSeconds } from '../openai/catalogue.ts';
 import { inMilliseconds, type Milliseconds, type Seconds } from '../units.ts';
 import type { Bucket } from '../usage/bucket.ts';
 import type { CostAccount } from '../usage/cost-account.ts';
-import { cover, coveredThrough } from '../usage/cover.ts';
+import { unbroken } from '../usage/cover.ts';
 import type { UsageAccount } from '../usage/usage-account.ts';
 import { bucketAt, hour } from '../usage/windows.ts';
 import { type Fixed, ratioOf } from './fixed.ts';
@@ -170,17 +170,16 @@ export function createEstimator(options: EstimatorOptions): Estimator {
     const start = bucketAt(now, '1d');
     const to = bucketAt(now - settleDelay, '1m');
     if (ledger.version === 0) return undefined;
-    const end = to <= start ? start : coveredThrough(ledger.settled, start, to);
-    return counters === 'replaying' && end < to ? undefined : { buckets: [...cover(ledger.settled, start, end)], end };
+    const span = unbroken(ledger.settled, start, to);
+    return counters === 'replaying' && span.end < to ? undefined : span;
   }
 
   /** The newest sixty settled minutes; undefined where one of them is not known, or they are old. */
   function lastHour({ ledger }: UsageSource, now: Milliseconds) {
     const end = ledger.newestSettledEnd('1m');
     if (end === undefined || inMilliseconds(end) < now - settleDelay - interval - hour) return undefined;
-    const start = end - hourSeconds;
-    if (coveredThrough(ledger.settled, start, end) < end) return undefined;
-    return { buckets: [...cover(ledger.settled, start, end)], end };
+    const span = unbroken(ledger.settled, end - hourSeconds, end);
+    return span.end < end ? undefined : span;
   }
 
   return {

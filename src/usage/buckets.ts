@@ -32,7 +32,8 @@ export class BucketCache {
   }
 
   get(width: Width, start: Seconds): Bucket | undefined {
-    return this.#cache.get(`${width}/${start}`);
+    // Looking is no use that would keep a bucket longer, and thousands are looked at for each page.
+    return this.#cache.peek(`${width}/${start}`);
   }
 
   set(bucket: Bucket): void {

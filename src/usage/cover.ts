@@ -31,13 +31,24 @@ export function* cover(settled: SettledAt, from: Seconds, to: Seconds): Generato
   }
 }
 
-/** The end of the unbroken run of settled buckets that starts at `from`; `to` at the most. In seconds. */
-export function coveredThrough(settled: SettledAt, from: Seconds, to: Seconds): number {
-  let start = from;
-  while (start < to) {
-    const bucket = widestAt(settled, start, to);
-    if (bucket === undefined) return start;
-    start += widthSeconds[bucket.width];
+/** The unbroken run of settled buckets that starts at `from`, and its end: `to` at the most. */
+export function unbroken(
+  settled: SettledAt,
+  from: Seconds,
+  to: Seconds,
+): { readonly buckets: readonly Bucket[]; readonly end: Seconds } {
+  const buckets: Bucket[] = [];
+  let end = from;
+  while (end < to) {
+    const bucket = widestAt(settled, end, to);
+    if (bucket === undefined) break;
+    buckets.push(bucket);
+    end += widthSeconds[bucket.width];
   }
-  return start;
+  return { buckets, end };
+}
+
+/** The end of the unbroken run of settled buckets that starts at `from`; `to` at the most. */
+export function coveredThrough(settled: SettledAt, from: Seconds, to: Seconds): Seconds {
+  return unbroken(settled, from, to).end;
 }

@@ -6,7 +6,7 @@ import { type Endpoint, type Width, widthSeconds } from '../openai/catalogue.ts'
 import { inSeconds, type Milliseconds, type Seconds } from '../units.ts';
 import { type Bucket, isNonZeroDecimal } from './bucket.ts';
 import { BucketCache } from './buckets.ts';
-import { cover, coveredThrough } from './cover.ts';
+import { coveredThrough, unbroken } from './cover.ts';
 import { FieldTable } from './fields.ts';
 import { Grid } from './grid.ts';
 import { GroupTable } from './groups.ts';
@@ -150,8 +150,8 @@ export class Ledger {
     if (bucket.width === '1m' || this.endpoint.kind === 'costs') return undefined;
     const end = bucketEnd(bucket.start, bucket.width);
     const settled = (width: Width, start: Seconds) => (width === bucket.width ? undefined : this.settled(width, start));
-    if (coveredThrough(settled, bucket.start, end) < end) return undefined;
-    return [...cover(settled, bucket.start, end)];
+    const span = unbroken(settled, bucket.start, end);
+    return span.end < end ? undefined : span.buckets;
   }
 
   #note(bucket: Bucket): void {
