@@ -488,6 +488,12 @@ const tokensUsually = 'job_project:openai_tokens:usual1h';
 const dayAsNow = 'job_project:openai_spend_estimate_day_amount:sum';
 const dayAsUsual = 'job_project:openai_spend_estimate_usual_day_amount:avg';
 
+const liveSpend = ask(
+  (selector) => `sum(increase(openai_spend_estimate_live_amount_total${selector}[10m])) > 0`,
+  ['currency', 'project_id'],
+);
+const inLastMinutes = `{{ with ${liveSpend} }}, and about {{ . | first | value | printf "%.2f" }} in the last 10 minutes, by live usage{{ end }}`;
+
 const spendNowAlerts: readonly Told[] = [
   {
     alert: 'OpenAISpendRunningAway',
@@ -511,7 +517,7 @@ ${watchedForAWeek}`),
     severity: 'critical',
     summary:
       '{{ $labels.project_name }} is on its way to {{ $value | printf "%.0f" }} {{ $labels.currency }} today, which is unusual',
-    description: `Project {{ $labels.project_name }} (job ${job}) has spent about ${figure('job_project:openai_spend_estimate_hour_amount:sum', ['currency', 'project_id'], 'printf "%.2f"')} {{ $labels.currency }} in the last hour, by usage. If it goes on, today costs about {{ $value | printf "%.2f" }}; at this hour on this day of the last weeks that was ${figure(dayAsUsual, ['currency', 'project_id'], 'printf "%.2f"', 'nothing')}.`,
+    description: `Project {{ $labels.project_name }} (job ${job}) has spent about ${figure('job_project:openai_spend_estimate_hour_amount:sum', ['currency', 'project_id'], 'printf "%.2f"')} {{ $labels.currency }} in the last hour, by usage${inLastMinutes}. If it goes on, today costs about {{ $value | printf "%.2f" }}; at this hour on this day of the last weeks that was ${figure(dayAsUsual, ['currency', 'project_id'], 'printf "%.2f"', 'nothing')}.`,
     board: 'costs',
     variables: { project: 'project_id' },
   },
@@ -746,7 +752,8 @@ export function alertingRules(links: Links): string {
   });
   return ruleFile(header, [
     group('openai_exporter_alerts', exporterAlerts),
-    { ...group('openai_spend_now_alerts', spendNowAlerts), interval: '15s' },
+    // With a scrape each 30 s, what live usage shows is at a webhook within a minute.
+    { ...group('openai_spend_now_alerts', spendNowAlerts), interval: '5s' },
     group('openai_budget_alerts', budgetAlerts),
     group('openai_usage_alerts', usageAlerts),
     group('openai_live_alerts', liveAlerts),

@@ -323,7 +323,8 @@ const hoursLeft = '(24 - scalar(hour()) - scalar(minute()) / 60)';
 
 const spendNow: Group = {
   name: 'openai_spend_now',
-  interval: '15s',
+  // Grafana takes multiples of ten seconds alone.
+  interval: '10s',
   why: 'Estimates of what is being spent, from usage, so that nobody waits hours for costs; and with live usage not even minutes.',
   rules: [
     ...estimates.flatMap((span) => {

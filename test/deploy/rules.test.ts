@@ -27,6 +27,7 @@ test('the recording rules are the generated ones; if not: npm run dashboards', (
 test('Grafana has the same recording rules, each by a name of its own', () => {
   const managed: {
     groups: {
+      interval: string;
       rules: { uid: string; title: string; record: { metric: string }; data: { model: { expr: string } }[] }[];
     }[];
   } = parse(managedRules(recordingGroups));
@@ -38,6 +39,8 @@ test('Grafana has the same recording rules, each by a name of its own', () => {
     expect(new Set(inGrafana.map((each) => each[name])).size).toBe(inGrafana.length);
   }
   for (const { uid } of inGrafana) expect(uid).toMatch(/^[a-z0-9-]{1,40}$/);
+  // It refuses a file with another interval than multiples of ten seconds.
+  for (const { interval } of managed.groups) expect(interval).toMatch(/^(?:\d+m|\d*0s)$/);
 });
 
 test('the alerts are the generated ones, with the links of the compose file', () => {
