@@ -6,6 +6,7 @@ import { createLiveUsage, type Instant, type LiveOptions, type LiveUsage } from 
 import { createOtlpAnswers } from '../../src/live/otlp/answer.ts';
 import { answerRecords } from '../../src/live/report.ts';
 import type { Milliseconds } from '../../src/units.ts';
+import type { ShownHour } from '../../src/usage/recent.ts';
 import type { LiveRoutesOptions } from '../../src/web/live-routes.ts';
 import type { WebOptions } from '../../src/web/server.ts';
 import { type Exposition, parseExposition } from './exposition-parser.ts';
@@ -41,9 +42,14 @@ export const chatUsage = {
 
 const settleDelay = 900_000;
 
-/** Renders every part of the page anew, for hours that go by the clock alone. */
-export function livePage(live: LiveUsage, delay: Milliseconds, { now, elapsed }: Instant): string {
-  return liveSections({ live, settleDelay: delay, shownByUsage: () => [] })
+/** Renders every part of the page anew. @param hours those whose usage is on show; without, they go by the clock alone */
+export function livePage(
+  live: LiveUsage,
+  delay: Milliseconds,
+  { now, elapsed }: Instant,
+  hours: readonly ShownHour[] = [],
+): string {
+  return liveSections({ live, settleDelay: delay, shownByUsage: () => hours })
     .flatMap((section) => [...section.render(now, elapsed)].map(({ text }) => text))
     .join('');
 }

@@ -21,6 +21,8 @@ export interface PrometheusOptions {
   readonly past?: (data: string) => void;
   /** Groups of rules, as in a file of rules. */
   readonly rules?: readonly unknown[];
+  /** Where alerts go, as `host:port`. */
+  readonly alertmanager?: string;
   /** The addresses that it writes what it has to, in the order in which it comes. */
   readonly remoteWrite?: readonly string[];
 }
@@ -59,12 +61,16 @@ export async function startPrometheus({
   scraping,
   past,
   rules,
+  alertmanager,
   remoteWrite = [],
 }: PrometheusOptions): Promise<Prometheus> {
   const directory = mkdtempSync(join(tmpdir(), 'prometheus-'));
   const configuration = {
     global: { scrape_interval: scrapeInterval, scrape_timeout: scrapeInterval },
     ...(rules === undefined ? {} : { rule_files: ['rules.yml'] }),
+    ...(alertmanager === undefined
+      ? {}
+      : { alerting: { alertmanagers: [{ static_configs: [{ targets: [alertmanager] }] }] } }),
     remote_write: remoteWrite.map((url) => ({ url, queue_config: { batch_send_deadline: '1s', max_backoff: '1s' } })),
     scrape_configs: [
       ...Object.entries(jobs).map(([job_name, targets]) => ({ ...scraping, job_name, static_configs: [{ targets }] })),
@@ -88,6 +94,8 @@ export async function startPrometheus({
       '--log.level=warn',
       // As seen from the newest sample; of a past that a test made up, nothing is to be dropped.
       '--storage.tsdb.retention.time=10y',
+      // What was sent before Alertmanager was found is lost, and is sent again.
+      '--rules.alert.resend-delay=1s',
     ],
     {},
   );

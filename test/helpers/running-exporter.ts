@@ -4,10 +4,12 @@
  */
 import { setMaxListeners } from 'node:events';
 import { constants, crc32, deflateRawSync } from 'node:zlib';
+import type { PriceEntry } from '../../src/estimate/prices.ts';
 import type { PageSource } from '../../src/metrics/page.ts';
 import { createShownPage } from '../../src/metrics/shown-page.ts';
 import type { Client, ClientObserver } from '../../src/openai/client.ts';
 import { createExporter, type Exporter, type ExporterOptions } from '../../src/reader/exporter.ts';
+import type { ShownHour } from '../../src/usage/recent.ts';
 import { demoSettings } from './demo-settings.ts';
 import { type Exposition, parseExposition } from './exposition-parser.ts';
 import { type RecordingLog, recordingLog } from './recording-log.ts';
@@ -37,6 +39,9 @@ export interface RunningExporter {
   text(): string;
   /** The same, read strictly. */
   page(): Exposition;
+  /** The hours whose usage is on show, and the prices that estimates go by: what live usage is told. */
+  hours(): readonly ShownHour[];
+  prices(): readonly PriceEntry[];
   /** A value of the exporter's own metrics: that of the line that begins so; undefined where there is none. */
   self(line: string): Promise<number | undefined>;
   /** Lets time pass until UTC reads this. */
@@ -57,6 +62,8 @@ export function runExporter({
   const named = flags.some((flag) => flag.startsWith('--names.refresh='));
   const log = recordingLog();
   const shown = createShownPage();
+  let hours: readonly ShownHour[] = [];
+  let prices: readonly PriceEntry[] = [];
   const exporter = createExporter({
     settings: demoSettings([...(named ? [] : ['--names.refresh=0']), ...flags]),
     clock,
@@ -64,7 +71,13 @@ export function runExporter({
     version: '0',
     revision: '0',
     client: (observer) => client(clock, observer),
-    show: shown.show,
+    show(update, shownHours) {
+      hours = shownHours;
+      return shown.show(update);
+    },
+    prices(entries) {
+      prices = entries;
+    },
     compress: (text) => ({
       bytes: deflateRawSync(text, { level: 1, finishFlush: constants.Z_SYNC_FLUSH }),
       length: text.length,
@@ -87,6 +100,8 @@ export function runExporter({
     log,
     text,
     page: () => parseExposition(text()),
+    hours: () => hours,
+    prices: () => prices,
     async self(line) {
       const own = await exporter.self.text();
       parseExposition(own);
