@@ -72,7 +72,7 @@ export async function probeStateFile(path: string, isUsual = false): Promise<Pro
     ok: false,
     reason: trouble.code,
     message: trouble.message,
-    whatToDo: 'Make the directory, and let the user that serves write to it.',
+    whatToDo: 'Make the folder, and let the user that serves write to it.',
   };
 }
 

@@ -113,7 +113,7 @@ function inWords(error: unknown): string {
     case 'ENOENT':
       return 'there is no such file';
     case 'EISDIR':
-      return 'it is a directory';
+      return 'it is a folder';
     default:
       return whyUnreadable(error);
   }

@@ -14,9 +14,9 @@ export const mostUnknownFields = 64;
 /** Rows hold objects in objects at most this deep, as far as unknown fields are looked for. */
 const deepest = 3;
 
-/** Losses that are told of a bucket; all of them are counted. */
+/** The most losses of a bucket that are reported; all of them are counted. */
 const mostLosses = 20;
-/** Characters that are told of what was sent. */
+/** The most characters of what was sent that are reported. */
 const longestSent = 60;
 
 /** The part that cannot be read. */

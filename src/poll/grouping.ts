@@ -15,7 +15,7 @@ import type { Ledger } from '../usage/ledger.ts';
 import type { Span } from '../usage/plan.ts';
 import { bucketAt, day, hour, lastDue, minute } from '../usage/windows.ts';
 
-/** A dimension that is asked for in vain. */
+/** The refusal of a dimension by OpenAI. */
 export interface DimensionRefusal {
   /** The words that OpenAI said. */
   readonly reason: string;

@@ -128,7 +128,7 @@ export type LoadedTls =
   | { readonly mistakes: readonly string[] };
 
 /**
- * @param path of the web configuration: paths in it are relative to its directory
+ * @param path of the web configuration: paths in it are relative to its folder
  * @param read gives the bytes of a file, or throws
  */
 export function loadTls(section: TlsSection, path: string, read: (path: string) => Buffer): LoadedTls {

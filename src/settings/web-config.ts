@@ -119,7 +119,7 @@ const document = z.strictObject(
   { error: 'must be keys and values' },
 );
 
-/** Loads the file at `path`, and the certificates that it names; paths in it are relative to its directory. */
+/** Loads the file at `path`, and the certificates that it names; paths in it are relative to its folder. */
 export function loadWebConfig(path: string, read: ReadBytes = (file) => readFileSync(file)): LoadedWebConfig {
   const content = textOf(path, read);
   if ('mistake' in content) return { mistakes: [content.mistake] };

@@ -76,7 +76,7 @@ export async function folderTrouble(
     const code = reasonOf(error);
     if (makeFolder && code === 'ENOENT' && dirname(directory) !== directory) return folderTrouble(directory, true);
     const what = makeFolder ? 'can be made or written to' : 'can be written to';
-    return { code, message: `${directory} is not a directory that ${what}` };
+    return { code, message: `${directory} is not a folder that ${what}` };
   }
 }
 

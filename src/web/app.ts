@@ -72,7 +72,7 @@ export interface AppOptions extends Site {
   readonly clock: Clock;
 }
 
-/** Milliseconds that a client waits for the word that its password has no place among those that wait. */
+/** Milliseconds after which a client is told that too many passwords wait to be compared. */
 const busyAfter = 2_000;
 
 const closedPolicy = "default-src 'none'; frame-ancestors 'none'";
@@ -116,7 +116,7 @@ export function createApp(options: AppOptions): Express {
     if (verdict === true) return next();
     if (verdict === 'busy') {
       refuse('busy', remoteAddress);
-      // Told at once, a guesser would come again at once, thousands of times a second.
+      // A guesser that is told at once would come again at once, thousands of times a second.
       await clock.sleep(busyAfter);
       response.setHeader('Retry-After', '5');
       return answer(response, 503, 'Too many passwords are being checked.\n');

@@ -19,7 +19,7 @@ export interface Connections {
   opened(socket: Socket): void;
   /**
    * Called when requests can come, with the connection that they come over.
-   * @param opened the one below, which TLS was agreed on over; the same one without TLS
+   * @param opened the connection below TLS; the same one without TLS
    */
   ready(socket: Socket, opened: Socket | undefined): void;
   asked(request: IncomingMessage, response: ServerResponse): void;

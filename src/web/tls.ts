@@ -13,7 +13,7 @@ const handshakeTimeout = 10_000;
 
 /**
  * @param tls of the configuration at the start
- * @param refuse told of clients that no TLS was agreed on with, and of those whose certificate may not come in
+ * @param refuse called for each client with which no TLS was agreed on, or whose certificate is not let in
  */
 export function tlsServer(
   live: LiveConfig,

@@ -80,7 +80,7 @@ test('a state file is looked after where there is to be one, and is a warning', 
     const { code, out } = await check({ probeStateFile: () => probeStateFile(join(folder, parent, 'state')) });
     expect(code).toBe(0);
     expect(out).toContain(
-      `state file        warning (${reason})  Make the directory, and let the user that serves write to it. (${join(folder, parent)} is not a directory that can be written to)\n`,
+      `state file        warning (${reason})  Make the folder, and let the user that serves write to it. (${join(folder, parent)} is not a folder that can be written to)\n`,
     );
     expect(out).toContain('The state file cannot be written; that is only a warning.');
   }

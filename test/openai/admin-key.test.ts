@@ -131,7 +131,7 @@ describe('a key file', () => {
 
   it('says which file it is and what is wrong with it, and not what is in it', async () => {
     await expect(keyFile(path)).rejects.toThrow(`The key file ${path} cannot be read: there is no such file`);
-    await expect(keyFile(folder)).rejects.toThrow('it is a directory');
+    await expect(keyFile(folder)).rejects.toThrow('it is a folder');
     await writeFile(path, 'sk-admin-1 sk-admin-2');
     await expect(keyFile(path)).rejects.toThrow(/^The key file \S+ holds no key: there is white space inside it$/);
   });
