@@ -333,7 +333,7 @@ beforeAll(async () => {
     rules: [names, spendNow, live, { name: 'alerts', interval: '1s', rules: [runningAway, unreported] }],
     alertmanager: alerting.address,
   });
-}, 240_000);
+}, 600_000);
 
 afterAll(async () => {
   await prometheus?.stop();
