@@ -66,7 +66,7 @@ export function organizations(): Board {
             },
             `sum(${month})`,
           ),
-          rulesLoaded(),
+          rulesLoaded({ width: 6 }),
         ],
       },
       {

@@ -98,7 +98,7 @@ export function overview(): Board {
           ),
           number(
             {
-              title: 'Forecast for the month',
+              title: 'Forecast',
               width: 3,
               about:
                 'Month to date, and the rest of the month at the pace of the settled days of the last week. Needs the recording rules.',
@@ -122,7 +122,7 @@ export function overview(): Board {
           ),
           number(
             {
-              title: 'Forecast against budget',
+              title: 'Budget forecast',
               width: 3,
               about: 'What the month will have cost at this pace, as a share of the budget. Needs the recording rules.',
               unit: 'percentunit',

@@ -76,7 +76,7 @@ describe.skipIf(path === undefined)('without the recording rules', () => {
     for (const board of dashboards.filter(({ panels }) => panels.some(({ title }) => title === 'Recording rules'))) {
       const shown = await shownOn(board);
       expect([board.title, shown.get('Recording rules')]).toEqual([board.title, [0]]);
-      for (const title of ['Budget used', 'Budget lasts', 'Forecast against budget', 'Alerts firing']) {
+      for (const title of ['Budget used', 'Budget lasts', 'Budget forecast', 'Alerts firing']) {
         expect([board.title, title, shown.get(title) ?? []]).not.toEqual([board.title, title, [-1]]);
       }
     }
