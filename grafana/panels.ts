@@ -251,7 +251,8 @@ function described<T extends Panel & Described>(
   const plain = about.thresholds === undefined && isColoured(about);
   const steps: dashboard.Threshold[] = [{ value: null, color: plain ? 'text' : 'green' }];
   if (from !== undefined && worst !== undefined) {
-    if (from < worst) steps.push({ value: from, color: 'yellow' }, { value: worst, color: 'red' });
+    if (from === worst) steps.push({ value: worst, color: 'red' });
+    else if (from < worst) steps.push({ value: from, color: 'yellow' }, { value: worst, color: 'red' });
     else {
       const rising = [
         { value: null, color: 'red' },

@@ -78,7 +78,7 @@ export function organizations(): Board {
               about:
                 'Today and this month so far, what the month will be at the pace of the last week, and how much of the budget is used. Forecast and budget need the recording rules.',
               ...money,
-              width: 14,
+              width: 13,
               height: 12,
             },
             labels,
@@ -95,7 +95,7 @@ export function organizations(): Board {
               title: 'Health of each',
               about: `Apis and lists whose last poll failed, the age of the oldest usage, and whether all is well: "${down}" where no api answers.`,
               unit: 'short',
-              width: 10,
+              width: 11,
               height: 12,
             },
             labels,

@@ -106,6 +106,11 @@ describe.each(dashboards.map((board) => [board.title, board] as const))('%s', (_
     expect(new Set(board.panels.map(({ id }) => id)).size).toBe(board.panels.length);
   });
 
+  test('is red at 0 only where less is worse', () => {
+    const red = shown.filter(({ fieldConfig }) => fieldConfig?.defaults.thresholds?.steps[0]?.color === 'red');
+    for (const { title } of red) expect(title).toMatch(/^(?:Exporters up|Reported of|Least headroom|Headroom now)/);
+  });
+
   test('has panels that do not overlap', () => {
     for (const [index, { gridPos: a, title }] of board.panels.entries()) {
       expect(a.x + a.w).toBeLessThanOrEqual(24);

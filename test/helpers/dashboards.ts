@@ -24,7 +24,16 @@ const panel = z.object({
   interval: z.string().optional(),
   gridPos: z.object({ x: z.number(), y: z.number(), w: z.number(), h: z.number() }),
   targets: z.array(target).optional(),
-  fieldConfig: z.object({ defaults: z.object({ unit: z.string().optional() }) }).optional(),
+  fieldConfig: z
+    .object({
+      defaults: z.object({
+        unit: z.string().optional(),
+        thresholds: z
+          .object({ steps: z.array(z.object({ value: z.number().nullable(), color: z.string() })) })
+          .optional(),
+      }),
+    })
+    .optional(),
 });
 
 const variable = z.object({
