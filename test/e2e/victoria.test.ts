@@ -5,7 +5,6 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { simulatedKey } from '../../src/simulation/api.ts';
 import { createOrganization, type TruthRow } from '../../src/simulation/organization.ts';
@@ -139,15 +138,21 @@ describe.skipIf(path === undefined || prometheusPath === undefined)('VictoriaMet
     const recorded = 'job_model:openai_tokens_total:sum';
     const through = 'max(openai_exporter_data_through_timestamp_seconds{api="completions", bucket_width="1m"})';
     const settled = async (when?: number) => (await prometheus.vector(through, when))[0]?.value ?? 0;
-    /** Returns a moment, in whole seconds, about which nothing changes. @param minutes that settle before */
+    /**
+     * Returns a moment, in whole seconds, about which nothing changes, and by which what came before is recorded.
+     * @param minutes that settle before
+     */
     const quiet = async (minutes: number) => {
       const before = await settled();
-      await vi.waitFor(async () => expect(await settled()).toBeGreaterThanOrEqual(before + 60 * minutes), {
-        timeout: 60_000,
-        interval: 100,
-      });
-      await sleep(2_000);
-      return Math.floor(Date.now() / 1_000);
+      const options = { timeout: 60_000, interval: 100 };
+      await vi.waitFor(async () => expect(await settled()).toBeGreaterThanOrEqual(before + 60 * minutes), options);
+      return await vi.waitFor(async () => {
+        const at = Math.floor(Date.now() / 1_000);
+        expect(await settled(at - 2)).toBe(await settled(at));
+        const [newest] = await prometheus.vector(`max(timestamp(${recorded}))`, at);
+        expect(newest?.value).toBeGreaterThan(at - 1);
+        return at;
+      }, options);
     };
     await vi.waitFor(async () => expect(await prometheus.vector(recorded)).not.toEqual([]), {
       timeout: 60_000,
