@@ -312,7 +312,7 @@ async function time(
       __range: `${days}d`,
       __range_s: String(days * 86_400),
     },
-    ...{ job: '.+', instance: '.+', currency: 'usd' },
+    ...{ job: '.+', instance: '.+', currency: 'usd', label: 'model' },
   };
   const query = expr.replaceAll(/\$(\w+)/g, (_, name: string) => values[name] ?? '.*');
   let wall = Number.POSITIVE_INFINITY;
