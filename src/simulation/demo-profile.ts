@@ -157,5 +157,10 @@ const newerKinds: Readonly<Record<string, string>> = {
 
 /** The company of the demonstration. */
 export function demoProfile(): Profile {
-  return { directory, usage: usage(), costs: costs(), behaviour: { ...defaultBehaviour, repeatedRows: 0.02 } };
+  return {
+    directory,
+    usage: usage(),
+    costs: costs(),
+    behaviour: { ...defaultBehaviour, repeatedRows: 0.02, missingFields: 0 },
+  };
 }
