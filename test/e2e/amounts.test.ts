@@ -2,16 +2,16 @@
  * Holds the amounts on the boards against what was counted: five weeks of a small organization in a real Prometheus, at every
  * zoom, through two hours of downtime, new models, a renamed project, replicas that come and go and a month's end.
  */
-import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { backfill, type PastSeries } from '../helpers/backfill.ts';
 import { dashboards, fillIn, queriesOf } from '../helpers/dashboards.ts';
 import { startPrometheus } from '../helpers/prometheus.ts';
+import { recordPast } from '../helpers/recorded-past.ts';
 import { seconds } from '../helpers/rows.ts';
-import { type Rule, rules } from '../helpers/rules.ts';
+import { rules } from '../helpers/rules.ts';
 import { prometheusTools } from '../helpers/tools.ts';
 
 const minute = 60;
@@ -119,17 +119,16 @@ function past(): readonly PastSeries[] {
   return all;
 }
 
-/** A rule evaluated afterwards does not see what others leave in the same run, so there are several. */
-const passes: readonly ((rule: Rule) => boolean)[] = [
-  ({ record }) => record === 'job:openai_scraped:info',
+/** The rules that the amounts are made of. */
+const wanted = rules.filter(
   ({ record = '', labels }) =>
-    record.endsWith('_tokens_total:max') &&
-    groups.some(({ api }) => api === labels?.['api']) &&
-    labels?.['direction'] === 'input',
-  ({ record = '' }) => /^job_[a-z_]+:openai_tokens_total:sum$/.test(record),
-  ({ record = '' }) => /^job_(?:project|key):openai_\w+_name:last_seen$/.test(record),
-  ({ record = '' }) => /^job_(?:project|key):openai_\w+_name:info$/.test(record),
-];
+    record === 'job:openai_scraped:info' ||
+    /^job_[a-z_]+:openai_tokens_total:sum$/.test(record) ||
+    /^job_(?:project|key):openai_\w+_name:(?:last_seen|info)$/.test(record) ||
+    (record.endsWith('_tokens_total:max') &&
+      groups.some(({ api }) => api === labels?.['api']) &&
+      labels?.['direction'] === 'input'),
+);
 
 const directory = mkdtempSync(join(tmpdir(), 'amounts-'));
 const data = join(directory, 'data');
@@ -146,36 +145,8 @@ beforeAll(async () => {
     past(),
     Array.from({ length: minutes + 1 }, (_, index) => begin + index * minute),
   );
-  for (const chosen of passes) {
-    const prometheus = await startPrometheus({
-      path,
-      scrapeInterval: '1m',
-      jobs: {},
-      past: (to) => cpSync(data, to, { recursive: true }),
-    });
-    try {
-      const file = join(directory, 'rules.yml');
-      writeFileSync(file, JSON.stringify({ groups: [{ name: 'past', interval: '1m', rules: rules.filter(chosen) }] }));
-      execFileSync(
-        promtool,
-        [
-          ...[
-            'tsdb',
-            'create-blocks-from',
-            '--max-block-duration=162h',
-            'rules',
-            `--start=${begin}`,
-            `--end=${end}`,
-            '--eval-interval=1m',
-          ],
-          ...[`--url=${prometheus.url}`, `--output-dir=${data}`, file],
-        ],
-        { stdio: 'pipe' },
-      );
-    } finally {
-      await prometheus.stop();
-    }
-  }
+  const runs = [{ rules: wanted, from: begin, to: end, step: minute }];
+  await recordPast({ prometheus: path, promtool, data, runs });
 }, 600_000);
 
 afterAll(() => rmSync(directory, { recursive: true, force: true }));

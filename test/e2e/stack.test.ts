@@ -7,15 +7,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import {
-  alertmanagerConfiguration,
-  prometheusConfiguration,
-  receiverFiles,
-  replaceAll,
-} from '../../deploy/stack/configuration.ts';
-import { startAlertmanager, startPrometheus } from '../../deploy/stack/monitoring.ts';
+import { prometheusConfiguration, replaceAll } from '../../deploy/stack/configuration.ts';
+import { startPrometheus } from '../../deploy/stack/monitoring.ts';
 import { freePort, type Running } from '../../deploy/stack/programs.ts';
-import { type Message, type Receiver, startReceiver } from '../../deploy/stack/receiver.ts';
+import type { Message } from '../../deploy/stack/receiver.ts';
+import { type Alerting, startAlerting } from '../helpers/alerting.ts';
 import { dashboards, fillIn, queriesOf, queryOf, type Variable } from '../helpers/dashboards.ts';
 import { hasten, hastyRules } from '../helpers/hasty-rules.ts';
 import { reply } from '../helpers/http-server.ts';
@@ -41,8 +37,9 @@ const directory = mkdtempSync(join(tmpdir(), 'stack-'));
 const running: Running[] = [];
 const exporters: Exporter[] = [];
 const apis: ScriptedApi[] = [];
-const messages: Message[] = [];
-let receiver: Receiver | undefined;
+let alerting: Alerting | undefined;
+/** All that came to its receivers, oldest first. */
+let messages: readonly Message[] = [];
 let prometheus = '';
 /** Usd that the overspending project has spent in this month. */
 let spent = 10;
@@ -190,26 +187,11 @@ beforeAll(async () => {
     [nothing, [await exporterOf(await startApi(() => []), noNames)]],
   ];
 
-  receiver = await startReceiver((message) => messages.push(message));
-  const secrets = join(directory, 'secrets');
+  alerting = await startAlerting();
+  messages = alerting.messages;
   const rules = join(directory, 'rules');
-  for (const folder of [secrets, rules]) mkdirSync(folder);
-  for (const name of receiverFiles) writeFileSync(join(secrets, name), `${receiver.url}/${name.replace('_url', '')}`);
+  mkdirSync(rules);
   writeFileSync(join(rules, 'openai.yml'), hastyRules());
-
-  const alertmanagerPort = await freePort();
-  const toAlertmanager = alertmanagerConfiguration(readFileSync(`${deploy}alertmanager/alertmanager.yml`, 'utf8'), {
-    secrets,
-    templates: `${deploy}alertmanager/templates`,
-  });
-  const alertmanagerFile = join(directory, 'alertmanager.yml');
-  writeFileSync(
-    alertmanagerFile,
-    toAlertmanager
-      .replaceAll(/group_wait: \w+/g, 'group_wait: 1s')
-      .replaceAll(/group_interval: \w+/g, 'group_interval: 2s'),
-  );
-  running.push(await startAlertmanager({ directory, configuration: alertmanagerFile, port: alertmanagerPort }));
 
   const prometheusPort = await freePort();
   prometheus = `http://127.0.0.1:${prometheusPort}`;
@@ -217,7 +199,7 @@ beforeAll(async () => {
   const toPrometheus = prometheusConfiguration(readFileSync(`${deploy}prometheus/prometheus.yml`, 'utf8'), {
     exporter: `127.0.0.1:${first?.port}`,
     prometheus: `127.0.0.1:${prometheusPort}`,
-    alertmanager: `127.0.0.1:${alertmanagerPort}`,
+    alertmanager: alerting.address,
     rules,
   });
   const more = jobs.slice(1).map(([job, targets]) => {
@@ -239,7 +221,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.all([...exporters.map((exporter) => exporter.stop('SIGKILL')), ...running.map(({ stop }) => stop())]);
   await Promise.all(apis.map((api) => api.close()));
-  await receiver?.close();
+  await alerting?.stop();
   rmSync(directory, { recursive: true, force: true });
 });
 

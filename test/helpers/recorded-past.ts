@@ -11,7 +11,7 @@ export interface RecordOptions {
   readonly promtool: string;
   /** The data directory, which no Prometheus runs on. */
   readonly data: string;
-  /** What to record, each from when to when: in seconds, evaluated so many seconds apart. */
+  /** The spans to record: in seconds, with rules that are evaluated so many seconds apart. */
   readonly runs: readonly RecordedSpan[];
 }
 
@@ -42,7 +42,8 @@ export async function recordPast({ prometheus: path, promtool, data, runs }: Rec
           writeFileSync(file, JSON.stringify({ groups: [{ name: 'past', interval: `${step}s`, rules: chosen }] }));
           const span = [`--start=${from}`, `--end=${to}`, `--eval-interval=${step}s`];
           const where = [`--url=${prometheus.url}`, `--output-dir=${data}`, file];
-          execFileSync(promtool, ['tsdb', 'create-blocks-from', 'rules', ...span, ...where], { stdio: 'pipe' });
+          const create = ['tsdb', 'create-blocks-from', '--max-block-duration=162h', 'rules', ...span, ...where];
+          execFileSync(promtool, create, { stdio: 'pipe' });
         }
       } finally {
         await prometheus.stop();
