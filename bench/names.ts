@@ -35,7 +35,7 @@ interface Result {
 declare global {
   namespace NodeJS {
     interface Process {
-      /** Since Node 23.9. */
+      /** The processor time of this thread; Node has it since 23.9. */
       threadCpuUsage(): CpuUsage;
     }
   }

@@ -154,7 +154,7 @@ export function seriesIn(text: string): number {
   return (text.match(/^openai_(?:usage|completions|costs)_.*/gm) ?? []).length;
 }
 
-/** Until the page has counters. */
+/** Waits until the page has counters. */
 export async function countersShown(scraper: Scraper): Promise<void> {
   for (;;) {
     const status = JSON.parse(await scraper.text('/api/status'));

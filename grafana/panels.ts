@@ -124,7 +124,7 @@ export interface Look {
   readonly step?: string;
   readonly stacked?: boolean;
   readonly bars?: boolean;
-  /** How far the axis reaches at least, so that 0 is not in the middle of nothing. */
+  /** The value that the axis reaches at least, so that 0 is not in the middle of nothing. */
   readonly softMax?: number;
 }
 
@@ -133,11 +133,11 @@ export interface Look {
  * which has two samples of whatever is scraped every 2 minutes or more often, whether Grafana knows how often or not.
  */
 export const everyMinute = '1m';
-/** How often counters with all labels are recorded for curves. */
+/** The interval at which counters with all labels are recorded for curves. */
 export const everyTwoMinutes = '2m';
-/** How far apart the points of a share are: the few requests of two minutes say little of it. */
+/** The distance between the points of a share: the few requests of two minutes say little of it. */
 export const everyTenMinutes = '10m';
-/** How often money is recorded. */
+/** The interval at which money is recorded. */
 export const everyFourMinutes = '4m';
 
 /** The newest values, largest first. */

@@ -1,4 +1,4 @@
-/** How much room the rate limits leave, by project and model. */
+/** Shows how much room the rate limits leave, by project and model. */
 import { type Board, organizations, variables } from '../board.ts';
 import { columns, everyTwoMinutes, lines, number, ranking } from '../panels.ts';
 import { namedNow, of, once } from '../promql.ts';

@@ -169,7 +169,7 @@ export interface ListTasks {
   readonly projects: Task;
   /** Returns how the lists of a kind went the last time. */
   outcomeOf(api: ListApi): ListOutcome;
-  /** To be called when there is something else to say of how a read goes. */
+  /** Called when there is something else to say of how a read goes. */
   note(task: Task): void;
   /** Those that are worth a try. */
   candidates(): readonly Task[];

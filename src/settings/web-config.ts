@@ -13,7 +13,7 @@ import { yamlIn } from './yaml-text.ts';
 /** Gives the bytes of a file. @throws when it cannot be read. */
 export type ReadBytes = (path: string) => Buffer;
 
-/** Past `burst` requests, one more for each `interval` (milliseconds) that passes. */
+/** Allows `burst` requests, and one more for each `interval` (milliseconds) that passes. */
 export interface RateLimit {
   readonly interval: number;
   readonly burst: number;

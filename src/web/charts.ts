@@ -21,7 +21,7 @@ export interface BarChart {
   readonly bars: readonly Bar[];
   /** The marks of the scale. */
   readonly text: (value: number) => string;
-  /** Under bars, by their index. */
+  /** The texts under bars, by the index of the bar. */
   readonly marks: ReadonlyMap<number, string>;
   /** Names of the parts, for the legend; one part needs none. */
   readonly names: readonly string[];

@@ -6,7 +6,7 @@ import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { Refusal } from '../metrics/self-serving.ts';
 
-/** What is told: a refusal, or a scrape that was one too many. */
+/** A matter that is told: a refusal, or a scrape that was one too many. */
 export type Told = Refusal | 'scrapes_at_once';
 
 /** @param address of the other end of the connection; undefined when it is gone already */

@@ -2,7 +2,7 @@
 import { onTestFinished, vi } from 'vitest';
 import { docker, image, run } from './docker.ts';
 
-/** How the documents run it: files that cannot be written, and no rights. */
+/** The flags with which the documents run it: files that cannot be written, and no rights. */
 export const hardened = ['--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges'];
 
 export interface Container {

@@ -61,7 +61,7 @@ test('the configuration that sends nothing silences the same', () => {
   expect(quiet.route.group_by).toEqual(config.route.group_by);
 });
 
-/** After how many hours an alert that still fires is said again. */
+/** The hours after which an alert that still fires is said again. */
 function repeatedAfter(alertname: string, severity: string): number {
   const route = config.route.routes.find(({ matchers }) => matches(matchers, { alertname, severity }));
   const [, count = '', unit = ''] = /^(\d+)([hd])$/.exec(route?.repeat_interval ?? config.route.repeat_interval) ?? [];

@@ -7,7 +7,7 @@ import { exporterOf, scriptedApi } from './exporter.ts';
 
 const projects = Array.from({ length: 400 }, (_, i) => ({ id: `proj_${i}`, name: `Project ${i}`, status: 'active' }));
 const users = Array.from({ length: 1_500 }, (_, i) => ({ id: `user_${i}`, name: `User ${i}` }));
-/** At the end of the list. */
+/** The projects that are in use: those at the end of the list. */
 const used = projects.slice(-12);
 const usedIds = new Set(used.map(({ id }) => id));
 

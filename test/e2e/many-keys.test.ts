@@ -11,7 +11,7 @@ const path = findTool('prometheus', 'prometheus');
 const keys = Array.from({ length: 5_000 }, (_, index) => index + 1);
 const sum = (keys.length * (keys.length + 1)) / 2;
 
-/** How many of the keys a panel shows that has keys. */
+/** The number of keys that a panel with keys shows. */
 const shown = new Map([
   ['Top keys by tokens this month', 10],
   ['Top keys by tokens', 10],

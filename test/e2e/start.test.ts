@@ -1,4 +1,4 @@
-/** How a real process starts, is refused a start, keeps its key to itself, and ends. */
+/** Tests how a real process starts, is refused a start, keeps its key to itself, and ends. */
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';

@@ -239,7 +239,7 @@ const fromScrape =
   secondsOf(groupNamed('openai_spend_now_alerts').interval ?? '1m') +
   pageWait();
 
-/** What an expression has found, and since which second of the simulations. */
+/** The labels that an expression has found, and since which second of the simulations. */
 interface Found {
   readonly labels: Readonly<Record<string, string>>;
   readonly since: number;

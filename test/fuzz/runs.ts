@@ -1,4 +1,4 @@
-/** How many cases are tried: FUZZ_FACTOR times as many as continuous integration has. */
+/** The number of cases that are tried: FUZZ_FACTOR times as many as continuous integration has. */
 const asked = Number(process.env['FUZZ_FACTOR'] ?? 1);
 const factor = Number.isFinite(asked) && asked > 0 ? asked : 1;
 

@@ -1,4 +1,4 @@
-/** What stands in for the API in the fuzzers, and what must not come of its answers. */
+/** Stands in for the API in the fuzzers, and says what must not come of its answers. */
 import { expect } from 'vitest';
 import { widthSeconds } from '../../src/openai/catalogue.ts';
 import type { Client } from '../../src/openai/client.ts';

@@ -20,7 +20,7 @@ const spans: Readonly<Record<string, string>> = {
   '10m': '5s',
   '5m': '4s',
 };
-/** How long something must have been so, or is kept: a few evaluations. */
+/** The time for which something must have been so, or is kept: a few evaluations. */
 const patience: Readonly<Record<string, string>> = {
   '5m': '2s',
   '10m': '4s',

@@ -21,7 +21,7 @@ export interface PrometheusOptions {
   readonly past?: (data: string) => void;
   /** Groups of rules, as in a file of rules. */
   readonly rules?: readonly unknown[];
-  /** Where alerts go, as `host:port`. */
+  /** The address that alerts go to, as `host:port`. */
   readonly alertmanager?: string;
   /** The addresses that it writes what it has to, in the order in which it comes. */
   readonly remoteWrite?: readonly string[];

@@ -1,4 +1,4 @@
-/** How many cases a property is tried with: 500, or as many as PROPERTY_RUNS says. */
+/** The number of cases that a property is tried with: 500, or as many as PROPERTY_RUNS says. */
 const asked = Number(process.env['PROPERTY_RUNS'] ?? 500);
 
 export const propertyRuns: number = Number.isSafeInteger(asked) && asked > 0 ? asked : 500;

@@ -15,7 +15,7 @@ import { type Delivery, deliveries, type FaultRule } from './faults.ts';
 
 export interface DispatcherOptions extends ExchangeOptions {
   readonly faults?: readonly FaultRule[];
-  /** How long an answer takes, milliseconds, on the clock. Default: none. */
+  /** The milliseconds that an answer takes on the clock. Default: none. */
   readonly latency?: number | ((request: LoggedRequest) => number);
 }
 
@@ -46,7 +46,7 @@ function addressOf({ path, query }: Options): { readonly path: string; readonly 
   return { path: mark < 0 ? path : path.slice(0, mark), query: params };
 }
 
-/** Why what runs for a request ends with it: no error, which would cost its stack each time. */
+/** The reason with which what runs for a request ends: no error, which would cost its stack each time. */
 const over = Symbol('over');
 
 /** One running request: tells the handler what happens, in undici's older or newer manner, and nothing after its end. */

@@ -13,7 +13,7 @@ export interface Entry {
   /** Start of the minute, in seconds. */
   readonly minute: number;
   readonly tokens: number;
-  /** When the API knows it, in milliseconds. */
+  /** The instant at which the API knows it, in milliseconds. */
   readonly known: number;
 }
 

@@ -12,9 +12,9 @@ export interface VirtualClockOptions {
 }
 
 export interface VirtualClock extends Clock {
-  /** How many are asleep. */
+  /** The number of those that are asleep. */
   readonly sleepers: number;
-  /** When the next of them wakes, in monotonic milliseconds; undefined if nobody sleeps. */
+  /** The instant at which the next of them wakes, in monotonic milliseconds; undefined if nobody sleeps. */
   readonly nextDue: number | undefined;
   /** Lets `ms` of monotonic time pass. */
   advance(ms: number): Promise<void>;

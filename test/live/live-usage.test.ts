@@ -28,7 +28,7 @@ function startLive(options: Partial<LiveOptions> = {}) {
       const report = { form: 'records', body: Buffer.from(text), isGzip: false, query } as const;
       return JSON.parse(String(answerRecords(live, report, at()).body));
     },
-    /** When time alone changes the page or the status. */
+    /** The instant at which time alone changes the page or the status. */
     changesAt() {
       const sections = liveSections({ live, settleDelay, shownByUsage: () => [] });
       return Math.min(...sections.map((section) => untilOf(section.render(now, now - noon))));

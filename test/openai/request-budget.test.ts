@@ -248,7 +248,7 @@ describe('the budget', () => {
       after: fc.integer({ min: 0, max: 20_000 }),
       priority: fc.constantFrom(...priorities),
       lasting: fc.integer({ min: 0, max: 30_000 }),
-      /** When in its time the other side sees it. */
+      /** The instant of its time at which the other side sees it. */
       seen: fc.double({ min: 0, max: 1, noNaN: true }),
       gaveUp: fc.option(fc.integer({ min: 0, max: 60_000 })),
     });

@@ -4,7 +4,7 @@ import { BodyRefused } from '../../src/openai/body.ts';
 import { apiErrorIn } from '../../src/openai/errors.ts';
 import { type BodyShape, createScan, errorShape, listShape, pageShape } from '../../src/openai/scan.ts';
 
-/** Why the body is refused, read in parts of so many bytes; and how much of it had been read by then. */
+/** Returns why the body is refused, read in parts of so many bytes; and how much of it had been read by then. */
 function refusal(text: string, shape: BodyShape = pageShape, size = 65_536) {
   const body = Buffer.from(text);
   const scan = createScan(shape);

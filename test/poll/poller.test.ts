@@ -1,4 +1,4 @@
-/** How one api is kept up to date: when it is asked, and what a failure does and does not do. */
+/** Tests how one api is kept up to date: when it is asked, and what a failure does and does not do. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { valuesOf } from '../helpers/exposition.ts';
 import { type Asked, rowsClient } from '../helpers/rows-client.ts';

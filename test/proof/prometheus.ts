@@ -16,7 +16,7 @@ export interface ScrapeContext {
   readonly process: number;
   /** True if it knows what the one before has shown. */
   readonly remembers: boolean;
-  /** When it began, in UTC milliseconds. */
+  /** The instant at which it began, in UTC milliseconds. */
   readonly since: number;
   /** Start of the period that the contract has this process begin in, in milliseconds. */
   readonly firstPeriod: number;
@@ -28,11 +28,11 @@ export interface Counted {
   rises: number;
   /** First samples of the first page with counters: what was used before anybody looked. */
   baseline: number;
-  /** After a restart a series was lower within its period, so that Prometheus counts all of it again. */
+  /** The amount that Prometheus counts again, because a series was lower within its period after a restart. */
   fallen: number;
   /** First samples above 0 of series that were born while no process ran. */
   born: number;
-  /** After downtime across a rollover a series was not lower, so that Prometheus sees no reset. */
+  /** The amount of series that were not lower after downtime across a rollover, so that Prometheus sees no reset. */
   unseen: number;
 }
 
@@ -54,7 +54,7 @@ export interface PeriodEnd {
 export interface Opening {
   readonly api: string;
   readonly at: number;
-  /** When the process began, in UTC milliseconds. */
+  /** The instant at which the process began, in UTC milliseconds. */
   readonly since: number;
   readonly process: number;
   readonly period: number;

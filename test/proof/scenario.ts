@@ -27,9 +27,9 @@ export interface ReplicaPlan {
   readonly flags: readonly string[];
   /** Apis that it polls and that are judged; undefined for all. */
   readonly apis?: readonly string[];
-  /** When no process runs. */
+  /** The spans in which no process runs. */
   readonly downtimes: readonly Interval[];
-  /** When its clock is wrong, and by how much, in milliseconds. */
+  /** The spans in which its clock is wrong, and by how much, in milliseconds. */
   readonly clockErrors: readonly (Interval & { readonly error: number })[];
 }
 

@@ -1,4 +1,4 @@
-/** What stays as it is, in the log: once a day for each matter and api, however often it is found out. */
+/** Tests what the log says of what stays as it is: once a day for each matter and api, however often it is found out. */
 import { expect, test } from 'vitest';
 import { createDailyLog } from '../../src/reader/daily-log.ts';
 import { handClock } from '../helpers/hand-clock.ts';

@@ -10,7 +10,7 @@ export interface SharedTime {
   set(now: number): void;
   /** Takes a place until `release`: something waits until then, UTC milliseconds. */
   wait(until: number): { release(): void };
-  /** How many wait for a time that has not come. */
+  /** The number of those that wait for a time that has not come. */
   waiting(): number;
 }
 

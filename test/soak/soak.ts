@@ -28,13 +28,13 @@ export interface SoakOptions {
   readonly seed: number;
   /** Frees what nobody holds any more. */
   readonly collect: () => void;
-  /** After each day. */
+  /** Called after each day. */
   readonly report: (day: Day) => void;
 }
 
 export interface Day {
   readonly day: number;
-  /** Since the start. */
+  /** The number since the start. */
   readonly requests: number;
   readonly failures: number;
   readonly scrapes: number;

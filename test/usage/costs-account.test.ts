@@ -60,7 +60,7 @@ function live(begin: number, steps: readonly Step[]) {
     account.put(ledger, buckets, time.now);
   }
 
-  /** When each day on show was read. */
+  /** The instant at which each day on show was read. */
   let shown = new Map<number, number>();
 
   function check(): void {
