@@ -112,7 +112,7 @@ describe.each(alerts.map((rule) => [rule.alert ?? '', rule] as const))('%s', (na
   test('has a runbook with meaning, things to look at and things to do', () => {
     const [, section = ''] = runbooks.split(`\n## ${name}\n`);
     const own = section.split('\n## ')[0];
-    expect(own).toMatch(/\*\*What it means\.\*\*[\s\S]*\*\*What to look at\.\*\*[\s\S]*\*\*What to do\.\*\*/);
+    expect(own).toMatch(/^\n\*\*Means:\*\* \S[\s\S]+\n\n\*\*Look at:\*\* \S[\s\S]+\n\n\*\*Do:\*\* \S/);
   });
 
   test('is in the table', () => {
