@@ -2,8 +2,15 @@
 import { adviceTable } from './advice-table.ts';
 import { chartValuesTable } from './chart-values.ts';
 import { commandsTable, exitTable } from './commands-table.ts';
-import { budgetTable, estimateTable, liveTables, selfTable, usageTables } from './metrics-page.ts';
-import { limitsTable, namesTable } from './names-page.ts';
+import {
+  budgetTable,
+  estimateTable,
+  limitsTable,
+  liveTables,
+  namesTable,
+  selfTable,
+  usageTables,
+} from './metrics-page.ts';
 import { settingsTable } from './settings-page.ts';
 
 export interface GeneratedPart {

@@ -76,7 +76,8 @@ export const projectBudgetFamily: Family = {
   help: 'Monthly budget of a project (--budget.monthly-project), in units of the currency.',
 };
 
-const estimated =
+/** What both amounts are made of. */
+export const estimated =
   'Settled usage at the prices that follow from settled days, in units of the currency. Usage without a price is left out.';
 
 export const estimateTodayFamily: Family = {

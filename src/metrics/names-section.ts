@@ -11,7 +11,8 @@ import type { Rendered, Section } from './section.ts';
 
 export const namesSectionName = 'names';
 
-const everyId = 'Every id on the page has exactly one; where no name is known, the name is the id.';
+/** What holds for the info series of ids. */
+export const everyId = 'Every id on the page has exactly one; where no name is known, the name is the id.';
 
 export const projectInfo: Family = {
   name: 'openai_project_info',

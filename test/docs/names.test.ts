@@ -1,9 +1,10 @@
 /** Flags, variables, metrics, scripts and files that the documents name are there. */
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { generatedParts } from '../../docs/generate/documents.ts';
+import { servedFamilies } from '../../docs/generate/served-families.ts';
+import { endpoints } from '../../src/openai/catalogue.ts';
 import { allFlags, variableOf } from '../../src/settings/flags.ts';
-import { codeIn, type Document, documents } from '../helpers/documents.ts';
+import { codeIn, type Document, documentAt, documents } from '../helpers/documents.ts';
 
 const all = documents().map((document) => [document.path, document] as const);
 const top = new URL('../../', import.meta.url);
@@ -33,16 +34,25 @@ test.each(all)('variables in %s are variables of the program', (_path, document)
 const metric = /\b(openai_[a-z0-9_]*[a-z0-9])(?![a-z0-9_<…*.])/g;
 
 async function servedMetrics(): Promise<ReadonlySet<string>> {
-  const tables = await Promise.all(generatedParts.map(({ text }) => text()));
-  return new Set(
-    tables.flatMap((text) => [...text.matchAll(/(?<=^\|.*) `(openai_\w+)` \|/gm)].map(([, name = '']) => name)),
-  );
+  return new Set((await servedFamilies()).map(({ name }) => name));
 }
 
 test.each(all)('metrics in %s are metrics of the program', async (_path, document) => {
   const served = await servedMetrics();
   expect(served.size).toBeGreaterThan(80);
   expect(unknownIn(document, metric, served)).toEqual([]);
+});
+
+test('docs/metrics.md has every metric, by its name or by its api and field', async () => {
+  const { text } = documentAt('docs/metrics.md');
+  const has = (name: string) => new RegExp(`\`${name}[\`{]`).test(text);
+  const hasField = (name: string) =>
+    endpoints.some(({ api }) => {
+      const [, field = ''] = new RegExp(`^openai_(?:usage_|live_)?${api}_(\\w+?)(?:_total)?$`).exec(name) ?? [];
+      return has(api) && has(field);
+    });
+  const missing = [...(await servedMetrics())].filter((name) => !has(name) && !hasField(name));
+  expect(missing).toEqual([]);
 });
 
 const script = /\bnpm (?:run )?(test|start|(?<=run )[a-z][a-z0-9:]*)/g;

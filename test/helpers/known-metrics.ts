@@ -1,13 +1,11 @@
-/** Every metric that there is: what docs/metrics.md lists, which is generated, and what Prometheus and Node.js add. */
-import { readFileSync } from 'node:fs';
+/** Every metric that there is: what the exporter serves, which docs/metrics.md lists, and what Prometheus and Node.js add. */
+import { servedFamilies } from '../../docs/generate/served-families.ts';
 
-const page = readFileSync(new URL('../../docs/metrics.md', import.meta.url), 'utf8');
-const listed = [...page.matchAll(/(?<=^\|.*) `(\w+)` \|/gm)].map(([, name = '']) => name);
-const histograms = [...page.matchAll(/^\| `(\w+)` \| histogram \|/gm)].map(([, name = '']) => name);
+const served = await servedFamilies();
 
 export const knownMetrics: ReadonlySet<string> = new Set([
-  ...listed,
-  ...histograms.map((name) => `${name}_bucket`),
+  ...served.map(({ name }) => name),
+  ...served.filter(({ type }) => type === 'histogram').map(({ name }) => `${name}_bucket`),
   ...['up', 'ALERTS', 'scrape_duration_seconds'],
   ...['process_start_time_seconds', 'process_resident_memory_bytes', 'process_cpu_seconds_total'],
   ...['nodejs_eventloop_lag_max_seconds'],
