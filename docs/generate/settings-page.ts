@@ -12,32 +12,15 @@ export function settingsTable(): string {
 }
 
 function tableOf(flags: readonly Flag<unknown>[]): string {
-  return markdownTable(['Flag', 'Default', 'Meaning'], flags.map(rowOf));
+  return markdownTable(['Flag', 'Meaning'], flags.map(rowOf));
 }
 
 function rowOf(flag: Flag<unknown>): readonly string[] {
-  const written =
-    flag.kind === 'switch' ? `\`--${flag.name}\` \`--no-${flag.name}\`` : `\`--${flag.name}=${flag.placeholder}\``;
-  const also = flag.alsoVariable === undefined ? '' : `, or the variable \`${flag.alsoVariable}\``;
-  return [`${written}${also}`, defaultOf(flag), `${flag.details}${usersOf(flag)}`];
+  const also = flag.alsoVariable === undefined ? '' : `, \`${flag.alsoVariable}\``;
+  return [`\`--${flag.name}${shownValue(flag)}\`${also}`, flag.details];
 }
 
-function defaultOf(flag: Flag<unknown>): string {
-  if (flag.defaultText === undefined) return flag.otherwise ?? 'none';
-  return flag.kind === 'switch' ? (flag.fallback === true ? 'on' : 'off') : `\`${flag.defaultText}\``;
-}
-
-/** Commands are named only where a flag is not for all that poll, nor for one alone. */
-function usersOf(flag: Flag<unknown>): string {
-  const users = commands.filter((command) => flag.commands.includes(command));
-  const [without, ...more] = (['serve', 'check', 'demo'] as const).filter((command) => !users.includes(command));
-  if (without === undefined || users.length === 1) return '';
-  return more.length === 0
-    ? ` Not for \`${without}\`.`
-    : ` For ${inWords(users.map((command) => `\`${command}\``))} only.`;
-}
-
-/** `a, b and c` */
-function inWords(words: readonly string[]): string {
-  return words.length < 2 ? words.join('') : `${words.slice(0, -1).join(', ')} and ${words.at(-1)}`;
+/** The default, or in angle brackets what stands for a value where there is none. */
+function shownValue({ kind, defaultText, placeholder }: Flag<unknown>): string {
+  return kind === 'switch' ? '' : `=${defaultText ?? `<${placeholder}>`}`;
 }

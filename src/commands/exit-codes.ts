@@ -5,14 +5,14 @@ export const exitCodes = { done: 0, failed: 1, misused: 2 } as const;
 export const exitMeanings: readonly (readonly [code: number, meaning: string])[] = [
   [
     exitCodes.done,
-    'It is done, or was told to stop by SIGTERM or SIGINT. `check` only warns if the scope for names and limits is missing or the state file cannot be written.',
+    'Done, or stopped by SIGTERM or SIGINT. A missing scope for names and limits, or a state file that cannot be written, is a warning of `check`.',
   ],
   [
     exitCodes.failed,
-    'It failed while it ran: it could not listen, an api did not answer `check`, `backfill` stopped, nothing answered `health`.',
+    'Failed while it ran: no port, an api that did not answer `check`, a `backfill` that stopped, nothing to answer `health`.',
   ],
   [
     exitCodes.misused,
-    'The command line, a variable or a file that they name cannot be used, or the memory limit is too small. Nothing was begun.',
+    'The command line, a variable or a file cannot be used, or the memory limit is too small. Nothing was begun.',
   ],
 ];

@@ -44,8 +44,6 @@ export interface Flag<T> {
   /** The value when it is not given, and how people write it; undefined where there is none. */
   readonly fallback: T;
   readonly defaultText: string | undefined;
-  /** Words for the documentation where the value follows from the surroundings if it is not given. */
-  readonly otherwise?: string;
   /** Stands for the value in `--help`. Empty for switches. */
   readonly placeholder: string;
   /** A few words for `--help`. */
@@ -85,7 +83,7 @@ function filter(name: string, what: string): Flag<readonly string[] | undefined>
     kind: 'list',
     placeholder: 'a,b',
     summary: `only these ${what}`,
-    details: `Asks for the usage of these ${what} only. An api without this filter is not polled; the log says so.`,
+    details: `Only usage of these ${what}.`,
     commands: numbers,
   });
 }
@@ -99,8 +97,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'url',
     summary: 'the API',
-    details:
-      'Address of the API, version included. Plain http needs `--openai.allow-http`, except to this machine (localhost, 127.0.0.0/8, [::1]).',
+    details: 'Address of the API, with its version.',
     alsoVariable: 'OPENAI_BASE_URL',
     commands: upstream,
   }),
@@ -109,7 +106,7 @@ export const flags = {
     kind: 'switch',
     placeholder: '',
     summary: 'allow plain http to other machines',
-    details: 'Allows plain http to other machines. The admin key then travels unprotected.',
+    details: 'Allows plain http to other machines, which does not protect the key.',
     commands: upstream,
   }),
   organization: optional<string>(headerValue, {
@@ -117,7 +114,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'org-id',
     summary: 'organization, if the key has several',
-    details: 'Sent as the `OpenAI-Organization` header.',
+    details: 'Value of the header `OpenAI-Organization`.',
     alsoVariable: 'OPENAI_ORG_ID',
     commands: upstream,
   }),
@@ -126,7 +123,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'duration',
     summary: 'most time for one attempt',
-    details: 'Time limit of one attempt of a request, from `1s` to `5m`. A poll with all its retries has 5 minutes.',
+    details: 'Time limit of one attempt of a request, `1s` to `5m`.',
     commands: upstream,
   }),
   maxRequestsPerMinute: flag<number>(whole(1, 600), '60', {
@@ -134,7 +131,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'n',
     summary: 'most requests in any 60 seconds',
-    details: 'Most requests to the API in any 60 seconds, from 1 to 600.',
+    details: 'Most requests in any 60 seconds, 1 to 600.',
     commands: upstream,
   }),
   interval: flag<number>(duration({ least: '1s', most: '1h' }), '1m', {
@@ -142,16 +139,14 @@ export const flags = {
     kind: 'value',
     placeholder: 'duration',
     summary: 'time between two polls',
-    details:
-      'Time between two polls of an api that has usage, from `1s` to `1h`. From `15m` on, let the [alert on failing apis](alerts.md#openaiendpointfailing) wait longer.',
+    details: 'Time between polls of an api that has usage, `1s` to `1h`.',
   }),
   idleInterval: flag<number>(duration({ least: '1s', most: '1d' }), '10m', {
     name: 'poll.idle-interval',
     kind: 'value',
     placeholder: 'duration',
     summary: 'the same for costs and idle apis',
-    details:
-      'Time between two polls of costs, and of an api without usage for 24 hours; from `--poll.interval` to `1d`. The default is at least `--poll.interval`. From `30m` on, the [alert on old data](alerts.md#openaiusagedatastale) needs another threshold.',
+    details: 'Time between polls of costs and of apis without usage for a day, up to `1d`.',
   }),
   settleDelay: flag<number>(duration({ least: '1s', most: '1d' }), '15m', {
     name: 'poll.settle-delay',
@@ -159,7 +154,7 @@ export const flags = {
     placeholder: 'duration',
     summary: 'time until a bucket is final',
     details:
-      'Time after the end of a bucket of usage until it is taken to be complete, from `1s` to `1d`. OpenAI reports usage 5 to 15 minutes late, so a shorter delay has more numbers restated. From `30m` on, the [alert on old data](alerts.md#openaiusagedatastale) needs another threshold.',
+      'Time from the end of a bucket of usage until it counts as complete, `1s` to `1d`. A shorter delay means more restatements.',
     commands: numbers,
   }),
   apis: flag<readonly Api[]>(namesOf(apis, 'api', { none: false }), 'all', {
@@ -167,7 +162,7 @@ export const flags = {
     kind: 'list',
     placeholder: 'a,b',
     summary: 'which apis to poll',
-    details: `Which apis to poll: \`all\`, or some of ${code(apis)}.`,
+    details: `Apis to poll: \`all\`, or some of ${code(apis)}.`,
     commands: numbers,
   }),
   groupBy: flag<readonly string[]>(namesOf(allDimensions, 'dimension', { none: true }), 'all', {
@@ -175,7 +170,7 @@ export const flags = {
     kind: 'list',
     placeholder: 'a,b',
     summary: 'dimensions that become labels',
-    details: `Which dimensions become labels: \`all\`, \`none\`, or some of ${code(allDimensions)}. An api ignores those that it does not have. With \`all\`, a dimension that OpenAI refuses is left out for that api, shown by \`openai_exporter_dimension_refused\`, and tried again at midnight UTC and at each start. If one that is named here is refused, the poll fails, and its advice names the value that works. Fewer dimensions make fewer series.`,
+    details: `Dimensions that become labels: \`all\`, \`none\`, or some of ${code(allDimensions)}. Fewer make fewer series. One that OpenAI refuses is left out of \`all\`, but fails the poll if it is named.`,
     commands: numbers,
   }),
   projectIds: filter('project-ids', 'projects'),
@@ -187,7 +182,7 @@ export const flags = {
     kind: 'switch',
     placeholder: '',
     summary: 'only batch usage; --no-: no batch usage',
-    details: `On: usage of the Batch API alone; off: usage without it; not given: both. The apis with this filter are ${code(withBatch)}; no other is polled with it.`,
+    details: `Only usage of the Batch API; with \`--no-poll.batch\` only other usage. For ${code(withBatch)}.`,
     commands: numbers,
   }),
   anchor: flag<Anchor>(anchor, 'month', {
@@ -196,7 +191,7 @@ export const flags = {
     placeholder: 'when',
     summary: 'start: month, year or MM-DD',
     details:
-      'When the counters start again from 0, in UTC: each `month`, each `year`, or each year on a date `MM-DD`, like `04-01`.',
+      'When the counters start again from 0, UTC: each `month`, each `year`, or each year on a date like `04-01`.',
     commands: numbers,
   }),
   zeroHold: flag<number>(duration({ least: '1s', most: '1h' }), '2m', {
@@ -205,7 +200,7 @@ export const flags = {
     placeholder: 'duration',
     summary: 'how long a new counter shows 0',
     details:
-      'How long a new counter shows 0 before its first value, so that Prometheus sees its first usage as a rise. At least twice the scrape interval; from `1s` to `1h`.',
+      'How long a new counter shows 0, so that Prometheus sees its first rise, `1s` to `1h`. At least twice the scrape interval.',
     commands: numbers,
   }),
   stateFile: optional<string>(path, {
@@ -213,17 +208,15 @@ export const flags = {
     kind: 'value',
     placeholder: 'path',
     summary: 'remembers counters across restarts',
-    otherwise: 'in the folder for state',
     details:
-      '[The state file](deploy.md#the-state-file); `none` turns it off. The folder of a file that is given has to exist. The default is `state` in the first of `$STATE_DIRECTORY` (set by systemd and by the image), `$XDG_STATE_HOME/openai-usage-exporter` and `~/.local/state/openai-usage-exporter`. `demo` has none by default.',
+      '[The state file](deploy.md#the-state-file), or `none`. By default `state` in `$STATE_DIRECTORY`, `$XDG_STATE_HOME/openai-usage-exporter` or `~/.local/state/openai-usage-exporter`; `demo` has none.',
   }),
   maxGroups: flag<number>(whole(1, 1_000_000), '10000', {
     name: 'series.max-groups',
     kind: 'value',
     placeholder: 'n',
     summary: 'most groups of an api',
-    details:
-      'Most groups (combinations of label values) of one api, from 1 to 1000000. The rest is added up in one group whose labels read `other`.',
+    details: 'Most groups (combinations of label values) of an api, 1 to 1000000. The rest becomes the group `other`.',
     commands: numbers,
   }),
   namesRefresh: flag<number>(durationOrOff({ least: '1m', most: '1d' }), '10m', {
@@ -232,53 +225,49 @@ export const flags = {
     placeholder: 'duration',
     summary: 'time between reads of lists',
     details:
-      'Time in which all names and limits are read once, from `1m` to `1d`. At most a third of `--openai.max-requests-per-minute` is spent on them, so a large organization takes longer. `0` turns them off; every id is then its own name. They need the scope `api.management.read`.',
+      'Time in which all names and limits are read once, `1m` to `1d`, with at most a third of the requests. With `0`, ids stand for names.',
   }),
   userEmail: flag<boolean>(onOff, 'false', {
     name: 'names.user-email',
     kind: 'switch',
     placeholder: '',
     summary: 'show e-mail addresses of users',
-    details: 'Adds the label `user_email` to `openai_user_info`, for everybody who can read the metrics.',
+    details: 'Adds the label `user_email` to `openai_user_info`.',
   }),
   allRateLimits: flag<boolean>(onOff, 'false', {
     name: 'names.all-rate-limits',
     kind: 'switch',
     placeholder: '',
     summary: 'show limits of unused models, too',
-    details:
-      'Shows every rate limit of every project, of hundreds of models. Otherwise only those of models that the project has used within 30 days.',
+    details: 'Shows the rate limits of all models, not only of those that a project used within 30 days.',
   }),
   budgetMonthly: optional<string>(budgetAmount, {
     name: 'budget.monthly',
     kind: 'value',
     placeholder: 'usd',
     summary: 'budget of the organization',
-    details:
-      'Monthly budget of the organization in usd, for alerts and dashboards; it limits nothing. Served as `openai_organization_budget_amount`.',
+    details: 'Monthly budget of the organization in usd, for alerts and boards. It limits nothing.',
   }),
   budgetMonthlyProject: optional<Budgets['monthlyByProject']>(projectBudgets, {
     name: 'budget.monthly-project',
     kind: 'list',
     placeholder: 'id=usd,…',
     summary: 'budgets of projects',
-    details: 'Monthly budgets of projects in usd: `proj_a=200,proj_b=50`. Served as `openai_project_budget_amount`.',
+    details: 'The same for projects: `proj_a=200,proj_b=50`.',
   }),
   live: flag<boolean>(onOff, 'false', {
     name: 'live',
     kind: 'switch',
     placeholder: '',
     summary: 'take live usage at /api/live',
-    details:
-      'Takes [live usage](live.md), which applications and gateways report. Without `--live.token-file` it is taken from this machine only. `demo` has it on, and reports to itself.',
+    details: 'Takes [live usage](live.md); `demo` has it on.',
   }),
   liveTokenFile: optional<string>(path, {
     name: 'live.token-file',
     kind: 'value',
     placeholder: 'path',
     summary: 'token that live usage needs',
-    details:
-      'File with the token, of at least 16 characters, that reports of live usage send as `Authorization: Bearer …`. It is read again when a token is refused.',
+    details: 'File with the token of live reports, at least 16 characters. Without it, only this machine can report.',
   }),
   liveLabels: optional<readonly LiveLabel[]>(liveLabels, {
     name: 'live.labels',
@@ -286,22 +275,21 @@ export const flags = {
     placeholder: 'a,b=path',
     summary: 'further labels of live usage',
     details:
-      'Further labels of live usage, up to 10, from the envelope or query of a report; or, as `app=metadata.application`, from that place in each record. A dimension can have a place too: `project_id=metadata.project`.',
+      'Up to 10 labels of live usage, from the report or from a place in each record: `team,app=metadata.application`. A dimension can have a place, too.',
   }),
   liveMaxGroups: flag<number>(whole(1, 1_000_000), '10000', {
     name: 'live.max-groups',
     kind: 'value',
     placeholder: 'n',
     summary: 'most groups of live usage',
-    details: 'The same as `--series.max-groups`, for live usage.',
+    details: '`--series.max-groups` for live usage.',
   }),
   organizationsFile: optional<string>(path, {
     name: 'organizations.file',
     kind: 'value',
     placeholder: 'path',
     summary: 'several organizations, each by name',
-    details:
-      'YAML file of [several organizations](organizations.md), each with a name, a key and settings. No variable gives a key then.',
+    details: 'File of [several organizations](organizations.md) and their keys.',
     commands: ['serve', 'check', 'backfill'],
   }),
   shard: flag<number>(whole(0, 9_999), '0', {
@@ -309,7 +297,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'n',
     summary: 'which part of the file, from 0',
-    details: 'Which part of the file this process serves, from 0 to one below `--organizations.total-shards`.',
+    details: 'Part of the file that this process serves, from 0.',
     commands: ['serve', 'check', 'backfill'],
     rare: true,
   }),
@@ -318,7 +306,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'n',
     summary: 'how many parts the file has',
-    details: 'How many processes share the file, from 1 to 10000.',
+    details: 'How many processes share the file, 1 to 10000.',
     commands: ['serve', 'check', 'backfill'],
     rare: true,
   }),
@@ -327,7 +315,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'name',
     summary: 'one of --organizations.file',
-    details: 'One organization of `--organizations.file`. Without it, `check` asks all of them.',
+    details: 'One organization of the file, for `check` and `backfill`.',
     commands: ['check', 'backfill'],
     rare: true,
   }),
@@ -336,8 +324,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'addr',
     summary: 'host:port or :port',
-    details:
-      'Where to listen: `:9185`, `127.0.0.1:9185`, `[::1]:9185`. Port 0 takes a free one, which the log names. In a container set the variable, so that `health` asks here too.',
+    details: 'Where to listen, like `127.0.0.1:9185`, `[::1]:9185`. Port 0 takes a free one.',
     commands: ['serve', 'check', 'demo', 'health'],
   }),
   telemetryPath: flag<string>(telemetryPath, '/metrics', {
@@ -352,8 +339,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'url',
     summary: 'address as Prometheus sees it',
-    details:
-      'Address of the targets of `/sd`, such as `https://exporter.example.org/openai`. The default is the address by which `/sd` was asked.',
+    details: 'Address in the targets of [`/sd`](organizations.md#pages), if not the one that was asked.',
     rare: true,
   }),
   webConfigFile: optional<string>(path, {
@@ -361,8 +347,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'path',
     summary: 'TLS, passwords and headers',
-    details:
-      "File with [TLS, passwords and headers](tls.md), in the format of Prometheus's exporter-toolkit. In a container set the variable, so that `health` reads it too.",
+    details: 'File with [TLS, passwords and headers](tls.md).',
     commands: ['serve', 'check', 'demo', 'health'],
   }),
   maxRequests: flag<number>(whole(1, 10_000), '40', {
@@ -370,14 +355,14 @@ export const flags = {
     kind: 'value',
     placeholder: 'n',
     summary: 'scrapes at once; more get 503',
-    details: 'Most scrapes served at once, from 1 to 10000; further ones get 503.',
+    details: 'Most scrapes at once, 1 to 10000; further ones get 503.',
   }),
   logLevel: flag<LogLevel>(choice(logLevels), 'info', {
     name: 'log.level',
     kind: 'value',
     placeholder: 'level',
     summary: 'debug, info, warn or error',
-    details: 'The least important lines that are logged: `debug`, `info`, `warn` or `error`.',
+    details: 'Least important lines to log: `debug`, `info`, `warn` or `error`.',
     commands: numbers,
   }),
   logFormat: flag<'json' | 'text'>(choice(['json', 'text']), 'json', {
@@ -385,7 +370,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'format',
     summary: 'json or text',
-    details: '`json`, one object a line, or `text` for people.',
+    details: '`json`, or `text` for people.',
     commands: numbers,
   }),
   demoSpeed: flag<number>(decimal(1, 3_600), '1', {
@@ -393,7 +378,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'n',
     summary: "how fast the demo's clock runs",
-    details: "Speed of the demonstration's clock, from 1 to 3600. At 60, an hour passes in a minute.",
+    details: 'Speed of the clock, 1 to 3600.',
     commands: ['demo'],
   }),
   demoOrganizations: flag<number>(whole(1, 200), '1', {
@@ -401,7 +386,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'n',
     summary: 'how many organizations are simulated',
-    details: 'How many organizations are simulated, from 1 to 200.',
+    details: 'How many organizations are simulated, 1 to 200.',
     commands: ['demo'],
   }),
   from: optional<number>(instant, {
@@ -410,7 +395,7 @@ export const flags = {
     placeholder: 'day',
     summary: 'first day or instant, UTC',
     details:
-      'Start of the history: a day like `2026-05-01`, or an instant of UTC like `2026-05-01T13:00`, at which a bucket of `--bucket-width` begins. Required.',
+      'Start of the history: a day, or an instant of UTC like `2026-05-01T13:00` at which a bucket begins. Required.',
     commands: history,
   }),
   to: optional<number>(instant, {
@@ -418,8 +403,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'day',
     summary: 'end, exclusive; default: the latest',
-    details:
-      'End of the history, exclusive, written like `--from`; at the latest, and by default, where its last sample is three hours old.',
+    details: 'End of the history, exclusive; at most, and by default, where its last sample is three hours old.',
     commands: history,
   }),
   bucketWidth: flag<Width>(choice(['1m', '1h', '1d']), '1h', {
@@ -435,8 +419,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'path',
     summary: 'file, folder/ (a file a month), or -',
-    details:
-      'A new file; a folder (one that exists, or a path that ends with `/`) for a file each UTC month; or `-` for stdout. Required.',
+    details: 'New file, `folder/` for a file each month, or `-` for stdout. Required.',
     commands: history,
   }),
   labels: optional<TargetLabels>(targetLabels, {
@@ -444,8 +427,7 @@ export const flags = {
     kind: 'list',
     placeholder: 'a=b,…',
     summary: 'job=…,instance=…, as scraped',
-    details:
-      'Labels that Prometheus adds when it scrapes, like `job=openai,instance=localhost:9185`. Without them, what is written makes other series than those that are scraped.',
+    details: 'Labels that Prometheus adds when it scrapes, like `job=openai,instance=localhost:9185`.',
     commands: history,
   }),
   resume: flag<boolean>(onOff, 'false', {
