@@ -50,14 +50,14 @@ const longWait = 60_000;
 
 export const advices: readonly Advice[] = [
   {
-    seen: 'The key was refused, and its file cannot be read again; or there has been no key yet',
+    seen: 'No key yet, or one was refused and its file cannot be read again',
     example: { reason: 'auth', kind: 'key_file', path: usage, status: 401, detail: '' },
     fits: ({ kind }) => kind === 'key_file',
     says: () =>
-      `Put a current admin key, and nothing else, into the key file, and let this user read it; it is read again at the next poll. Admin keys are made at ${adminKeysUrl}.`,
+      `Put a current admin key alone into the key file, and let this user read it; it is read again at the next poll. Admin keys are made at ${adminKeysUrl}.`,
   },
   {
-    seen: '401 `incorrect_hostname`: the organization lives in a region',
+    seen: '401 `incorrect_hostname`',
     example: {
       reason: 'auth',
       path: usage,
@@ -86,7 +86,7 @@ export const advices: readonly Advice[] = [
     fits: ({ code, detail }) =>
       code === 'mismatched_organization' || /openai-organization header should match/i.test(detail),
     says: () =>
-      'The key belongs to another organization than the one that --openai.organization (or OPENAI_ORG_ID) names: remove that setting, or set it to the organization of the key.',
+      'The key belongs to another organization than --openai.organization (or OPENAI_ORG_ID) names: remove or correct that setting.',
   },
   {
     seen: '401 or 403 `ip_not_authorized`',
@@ -99,7 +99,7 @@ export const advices: readonly Advice[] = [
     },
     fits: ({ code, detail }) => code === 'ip_not_authorized' || /\bIP\b.*\bnot authorized\b/i.test(detail),
     says: () =>
-      "Add the address that this machine, or its proxy, has on the internet to the IP allowlist in the organization's settings at OpenAI, or ask from an address that is on it. The key is not at fault.",
+      "Add the public address of this machine, or of its proxy, to the IP allowlist in the organization's settings at OpenAI. The key is not at fault.",
   },
   {
     seen: '403 `unsupported_country_region_territory`',
@@ -113,7 +113,7 @@ export const advices: readonly Advice[] = [
     fits: ({ code = '', detail }) =>
       code.startsWith('unsupported_country') || /country, region, or territory not supported/i.test(detail),
     says: () =>
-      'OpenAI does not answer in the country that the request comes from: run the exporter, or the proxy that HTTPS_PROXY names, in one that it supports. Neither the key nor its scopes are at fault.',
+      'OpenAI does not answer in this country: run the exporter, or the proxy that HTTPS_PROXY names, in one that it supports. Neither the key nor its scopes are at fault.',
   },
   {
     seen: '429 `insufficient_quota`',
@@ -127,10 +127,10 @@ export const advices: readonly Advice[] = [
     fits: ({ code = '', detail }) =>
       code === 'insufficient_quota' || code.startsWith('billing_') || /exceeded your current quota/i.test(detail),
     says: () =>
-      'Look at the plan, the credit and the limits of the organization at https://platform.openai.com/settings/organization/billing. Neither waiting nor sending less helps.',
+      "Look at the organization's plan, credit and limits at https://platform.openai.com/settings/organization/billing. Neither waiting nor sending less helps.",
   },
   {
-    seen: 'A redirect (3xx), which is never followed: the key goes to no other address',
+    seen: 'A redirect (3xx), which is never followed',
     example: {
       reason: 'rejected',
       path: usage,
@@ -143,7 +143,7 @@ export const advices: readonly Advice[] = [
       `Check --openai.base-url, and any proxy on the way: it sends the exporter on to ${location ?? 'another address'}. If the API is there, set --openai.base-url to it.`,
   },
   {
-    seen: '404 for everything, and the base URL does not end with `/v1`',
+    seen: '404, and the base URL does not end with `/v1`',
     example: {
       reason: 'rejected',
       path: '/organization/costs',
@@ -166,7 +166,7 @@ export const advices: readonly Advice[] = [
     fits: ({ status = 0, contentType = '' }) =>
       status >= 400 && status < 500 && status !== 408 && status !== 429 && /\bhtml\b/i.test(contentType),
     says: () =>
-      'A proxy, firewall or CDN answered in the place of OpenAI: check --openai.base-url and HTTPS_PROXY, and let it pass requests of this machine. Neither the key nor its scopes are at fault.',
+      'A proxy, firewall or CDN answered in the place of OpenAI: check --openai.base-url and HTTPS_PROXY, and let it pass this machine. Neither the key nor its scopes are at fault.',
   },
   {
     seen: '400 `reporting_lookback_exceeded`',
@@ -184,7 +184,7 @@ export const advices: readonly Advice[] = [
     },
   },
   {
-    seen: '400 for `group_by`: a dimension is not granted',
+    seen: '400 for `group_by`',
     example: {
       reason: 'rejected',
       path: '/organization/costs',
@@ -266,7 +266,7 @@ export const advices: readonly Advice[] = [
     seen: 'A success that is not the answer of the API',
     example: { reason: 'malformed', path: usage, status: 200, detail: 'Unexpected token <' },
     fits: ({ reason }) => reason === 'malformed',
-    says: () => 'Check that --openai.base-url leads to the API and not to a page of a gateway; if it does, report it.',
+    says: () => 'Check that --openai.base-url leads to the API; if it does, report it.',
   },
   {
     seen: 'An answer beyond bounds, of usage or costs',

@@ -38,7 +38,7 @@ const cases: readonly (readonly [string, Fault, RegExp])[] = [
     'a country',
     (response) =>
       refuse(response, 403, 'Country, region, or territory not supported', 'unsupported_country_region_territory'),
-    /OpenAI does not answer in the country/,
+    /OpenAI does not answer in this country/,
   ],
   [
     'a page of a CDN',

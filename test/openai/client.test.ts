@@ -453,7 +453,7 @@ describe('a refused key', () => {
     const error = await failure();
     expect(error.reason).toBe('auth');
     expect(error.message).toMatch(/: The key file \S+\/key cannot be read: there is no such file\.$/);
-    expect(error.whatToDo).toMatch(/^Put a current admin key, and nothing else, into the key file/);
+    expect(error.whatToDo).toMatch(/^Put a current admin key alone into the key file/);
     expect(attempts).toEqual([]);
     await writeFile(file, secret);
     expect((await get()).value).toBe('ok');
@@ -479,9 +479,7 @@ describe('a refused key', () => {
     expect(error.message).toMatch(
       /: Incorrect API key provided: \[key\]\. The key file \S+\/key cannot be read again: there is no such file\.$/,
     );
-    expect(error.whatToDo).toMatch(
-      /^Put a current admin key, and nothing else, into the key file, and let this user read it/,
-    );
+    expect(error.whatToDo).toMatch(/^Put a current admin key alone into the key file, and let this user read it/);
     await writeFile(file, `${secret} key-2`);
     expect((await failure()).message).toMatch(
       /\. The key file \S+\/key holds no key: there is white space inside it\.$/,
