@@ -2,15 +2,7 @@
 import { adviceTable } from './advice-table.ts';
 import { chartValuesTable } from './chart-values.ts';
 import { commandsTable, exitTable } from './commands-table.ts';
-import {
-  budgetTable,
-  estimateTable,
-  limitsTable,
-  liveTables,
-  namesTable,
-  selfTable,
-  usageTables,
-} from './metrics-page.ts';
+import { budgetsPart, estimatesPart, limitsPart, livePart, namesPart, ownPart, usagePart } from './metrics-page.ts';
 import { settingsTable } from './settings-page.ts';
 
 export interface GeneratedPart {
@@ -26,11 +18,11 @@ export const generatedParts: readonly GeneratedPart[] = [
   { file: 'docs/settings.md', part: 'commands', text: commandsTable },
   { file: 'docs/settings.md', part: 'exit codes', text: exitTable },
   { file: 'docs/settings.md', part: 'settings', text: settingsTable },
-  { file: 'docs/metrics.md', part: 'usage', text: usageTables },
-  { file: 'docs/metrics.md', part: 'names', text: namesTable },
-  { file: 'docs/metrics.md', part: 'limits', text: limitsTable },
-  { file: 'docs/metrics.md', part: 'budgets', text: budgetTable },
-  { file: 'docs/metrics.md', part: 'estimates', text: estimateTable },
-  { file: 'docs/metrics.md', part: 'live', text: liveTables },
-  { file: 'docs/metrics.md', part: 'exporter', text: selfTable },
+  { file: 'docs/metrics.md', part: 'usage', text: usagePart },
+  { file: 'docs/metrics.md', part: 'names', text: namesPart },
+  { file: 'docs/metrics.md', part: 'limits', text: limitsPart },
+  { file: 'docs/metrics.md', part: 'budgets', text: budgetsPart },
+  { file: 'docs/metrics.md', part: 'estimates', text: estimatesPart },
+  { file: 'docs/metrics.md', part: 'live', text: livePart },
+  { file: 'docs/metrics.md', part: 'exporter', text: ownPart },
 ];

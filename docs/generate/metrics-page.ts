@@ -1,4 +1,4 @@
-/** The tables of docs/metrics.md. */
+/** The lists and tables of docs/metrics.md. */
 import { type LiveField, liveApis, liveFields } from '../../src/live/vocabulary.ts';
 import { estimated } from '../../src/metrics/families.ts';
 import { everyId } from '../../src/metrics/names-section.ts';
@@ -17,7 +17,7 @@ import {
 } from './served-families.ts';
 
 /** Every api with its dimensions and fields, what the fields count, and sums of money. */
-export function usageTables(): string {
+export function usagePart(): string {
   const delays = new Map(endpoints.map(({ kind, delay }) => [kind, delay]));
   const late = [...delays].map(([kind, delay]) => `${capitalized(kind)}: ${delay}`).join(' ');
   return `${late}
@@ -26,7 +26,7 @@ ${apiTable()}
 ${fieldTable()}
 A second read of costs, ${code(userCosts.api)}, is by ${codes(userCosts.dimensions)} alone, because OpenAI does not grant user and project together to every organization. It is made where users are grouped by.
 
-${moneyTable()}`;
+${moneyList()}`;
 }
 
 /** A row for all apis that differ in nothing but their names. */
@@ -79,33 +79,33 @@ function counted({
   return name.endsWith(`_${unit}`) ? note : `${inUnit} ${note}`;
 }
 
-function moneyTable(): string {
+function moneyList(): string {
   const said = userCosts.fields.flatMap(({ note }) => note ?? []);
-  return familyTable(moneyFamilies, [...said, userCosts.delay]);
+  return familyList(moneyFamilies, [...said, userCosts.delay]);
 }
 
-export function namesTable(): string {
-  return `${everyId}\n\n${familyTable(nameFamilies, [everyId])}`;
+export function namesPart(): string {
+  return `${everyId}\n\n${familyList(nameFamilies, [everyId])}`;
 }
 
-export function limitsTable(): string {
-  return familyTable(limitFamilies);
+export function limitsPart(): string {
+  return familyList(limitFamilies);
 }
 
-export function estimateTable(): string {
-  return `${estimated}\n\n${familyTable(estimateFamilies, [estimated])}`;
+export function estimatesPart(): string {
+  return `${estimated}\n\n${familyList(estimateFamilies, [estimated])}`;
 }
 
-export function budgetTable(): string {
-  return familyTable(budgetFamilies);
+export function budgetsPart(): string {
+  return familyList(budgetFamilies);
 }
 
-export async function selfTable(): Promise<string> {
-  return familyTable(await ownFamilies());
+export async function ownPart(): Promise<string> {
+  return familyList(await ownFamilies());
 }
 
 /** The fields that OpenAI does not report, then what became of the records. */
-export function liveTables(): string {
+export function livePart(): string {
   const further = liveFields.filter((field) => !isReported(field));
   const alike = new Map<string, string[]>();
   for (const field of further) {
@@ -120,7 +120,7 @@ export function liveTables(): string {
   return `Labels: ${codes(liveLabels)}, and those of ${code('--live.labels')}. All apis but ${codes(without)} have it, with the counters' fields and:
 
 ${markdownTable(['Field', 'Value', 'Apis'], rows)}
-${familyTable(liveFamilies)}`;
+${familyList(liveFamilies)}`;
 }
 
 /** Reports whether the Usage API has the field as well. */
@@ -132,10 +132,10 @@ function isReported({ api, name }: LiveField): boolean {
 const saidAbove = [', in units of the currency', '; always 1'];
 
 /**
- * A table of families with their labels: a row for all that differ in nothing but their names and the place in the API.
+ * A list of families with their labels: an item for all that differ in nothing but their names and the place in the API.
  * @param saidElsewhere sentences of their HELP that the page has in another place
  */
-function familyTable(families: readonly ServedFamily[], saidElsewhere: readonly string[] = []): string {
+function familyList(families: readonly ServedFamily[], saidElsewhere: readonly string[] = []): string {
   const alike = new Map<string, { readonly text: string; readonly names: string[] }>();
   for (const { name, type, help, labels } of families) {
     const rest = [...saidElsewhere, ...saidAbove].reduce((text, words) => text.replace(words, ''), help);
@@ -147,10 +147,7 @@ function familyTable(families: readonly ServedFamily[], saidElsewhere: readonly 
     row.names.push(`${name}${inBraces}`);
     alike.set(key, row);
   }
-  return markdownTable(
-    ['Metric', 'Value'],
-    [...alike.values()].map(({ names, text }) => [names.map(code).join('<br>'), text]),
-  );
+  return [...alike.values()].map(({ names, text }) => `- ${codes(names)}: ${text}\n`).join('');
 }
 
 function capitalized(text: string): string {

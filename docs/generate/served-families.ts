@@ -1,4 +1,4 @@
-/** Every metric family that is served, with its labels: for the tables of docs/metrics.md, and for tests that look for wrong names. */
+/** Every metric family that is served, with its labels: for docs/metrics.md, and for tests that look for wrong names. */
 import {
   liveFoldedFamily,
   liveHourFamily,

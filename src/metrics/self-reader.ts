@@ -21,7 +21,7 @@ export function createReaderMetrics({ processStart }: ReaderMetricsOptions = {})
   const restarts = counter(
     registry,
     'reader_restarts_total',
-    'Times that the thread that reads OpenAI has died and was started again.',
+    'Times that the thread that reads OpenAI died and was started again.',
     [],
   );
   if (processStart !== undefined) {

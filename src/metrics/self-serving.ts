@@ -105,7 +105,7 @@ function registerOrganizations(registry: Registry, several: NonNullable<ServingO
   gauge(
     registry,
     `${prefix}organization_up`,
-    '1 if the thread of this organization runs and the last poll of at least one api succeeded, 0 if not. Absent until one was tried.',
+    '1 if the thread of this organization runs and the last poll of any api succeeded, 0 if not. Absent until one was tried.',
     ['organization'] as const,
     (it) => {
       for (const { name, up } of several.organizations()) {
@@ -126,7 +126,7 @@ function registerOrganizations(registry: Registry, several: NonNullable<ServingO
     });
   reload(
     'config_last_reload_successful',
-    '1 if the file of organizations could be used when it was last read. If it is 0, what the file said before stays in use.',
+    '1 if the file of organizations could be used when it was last read; 0 if what it said before stays in use.',
     ({ successful }) => Number(successful),
   );
   reload(

@@ -138,26 +138,23 @@ function registerPolls(registry: Registry, source: SelfSource, build: Build) {
     registry,
     polled,
     'openai_up',
-    '1 if the last poll of this api succeeded, 0 if not. Absent until one was tried. A list of names or limits is absent if the key lacks the scope, and 0 as long as a part of it fails.',
+    '1 if the last poll succeeded, 0 if not. Absent until one was tried. A list of names or limits is absent if the key lacks the scope, and 0 as long as a part of it fails.',
     (each) => {
       const up = each.up();
       return up === undefined ? undefined : Number(up);
     },
   );
   registerBuild(registry, build);
-  const ended = counter(registry, 'polls_total', 'Polls of this api that have ended, failed ones included.', ['api']);
-  const failed = counter(registry, 'poll_failures_total', 'Polls of this api that failed, by reason.', [
-    'api',
-    'reason',
-  ]);
-  perApi(registry, polled, `${prefix}poll_duration_seconds`, 'How long the last poll of this api took.', (each) =>
+  const ended = counter(registry, 'polls_total', 'Polls that have ended, failed ones included.', ['api']);
+  const failed = counter(registry, 'poll_failures_total', 'Polls that failed, by reason.', ['api', 'reason']);
+  perApi(registry, polled, `${prefix}poll_duration_seconds`, 'How long the last poll took.', (each) =>
     each.pollDuration(),
   );
   perApi(
     registry,
     polled,
     `${prefix}last_success_timestamp_seconds`,
-    'End of the last poll of this api that succeeded.',
+    'End of the last poll that succeeded.',
     (each) => {
       const at = each.lastSuccess();
       return at === undefined ? undefined : at / 1_000;
@@ -166,7 +163,7 @@ function registerPolls(registry: Registry, source: SelfSource, build: Build) {
   gauge(
     registry,
     `${prefix}data_through_timestamp_seconds`,
-    'End of the newest settled bucket that was read. Everything older is final but for restatements.',
+    'End of the newest settled bucket. What is older is final but for restatements.',
     ['api', 'bucket_width'] as const,
     (it) => {
       for (const each of source.apis) {
@@ -193,12 +190,12 @@ function registerRequests(registry: Registry, source: SelfSource) {
   const sent = counter(
     registry,
     'api_requests_total',
-    'Requests sent to OpenAI, each attempt counted, by status; code="none" without a response.',
+    'Attempts of requests to OpenAI, by status; code="none" without a response.',
     ['api', 'code'],
   );
   const durations = new Histogram({
     name: `${prefix}api_request_duration_seconds`,
-    help: 'Duration of requests to OpenAI, each attempt counted, its body included.',
+    help: 'Duration of each attempt of a request to OpenAI, its body included.',
     labelNames: ['api'],
     buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers: [registry],
@@ -219,7 +216,7 @@ function registerNumbers(registry: Registry, source: SelfSource, shown: { readon
   gauge(
     registry,
     `${prefix}held_back`,
-    'How far the counters of a field stand above the totals of the API, because a counter must not fall.',
+    'How far the counters of a field stand above the totals of the API, because counters never fall.',
     ['api', 'field'] as const,
     (it) => {
       for (const each of source.apis) {
@@ -230,7 +227,7 @@ function registerNumbers(registry: Registry, source: SelfSource, shown: { readon
   gauge(
     registry,
     `${prefix}dimension_refused`,
-    '1 for each dimension that OpenAI does not grant, so that the api has no such label.',
+    '1 for each dimension that OpenAI does not grant: the api has no such label.',
     ['api', 'dimension'] as const,
     (it) => {
       for (const { api, dimensionsRefused } of source.apis) {
