@@ -1,5 +1,5 @@
 /** Which parts of which documents are generated, and from what. */
-import { adviceTable } from './advice-table.ts';
+import { adviceList } from './advice-list.ts';
 import { chartValuesTable } from './chart-values.ts';
 import { commandsTable, exitTable } from './commands-table.ts';
 import { budgetsPart, estimatesPart, limitsPart, livePart, namesPart, ownPart, usagePart } from './metrics-page.ts';
@@ -14,7 +14,7 @@ export interface GeneratedPart {
 
 export const generatedParts: readonly GeneratedPart[] = [
   { file: 'deploy/helm/openai-usage-exporter/README.md', part: 'values', text: chartValuesTable },
-  { file: 'docs/troubleshooting.md', part: 'advice', text: adviceTable },
+  { file: 'docs/troubleshooting.md', part: 'advice', text: adviceList },
   { file: 'docs/settings.md', part: 'commands', text: commandsTable },
   { file: 'docs/settings.md', part: 'exit codes', text: exitTable },
   { file: 'docs/settings.md', part: 'settings', text: settingsTable },

@@ -22,7 +22,7 @@ describe('the table', () => {
   test('is the one that the documentation has', () => {
     const document = readFileSync(new URL('../../docs/troubleshooting.md', import.meta.url), 'utf8');
     for (const { seen, example } of advices) {
-      expect(document).toContain(`| ${seen} | \`${example.reason}\` | ${adviceOn(example).whatToDo} |`);
+      expect(document).toContain(`- **${seen}** (\`${example.reason}\`): ${adviceOn(example).whatToDo}\n`);
     }
   });
 
