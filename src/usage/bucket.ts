@@ -49,6 +49,10 @@ export function addDecimals(a: string, b: string): string {
   return new Decimal(a).plus(new Decimal(b)).toFixed();
 }
 
+/** What most buckets lack: one for all of them, because an exporter keeps thousands. */
+const noDecimals: Bucket['decimals'] = new Map();
+const noGroups: ReadonlySet<number> = new Set();
+
 const nonZeroDigit = /^[^eE]*[1-9]/;
 
 /** Reports whether a decimal text is not zero, whatever its exponent. */
@@ -169,10 +173,10 @@ export function collectBucket(
     readAt,
     settled: whole && readAt >= settles,
     refusedSince: lacks ? Math.max(readAt, settles) : undefined,
-    refused: lacks && raw.malformedRows > raw.refused.length ? undefined : refused,
+    refused: lacks && raw.malformedRows > raw.refused.length ? undefined : refused.size === 0 ? noGroups : refused,
     groups: Uint32Array.from(slots.keys()),
     numbers,
-    decimals,
+    decimals: decimals.size === 0 ? noDecimals : decimals,
     used,
     foldedRows,
     malformedRows: raw.malformedRows,
