@@ -101,7 +101,7 @@ function byName(name: string, label: string, info: string, [id, text]: readonly 
 
 const organization = 'job=~"$job", namespace=~"$namespace", organization=~"$organization"';
 const inProject = `${organization}, project_id=~"$project"`;
-const requests = 'job_project_key_user_model:openai_requests_total:max2m';
+const requests = 'job_project_key_user_model:openai_requests_total:max4m';
 const ofKeys = `openai_api_key_info{${organization}, project_id=~"$project|none"}`;
 
 export const variables = {

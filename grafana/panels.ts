@@ -133,12 +133,10 @@ export interface Look {
  * which has two samples of whatever is scraped every 2 minutes or more often, whether Grafana knows how often or not.
  */
 export const everyMinute = '1m';
-/** The interval at which counters with all labels are recorded for curves. */
-export const everyTwoMinutes = '2m';
-/** The distance between the points of a share: the few requests of two minutes say little of it. */
-export const everyTenMinutes = '10m';
-/** The interval at which money is recorded. */
+/** The interval at which money is recorded, and counters with all labels for curves. */
 export const everyFourMinutes = '4m';
+/** The distance between the points of a share: the few requests of four minutes say little of it. */
+export const everyTenMinutes = '10m';
 
 /** The newest values, largest first. */
 export function ranking(about: About, { expr, legend }: Query): Panel {

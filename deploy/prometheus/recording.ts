@@ -29,8 +29,8 @@ Counters: increase() of them is an amount, rate() a curve; an average of rates i
     job_project:openai_requests_total:sum
 - Every minute, with all labels: job_project_key_user_model:openai_tokens_total:max, which has \`direction\`, too, and
     job_project_key_user_model:openai_requests_total:max
-- Every 2 minutes, with all labels, for curves of weeks (a min step of 2m and $__rate_interval):
-    job_project_key_user_model:openai_{tokens,completions_tokens,requests,cached_tokens,special_tokens,units}_total:max2m
+- Every 4 minutes, with all labels, for curves of weeks (a min step of 4m and $__rate_interval):
+    job_project_key_user_model:openai_{tokens,completions_tokens,requests,cached_tokens,special_tokens,units}_total:max4m
 Amounts of an hour: job_project:openai_tokens:increase1h, and :usual1h, the same hour of the last three weeks;
   job_project_model:openai_completions_input_tokens:increase1h, job_project_model:openai_cached_share:ratio1h
 Money: job:openai_costs_{today,settled_day,month_to_date,previous_month,month_forecast}_amount:sum, likewise
@@ -246,36 +246,36 @@ const usual = (series: string) => `avg without (week) (
 
 const completions = endpointNamed('completions');
 
-const usageGroup: Group = {
-  name: 'openai_usage',
-  interval: '2m',
-  why: 'Over 30 days every 2 minutes is few enough samples.',
+const curves: Group = {
+  name: 'openai_curves',
+  interval: '4m',
+  why: 'Over 30 days every 4 minutes is few enough samples.',
   rules: [
-    counter(`${every}_tokens_total:max2m`, `${every}_tokens_total:max`, [
+    counter(`${every}_tokens_total:max4m`, `${every}_tokens_total:max`, [
       'api',
       'direction',
       ...allLabels(tokens.map(({ endpoint }) => endpoint)),
     ]),
-    counter(`${every}_completions_tokens_total:max2m`, `${every}_completions_tokens_total:sum`, [
+    counter(`${every}_completions_tokens_total:max4m`, `${every}_completions_tokens_total:sum`, [
       'api',
       ...completions.dimensions,
     ]),
-    counter(`${every}_requests_total:max2m`, `${every}_requests_total:max`, ['api', ...allLabels(requests)]),
+    counter(`${every}_requests_total:max4m`, `${every}_requests_total:max`, ['api', ...allLabels(requests)]),
     ...having('input_cached_tokens').map((endpoint) =>
-      counter(`${every}_cached_tokens_total:max2m`, counterOf(endpoint, 'input_cached_tokens'), endpoint.dimensions, {
+      counter(`${every}_cached_tokens_total:max4m`, counterOf(endpoint, 'input_cached_tokens'), endpoint.dimensions, {
         api: endpoint.api,
       }),
     ),
     ...Object.entries(special).flatMap(([kind, field]) =>
       having(field).map((endpoint) =>
-        counter(`${every}_special_tokens_total:max2m`, counterOf(endpoint, field), endpoint.dimensions, {
+        counter(`${every}_special_tokens_total:max4m`, counterOf(endpoint, field), endpoint.dimensions, {
           api: endpoint.api,
           kind,
         }),
       ),
     ),
     ...units.map(({ endpoint, field }) =>
-      counter(`${every}_units_total:max2m`, counterOf(endpoint, field), endpoint.dimensions, { api: endpoint.api }),
+      counter(`${every}_units_total:max4m`, counterOf(endpoint, field), endpoint.dimensions, { api: endpoint.api }),
     ),
     {
       record: 'job_project:openai_vector_stores_usage_bytes:max',
@@ -285,6 +285,13 @@ const usageGroup: Group = {
       record: 'job_project_limit:openai_rate_limit_used:max5m',
       expr: 'max_over_time(job_project_limit:openai_rate_limit_used:ratio[5m])',
     },
+  ],
+};
+
+const usageGroup: Group = {
+  name: 'openai_usage',
+  interval: '2m',
+  rules: [
     {
       record: 'job_project:openai_tokens:increase1h',
       expr: hourOf('job_project:openai_tokens_total:sum', ['project_id']),
@@ -296,11 +303,11 @@ const usageGroup: Group = {
     },
     {
       record: 'job_project_model:openai_completions_input_tokens:increase1h',
-      expr: hourOf(`${every}_tokens_total:max2m{api="completions", direction="input"}`, ['project_id', 'model']),
+      expr: hourOf(`${every}_tokens_total:max4m{api="completions", direction="input"}`, ['project_id', 'model']),
     },
     {
       record: 'job_project_model:openai_cached_share:ratio1h',
-      expr: `${hourOf(`${every}_cached_tokens_total:max2m{api="completions"}`, ['project_id', 'model'])}
+      expr: `${hourOf(`${every}_cached_tokens_total:max4m{api="completions"}`, ['project_id', 'model'])}
 /
 (job_project_model:openai_completions_input_tokens:increase1h > 0)`,
     },
@@ -683,6 +690,7 @@ ${liveTokens.map((name) => `  label_replace(increase(openai_live_${name}_total[5
 export const recordingGroups: readonly Group[] = [
   namesGroup,
   counters,
+  curves,
   usageGroup,
   live,
   spendNow,

@@ -84,7 +84,7 @@ interface Recorded {
 /** The records that the rules make of a field. */
 function recordedOf({ api, fields, dimensions }: UsageEndpoint, field: string): readonly Recorded[] {
   const fixed = `api="${api}"`;
-  const all = (name: string, more = '') => ({ name: `${every}_${name}_total:max2m`, fixed: fixed + more, dimensions });
+  const all = (name: string, more = '') => ({ name: `${every}_${name}_total:max4m`, fixed: fixed + more, dimensions });
   const few = (level: string, name: string, ids: readonly string[]) => ({
     name: `${level}:openai_${name}_total:sum`,
     fixed,

@@ -1,6 +1,6 @@
 /** Shows how much room the rate limits leave, by project and model. */
 import { type Board, organizations, variables } from '../board.ts';
-import { columns, everyTwoMinutes, lines, number, ranking } from '../panels.ts';
+import { columns, everyFourMinutes, lines, number, ranking } from '../panels.ts';
 import { namedNow, of, once } from '../promql.ts';
 import { rulesLoaded } from './rules-loaded.ts';
 
@@ -12,7 +12,7 @@ const matching = (metric: string, limit?: string) =>
 
 /** The share used in the newest settled minute. */
 const used = matching('job_project_limit:openai_rate_limit_used:ratio');
-/** The busiest minute of every five, for longer spans. */
+/** The busiest of every five minutes, recorded every four. */
 const peak = (limit?: string) => matching('job_project_limit:openai_rate_limit_used:max5m', limit);
 
 function over(what: string, title: string) {
@@ -30,7 +30,7 @@ function over(what: string, title: string) {
         legend: '{{project_name}}, {{limit_model}}',
       },
     ],
-    { step: everyTwoMinutes, softMax: 1 },
+    { step: everyFourMinutes, softMax: 1 },
   );
 }
 

@@ -1,7 +1,7 @@
 /** Every endpoint, narrowed down by project, key, user, model, service tier and batch. */
 import { endpoints } from '../../src/openai/catalogue.ts';
 import { type Board, organizations, variables } from '../board.ts';
-import { everyTenMinutes, everyTwoMinutes, lines, number, type Panel } from '../panels.ts';
+import { everyFourMinutes, everyTenMinutes, lines, number, type Panel } from '../panels.ts';
 import { type Narrowing, of, orNone, perMinute, summed } from '../promql.ts';
 import { rulesLoaded } from './rules-loaded.ts';
 
@@ -9,17 +9,17 @@ const level = 'job_project_key_user_model';
 const all: readonly Narrowing[] = ['project', 'key', 'user', 'model', 'tier', 'batch'];
 const identity: readonly Narrowing[] = ['project', 'key', 'user'];
 
-const tokens = (more: Readonly<Record<string, string>>) => of(`${level}:openai_tokens_total:max2m`, all, more);
+const tokens = (more: Readonly<Record<string, string>>) => of(`${level}:openai_tokens_total:max4m`, all, more);
 /** The apis that tell which input came from the cache. */
 const cached = endpoints
   .filter(({ fields }) => fields.some(({ name }) => name === 'input_cached_tokens'))
   .map(({ api }) => api);
 /** Input and output. */
-const completions = of(`${level}:openai_completions_tokens_total:max2m`, all);
+const completions = of(`${level}:openai_completions_tokens_total:max4m`, all);
 
 function by(title: string, label: string, about: string): Panel {
   return lines({ title, about, unit: 'short' }, [{ expr: perMinute(completions, [label]), legend: `{{${label}}}` }], {
-    step: everyTwoMinutes,
+    step: everyFourMinutes,
     stacked: true,
   });
 }
@@ -35,11 +35,11 @@ interface Endpoint {
 
 /** The units that an endpoint counts besides tokens and requests; a line at 0 for whoever does not use it. */
 function units({ title, about, api, label, narrowing, unit = 'short' }: Endpoint): Panel {
-  const selector = of(`${level}:openai_units_total:max2m`, narrowing, { api: `="${api}"` });
+  const selector = of(`${level}:openai_units_total:max4m`, narrowing, { api: `="${api}"` });
   return lines(
     { title, about: `${about} A line at 0 where there is no usage.`, unit, width: 8 },
     [{ expr: orNone(perMinute(selector, [label]), api, label), legend: `{{${label}}}` }],
-    { step: everyTwoMinutes, stacked: true },
+    { step: everyFourMinutes, stacked: true },
   );
 }
 
@@ -76,11 +76,11 @@ export function usage(): Board {
               { expr: perMinute(tokens({ direction: '="input"' }), []), legend: 'input' },
               { expr: perMinute(tokens({ direction: '="output"' }), []), legend: 'output' },
               {
-                expr: perMinute(of(`${level}:openai_cached_tokens_total:max2m`, all), []),
+                expr: perMinute(of(`${level}:openai_cached_tokens_total:max4m`, all), []),
                 legend: 'cached input',
               },
             ],
-            { step: everyTwoMinutes },
+            { step: everyFourMinutes },
           ),
           lines(
             {
@@ -89,8 +89,8 @@ export function usage(): Board {
               unit: 'short',
               width: 10,
             },
-            [{ expr: perMinute(of(`${level}:openai_requests_total:max2m`, all), ['api']), legend: '{{api}}' }],
-            { step: everyTwoMinutes, stacked: true },
+            [{ expr: perMinute(of(`${level}:openai_requests_total:max4m`, all), ['api']), legend: '{{api}}' }],
+            { step: everyFourMinutes, stacked: true },
           ),
         ],
       },
@@ -106,7 +106,7 @@ export function usage(): Board {
               unit: 'short',
             },
             [{ expr: `topk(10, ${perMinute(completions, ['api_key_name'])})`, legend: '{{api_key_name}}' }],
-            { step: everyTwoMinutes },
+            { step: everyFourMinutes },
           ),
           lines(
             {
@@ -116,7 +116,7 @@ export function usage(): Board {
               unit: 'short',
             },
             [{ expr: `topk(10, ${perMinute(completions, ['user_name'])})`, legend: '{{user_name}}' }],
-            { step: everyTwoMinutes },
+            { step: everyFourMinutes },
           ),
           by('By service tier', 'service_tier', 'Input and output tokens of completions.'),
           by('Batch or not', 'batch', 'Input and output tokens of completions; true is the Batch API.'),
@@ -129,7 +129,7 @@ export function usage(): Board {
             },
             [
               {
-                expr: `${perMinute(of(`${level}:openai_cached_tokens_total:max2m`, all), ['model'])}
+                expr: `${perMinute(of(`${level}:openai_cached_tokens_total:max4m`, all), ['model'])}
 /
 (${perMinute(tokens({ api: `=~"${cached.join('|')}"`, direction: '="input"' }), ['model'])} > 0)`,
                 legend: '{{model}}',
@@ -146,14 +146,14 @@ export function usage(): Board {
             [
               {
                 expr: orNone(
-                  perMinute(of(`${level}:openai_special_tokens_total:max2m`, all), ['kind']),
+                  perMinute(of(`${level}:openai_special_tokens_total:max4m`, all), ['kind']),
                   'completions',
                   'kind',
                 ),
                 legend: '{{kind}}',
               },
             ],
-            { step: everyTwoMinutes },
+            { step: everyFourMinutes },
           ),
         ],
       },
@@ -170,7 +170,7 @@ export function usage(): Board {
               {
                 expr: orNone(
                   perMinute(
-                    of(`${level}:openai_tokens_total:max2m`, [...identity, 'model'], { api: '="embeddings"' }),
+                    of(`${level}:openai_tokens_total:max4m`, [...identity, 'model'], { api: '="embeddings"' }),
                     ['model'],
                   ),
                   'embeddings',
@@ -179,7 +179,7 @@ export function usage(): Board {
                 legend: '{{model}}',
               },
             ],
-            { step: everyTwoMinutes, stacked: true },
+            { step: everyFourMinutes, stacked: true },
           ),
           lines(
             {
@@ -191,7 +191,7 @@ export function usage(): Board {
               {
                 expr: orNone(
                   perMinute(
-                    of(`${level}:openai_tokens_total:max2m`, [...identity, 'model'], { api: '="moderations"' }),
+                    of(`${level}:openai_tokens_total:max4m`, [...identity, 'model'], { api: '="moderations"' }),
                     ['project_name'],
                   ),
                   'moderations',
@@ -200,7 +200,7 @@ export function usage(): Board {
                 legend: '{{project_name}}',
               },
             ],
-            { step: everyTwoMinutes, stacked: true },
+            { step: everyFourMinutes, stacked: true },
           ),
         ],
       },
@@ -266,7 +266,7 @@ export function usage(): Board {
                 legend: '{{project_name}}',
               },
             ],
-            { step: everyTwoMinutes },
+            { step: everyFourMinutes },
           ),
           number(
             {

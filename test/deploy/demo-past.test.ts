@@ -55,7 +55,7 @@ test('counts without a fall, each series from 0, and sums what it counts', () =>
   expect(tokens).toBeGreaterThan(1e9);
   expect(last('job_project:openai_tokens_total:sum{job="j",api="completions"')).toBe(tokens);
   expect(last('job_model:openai_tokens_total:sum{job="j",api="completions"')).toBe(tokens);
-  expect(last('job_project_key_user_model:openai_completions_tokens_total:max2m{')).toBe(tokens);
+  expect(last('job_project_key_user_model:openai_completions_tokens_total:max4m{')).toBe(tokens);
 });
 
 test('has money that grows through the day and the month', () => {
