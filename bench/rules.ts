@@ -18,6 +18,15 @@ const days = 30;
 /** Seconds between samples, of what is recorded every minute and every 4. */
 const [often, seldom] = [60, 240] as const;
 
+/** Pixels from left to right. */
+const screen = 1_920;
+const minute = 60;
+const usualSteps = [
+  { below: 17.5 * minute, step: 15 * minute },
+  { below: 25 * minute, step: 20 * minute },
+  { below: 45 * minute, step: 30 * minute },
+] as const;
+
 type Labels = Readonly<Record<string, string>>;
 
 const projectOf = (i: number) => `proj_${i % projects}`;
@@ -203,6 +212,7 @@ interface BoardFile {
   readonly title: string;
   readonly panels: readonly {
     readonly title: string;
+    readonly gridPos: { readonly w: number };
     readonly targets?: readonly { readonly expr: string; readonly instant: boolean; readonly refId: string }[];
   }[];
 }
@@ -277,7 +287,10 @@ export async function measureRules(keys: number, root = process.cwd()): Promise<
       const board: BoardFile = JSON.parse(readFileSync(join(root, 'grafana/dashboards', name), 'utf8'));
       for (const panel of board.panels) {
         for (const { expr, instant, refId } of panel.targets ?? []) {
-          took.push({ panel: `${board.title}: ${panel.title} ${refId}`, ...(await time(url, expr, instant)) });
+          took.push({
+            panel: `${board.title}: ${panel.title} ${refId}`,
+            ...(await time(url, expr, instant, stepOf(panel.gridPos.w))),
+          });
         }
       }
     }
@@ -296,19 +309,24 @@ export async function measureRules(keys: number, root = process.cwd()): Promise<
   }
 }
 
+/** Returns the seconds between two points as Grafana chooses them: one for each pixel, rounded to a time that people use. */
+function stepOf(columns: number): number {
+  const exact = (days * 86_400) / ((screen * columns) / 24);
+  return usualSteps.find(({ below }) => exact < below)?.step ?? 3_600;
+}
+
 /** The quickest of five: what the query takes, rather than what else the machine does. */
 async function time(
   url: string,
   expr: string,
   instant: boolean,
+  step: number,
 ): Promise<{ readonly seconds: number; readonly processor: number; readonly series: number }> {
   const end = Math.floor(Date.now() / 1_000);
-  // As many points as a wide panel has.
-  const width = 1_800;
   const values: Readonly<Record<string, string>> = {
     ...{
-      __interval: `${width}s`,
-      __rate_interval: `${width + 120}s`,
+      __interval: `${step}s`,
+      __rate_interval: `${step + seldom}s`,
       __range: `${days}d`,
       __range_s: String(days * 86_400),
     },
@@ -324,7 +342,7 @@ async function time(
     const answer = await fetch(`${url}/api/v1/${instant ? 'query' : 'query_range'}`, {
       method: 'POST',
       body: new URLSearchParams(
-        instant ? { query } : { query, start: String(end - days * 86_400), end: String(end), step: String(width) },
+        instant ? { query } : { query, start: String(end - days * 86_400), end: String(end), step: String(step) },
       ),
     });
     const body: { readonly status: string; readonly error?: string; readonly data: { readonly result: unknown[] } } =

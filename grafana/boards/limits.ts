@@ -26,7 +26,7 @@ function over(what: string, title: string) {
     },
     [
       {
-        expr: `topk(5, max by (project_name, limit_model) (max_over_time(${peak(what)}[$__interval])))`,
+        expr: `topk(5, max_over_time(${peak(what)}[$__interval]))`,
         legend: '{{project_name}}, {{limit_model}}',
       },
     ],
