@@ -5,7 +5,7 @@ export const exitCodes = { done: 0, failed: 1, misused: 2 } as const;
 export const exitMeanings: readonly (readonly [code: number, meaning: string])[] = [
   [
     exitCodes.done,
-    'Done, or stopped by SIGTERM or SIGINT. A missing scope for names and limits, or a state file that cannot be written, is a warning of `check`.',
+    'Done, or stopped by a signal; `check` only warns of a missing scope for names and limits, or a state file that cannot be written.',
   ],
   [
     exitCodes.failed,

@@ -89,7 +89,6 @@ function filter(name: string, what: string): Flag<readonly string[] | undefined>
 }
 
 const apis = endpoints.map((endpoint) => endpoint.api);
-const withBatch = endpoints.filter(({ filters }) => filters.includes('batch')).map((endpoint) => endpoint.api);
 
 export const flags = {
   baseUrl: flag<string>(baseUrl, 'https://api.openai.com/v1', {
@@ -123,7 +122,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'duration',
     summary: 'most time for one attempt',
-    details: 'Time limit of one attempt of a request, `1s` to `5m`.',
+    details: 'Time limit of one attempt of a request.',
     commands: upstream,
   }),
   maxRequestsPerMinute: flag<number>(whole(1, 600), '60', {
@@ -131,7 +130,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'n',
     summary: 'most requests in any 60 seconds',
-    details: 'Most requests in any 60 seconds, 1 to 600.',
+    details: 'Most requests in any 60 seconds.',
     commands: upstream,
   }),
   interval: flag<number>(duration({ least: '1s', most: '1h' }), '1m', {
@@ -139,22 +138,21 @@ export const flags = {
     kind: 'value',
     placeholder: 'duration',
     summary: 'time between two polls',
-    details: 'Time between polls of an api that has usage, `1s` to `1h`.',
+    details: 'Time between polls of an api that has usage.',
   }),
   idleInterval: flag<number>(duration({ least: '1s', most: '1d' }), '10m', {
     name: 'poll.idle-interval',
     kind: 'value',
     placeholder: 'duration',
     summary: 'the same for costs and idle apis',
-    details: 'Time between polls of costs and of apis without usage for a day, up to `1d`.',
+    details: 'Time between polls of costs and of apis without usage for a day.',
   }),
   settleDelay: flag<number>(duration({ least: '1s', most: '1d' }), '15m', {
     name: 'poll.settle-delay',
     kind: 'value',
     placeholder: 'duration',
     summary: 'time until a bucket is final',
-    details:
-      'Time from the end of a bucket of usage until it counts as complete, `1s` to `1d`. A shorter delay means more restatements.',
+    details: 'Time from the end of a bucket of usage until it counts as complete. Less means more restatements.',
     commands: numbers,
   }),
   apis: flag<readonly Api[]>(namesOf(apis, 'api', { none: false }), 'all', {
@@ -182,7 +180,7 @@ export const flags = {
     kind: 'switch',
     placeholder: '',
     summary: 'only batch usage; --no-: no batch usage',
-    details: `Only usage of the Batch API; with \`--no-poll.batch\` only other usage. For ${code(withBatch)}.`,
+    details: 'Only usage of the Batch API; with `--no-poll.batch` only other usage.',
     commands: numbers,
   }),
   anchor: flag<Anchor>(anchor, 'month', {
@@ -200,7 +198,7 @@ export const flags = {
     placeholder: 'duration',
     summary: 'how long a new counter shows 0',
     details:
-      'How long a new counter shows 0, so that Prometheus sees its first rise, `1s` to `1h`. At least twice the scrape interval.',
+      'How long a new counter shows 0, so that Prometheus sees its first rise. At least twice the scrape interval.',
     commands: numbers,
   }),
   stateFile: optional<string>(path, {
@@ -209,14 +207,14 @@ export const flags = {
     placeholder: 'path',
     summary: 'remembers counters across restarts',
     details:
-      '[The state file](deploy.md#the-state-file), or `none`. By default `state` in `$STATE_DIRECTORY`, `$XDG_STATE_HOME/openai-usage-exporter` or `~/.local/state/openai-usage-exporter`; `demo` has none.',
+      '[The state file](deploy.md#the-state-file), or `none`. The default is `state` in `$STATE_DIRECTORY`, `$XDG_STATE_HOME/openai-usage-exporter` or `~/.local/state/openai-usage-exporter`; `demo` has none.',
   }),
   maxGroups: flag<number>(whole(1, 1_000_000), '10000', {
     name: 'series.max-groups',
     kind: 'value',
     placeholder: 'n',
     summary: 'most groups of an api',
-    details: 'Most groups (combinations of label values) of an api, 1 to 1000000. The rest becomes the group `other`.',
+    details: 'Most groups (combinations of label values) of an api. The rest becomes the group `other`.',
     commands: numbers,
   }),
   namesRefresh: flag<number>(durationOrOff({ least: '1m', most: '1d' }), '10m', {
@@ -225,7 +223,7 @@ export const flags = {
     placeholder: 'duration',
     summary: 'time between reads of lists',
     details:
-      'Time in which all names and limits are read once, `1m` to `1d`, with at most a third of the requests. With `0`, ids stand for names.',
+      'Time in which all names and limits are read once, with at most a third of the requests. With `0`, ids stand for names.',
   }),
   userEmail: flag<boolean>(onOff, 'false', {
     name: 'names.user-email',
@@ -239,7 +237,7 @@ export const flags = {
     kind: 'switch',
     placeholder: '',
     summary: 'show limits of unused models, too',
-    details: 'Shows the rate limits of all models, not only of those that a project used within 30 days.',
+    details: 'Shows limits of all models, not only of those used within 30 days.',
   }),
   budgetMonthly: optional<string>(budgetAmount, {
     name: 'budget.monthly',
@@ -267,15 +265,14 @@ export const flags = {
     kind: 'value',
     placeholder: 'path',
     summary: 'token that live usage needs',
-    details: 'File with the token of live reports, at least 16 characters. Without it, only this machine can report.',
+    details: 'File with the token of live reports. Without it, only this machine can report.',
   }),
   liveLabels: optional<readonly LiveLabel[]>(liveLabels, {
     name: 'live.labels',
     kind: 'list',
     placeholder: 'a,b=path',
     summary: 'further labels of live usage',
-    details:
-      'Up to 10 labels of live usage, from the report or from a place in each record: `team,app=metadata.application`. A dimension can have a place, too.',
+    details: 'Labels of live usage, from the report or from a place in each record: `team,app=metadata.application`.',
   }),
   liveMaxGroups: flag<number>(whole(1, 1_000_000), '10000', {
     name: 'live.max-groups',
@@ -306,7 +303,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'n',
     summary: 'how many parts the file has',
-    details: 'How many processes share the file, 1 to 10000.',
+    details: 'How many processes share the file.',
     commands: ['serve', 'check', 'backfill'],
     rare: true,
   }),
@@ -355,7 +352,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'n',
     summary: 'scrapes at once; more get 503',
-    details: 'Most scrapes at once, 1 to 10000; further ones get 503.',
+    details: 'Most scrapes at once; further ones get 503.',
   }),
   logLevel: flag<LogLevel>(choice(logLevels), 'info', {
     name: 'log.level',
@@ -378,7 +375,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'n',
     summary: "how fast the demo's clock runs",
-    details: 'Speed of the clock, 1 to 3600.',
+    details: 'Speed of the clock.',
     commands: ['demo'],
   }),
   demoOrganizations: flag<number>(whole(1, 200), '1', {
@@ -386,7 +383,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'n',
     summary: 'how many organizations are simulated',
-    details: 'How many organizations are simulated, 1 to 200.',
+    details: 'How many organizations are simulated.',
     commands: ['demo'],
   }),
   from: optional<number>(instant, {
@@ -394,8 +391,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'day',
     summary: 'first day or instant, UTC',
-    details:
-      'Start of the history: a day, or an instant of UTC like `2026-05-01T13:00` at which a bucket begins. Required.',
+    details: 'Start of the history: a day, or an instant of UTC like `2026-05-01T13:00` at which a bucket begins.',
     commands: history,
   }),
   to: optional<number>(instant, {
@@ -419,7 +415,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'path',
     summary: 'file, folder/ (a file a month), or -',
-    details: 'New file, `folder/` for a file each month, or `-` for stdout. Required.',
+    details: 'New file, `folder/` for a file each month, or `-` for stdout.',
     commands: history,
   }),
   labels: optional<TargetLabels>(targetLabels, {

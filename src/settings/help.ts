@@ -3,11 +3,11 @@ import { type Command, type Flag, flagsOf } from './flags.ts';
 
 /** The purpose of each command, in a few words. */
 export const summaries: Readonly<Record<Command, string>> = {
-  serve: 'poll the API and serve metrics (what happens without a command)',
-  check: 'ask every api once with the same settings, and say what to do',
-  backfill: 'write history for promtool (its own flags: backfill --help)',
+  serve: 'poll the API and serve metrics (the default)',
+  check: 'ask every api once, and say what to do',
+  backfill: 'write history for promtool (flags: backfill --help)',
   demo: 'serve a simulated organization; needs no key',
-  health: 'ask a running exporter whether it serves; exit code 0 or 1',
+  health: 'ask a running exporter whether it serves',
 };
 
 export const examples: readonly string[] = [

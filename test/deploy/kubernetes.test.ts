@@ -96,6 +96,32 @@ test('messages are a component that adds to the manifest of the same name, and o
   });
 });
 
+test('every Secret that the component for TLS reads is made before, with the keys that it reads', () => {
+  const component = readFileSync(`${directory}tls/kustomization.yaml`, 'utf8');
+  expect(parse(component)).toMatchObject({
+    kind: 'Component',
+    patches: [{ path: 'statefulset.yaml' }, { path: 'servicemonitor.yaml', target: { kind: 'ServiceMonitor' } }],
+  });
+  const made = new Map(
+    [...component.matchAll(/generic (\S+) \\\n(.*)/g)].map(([, name = '', options = '']) => [
+      name,
+      [...options.matchAll(/--from-(?:file|literal)=([\w.]+)/g)].map(([, key = '']) => key),
+    ]),
+  );
+  const monitor = readFileSync(`${directory}tls/servicemonitor.yaml`, 'utf8');
+  const asked = [...monitor.matchAll(/name: (openai-usage-exporter-\w+), key: ([\w.]+)/g)];
+  expect(asked.length).toBe(3);
+  for (const [, name = '', key] of asked) expect([name, made.get(name)]).toEqual([name, expect.arrayContaining([key])]);
+  const patch = manifest.parse(read('tls/statefulset.yaml'));
+  expect(patch).toMatchObject({
+    kind: 'StatefulSet',
+    metadata: { name: manifest.parse(manifests.get('StatefulSet')).metadata.name },
+  });
+  const patched = readFileSync(`${directory}tls/statefulset.yaml`, 'utf8');
+  const file = new RegExp(`name: ${variableOf(flags.webConfigFile)}\\n\\s+value: /etc/web/(\\S+)`).exec(patched)?.[1];
+  expect(made.get(/secretName: (\S+)/.exec(patched)?.[1] ?? '')).toContain(file);
+});
+
 test('kustomize has every manifest, and each its kind', () => {
   const files = readdirSync(directory).filter((name) => name.endsWith('.yaml') && name !== 'kustomization.yaml');
   expect([...kustomization.resources].sort()).toEqual(files.sort());

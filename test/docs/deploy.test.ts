@@ -1,30 +1,30 @@
-/** The recipes of docs/deploy.md and docs/tls.md fit the program, the image and each other, and say what has tried them. */
+/** The recipes of docs/deploy.md fit the program, the image and each other; all recipes of docs/ say what has tried them. */
 import { existsSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { parseDockerfile } from '../helpers/dockerfile.ts';
-import { documentAt, fenceWith } from '../helpers/documents.ts';
+import { documentAt, documents, fenceWith } from '../helpers/documents.ts';
 
 const deploy = documentAt('docs/deploy.md');
-const tls = documentAt('docs/tls.md');
 const folder = '/var/lib/openai-usage-exporter';
 
 const top = new URL('../../', import.meta.url);
 
 test('every command is run by a test that reads it there, or is marked as not', () => {
-  const mark = /^<!-- run by (\S+) -->\n\n```sh$/gm;
-  const runners = [...deploy.text.matchAll(mark)].map(([, file = '']) => file);
-  expect(runners.length).toBeGreaterThan(2);
-  for (const file of runners) {
-    expect([file, existsSync(new URL(file, top))]).toEqual([file, true]);
-    expect(readFileSync(new URL(file, top), 'utf8')).toContain("documentAt('docs/deploy.md')");
-  }
-  for (const { text } of [deploy, tls]) {
+  const mark = /^<!-- run by (\S+) -->\n\n```\w+$/gm;
+  let runs = 0;
+  for (const { path, text } of documents().filter((document) => document.path.startsWith('docs/'))) {
+    for (const [, file = ''] of text.matchAll(mark)) {
+      expect([path, file, existsSync(new URL(file, top))]).toEqual([path, file, true]);
+      expect(readFileSync(new URL(file, top), 'utf8')).toContain(`documentAt('${path}')`);
+      runs++;
+    }
     for (const section of text.replaceAll(mark, '').split(/^## /m)) {
       if (/^```sh$/m.test(section)) expect(section).toMatch(/\*Not run by a test: [^*]+\*/);
     }
   }
+  expect(runs).toBeGreaterThan(7);
 });
 
 test('the unit has its key and its state file where systemd puts them, and leaves Node its compiler', () => {
@@ -59,21 +59,4 @@ test('the overlay patches what is in the manifests', () => {
   const { kind, metadata } = patch.parse(parse(set));
   for (const each of overlay.patches)
     expect(patch.parse(parse(each.patch))).toEqual({ kind, metadata: { name: metadata.name } });
-});
-
-test('every Secret that the patches for TLS read is made before, with the keys that they read', () => {
-  const patches = fenceWith(tls, 'startupProbe:');
-  const made = new Map(
-    [...fenceWith(tls, 'openai-usage-exporter-scrape \\').matchAll(/generic (\S+) \\\n(.*)/g)].map(
-      ([, name = '', options = '']) => [
-        name,
-        [...options.matchAll(/--from-(?:file|literal)=([\w.]+)/g)].map(([, key = '']) => key),
-      ],
-    ),
-  );
-  const read = [...patches.matchAll(/name: (openai-usage-exporter-\w+), key: ([\w.]+)/g)];
-  expect(read.length).toBe(3);
-  for (const [, name = '', key] of read) expect([name, made.get(name)]).toEqual([name, expect.arrayContaining([key])]);
-  const mounted = made.get(/secretName: (\S+)/.exec(patches)?.[1] ?? '');
-  expect(mounted).toContain(/OPENAI_EXPORTER_WEB_CONFIG_FILE\n\s+value: \/etc\/web\/(\S+)/.exec(patches)?.[1]);
 });

@@ -1,18 +1,20 @@
 /**
- * A month of history in a real Prometheus: the program writes it, promtool makes blocks of it, and every series is
- * what the organization really used. Then a running exporter is scraped with the same labels: its counters go on where
- * the history ends.
+ * A month of history in a real Prometheus, by the commands of docs/history.md: the program writes it, promtool makes blocks
+ * of it, and every series is what the organization really used. Then a running exporter is scraped with the same labels:
+ * its counters go on where the history ends.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
+import { replaceAll } from '../../deploy/stack/configuration.ts';
 import { costsByKeySince, endpointOf } from '../../src/openai/catalogue.ts';
 import { simulatedKey } from '../../src/simulation/api.ts';
 import { createOrganization } from '../../src/simulation/organization.ts';
 import { startServer } from '../../src/simulation/simulated-server.ts';
 import { labelValue } from '../../src/usage/labels.ts';
+import { documentAt, fenceWith } from '../helpers/documents.ts';
 import { type Labels, seriesKey } from '../helpers/exposition-parser.ts';
 import { runProgram, startExporter } from '../helpers/process.ts';
 import { type Matrix, startPrometheus } from '../helpers/prometheus.ts';
@@ -22,6 +24,7 @@ import { usageApis } from './apis.ts';
 
 const prometheusPath = findTool('prometheus', 'prometheus');
 const promtool = findTool('promtool', 'prometheus');
+const documented = documentAt('docs/history.md');
 
 const at = (text: string) => Date.parse(text) / 1_000;
 const hour = 3_600;
@@ -94,11 +97,14 @@ describe.skipIf(prometheusPath === undefined || promtool === undefined)('backfil
     const env = { OPENAI_ADMIN_KEY: simulatedKey };
     const upstream = [`--openai.base-url=${server.url}`, '--openai.max-requests-per-minute=600', '--log.format=text'];
     const output = join(directory, 'history');
-    const labels = '--labels=job=openai,instance=exporter';
-    const ended = await runProgram(['backfill', '--from=2026-05-01', `--output=${output}/`, labels, ...upstream], {
-      env,
-      clock,
-    });
+    const command = replaceAll(fenceWith(documented, 'backfill'), [
+      ['\\\n', ' '],
+      ['node dist/main.js ', ''],
+      ['history/', `${output}/`],
+      ['localhost:9185', 'exporter'],
+      ['--log.format=text', upstream.join(' ')],
+    ]);
+    const ended = await runProgram(command.trim().split(/\s+/), { env, clock });
     process.stderr.write(ended.err);
     expect([ended.code, ended.out]).toEqual([0, '']);
     const known = clock.now();
@@ -124,11 +130,13 @@ describe.skipIf(prometheusPath === undefined || promtool === undefined)('backfil
       jobs: { openai: [`127.0.0.1:${exporter.port}`] },
       scraping: { relabel_configs: [{ target_label: 'instance', replacement: 'exporter' }] },
       past(data) {
-        for (const month of ['2026-05', '2026-06']) {
-          const file = join(output, `openai-usage-${month}.om`);
-          const args = ['tsdb', 'create-blocks-from', 'openmetrics', file, data, '--max-block-duration=24h'];
-          execFileSync(promtool ?? '', args, { stdio: 'pipe', maxBuffer: 2 ** 28 });
-        }
+        const blocks = replaceAll(fenceWith(documented, 'promtool'), [
+          ['promtool ', `${promtool} `],
+          // It runs as this user.
+          ['chown -R prometheus: /var/lib/prometheus/metrics2', ''],
+          ['/var/lib/prometheus/metrics2', data],
+        ]);
+        execFileSync('sh', ['-ec', blocks], { cwd: directory, stdio: 'pipe', maxBuffer: 2 ** 28 });
       },
     });
     onTestFinished(prometheus.stop);

@@ -231,7 +231,14 @@ describe.each(prometheusTools())('in Prometheus $version', (tools) => {
     }
 
     // Whatever else is written about can at least be asked.
-    for (const file of ['README.md', 'docs/metrics.md', 'docs/exactness.md', 'docs/joins.md']) {
+    for (const file of [
+      'README.md',
+      'docs/metrics.md',
+      'docs/exactness.md',
+      'docs/joins.md',
+      'docs/history.md',
+      'docs/live.md',
+    ]) {
       for (const query of queriesIn(read(file))) {
         await expect(
           prometheus.get('/api/v1/query', { query, time: String(noon) }),
