@@ -23,7 +23,7 @@ export function usagePart(): string {
   return `${late}
 
 ${apiTable()}
-${fieldTable()}
+${fieldList()}
 A second read of costs, ${code(userCosts.api)}, is by ${codes(userCosts.dimensions)} alone, because OpenAI does not grant user and project together to every organization. It is made where users are grouped by.
 
 ${moneyList()}`;
@@ -44,7 +44,7 @@ function apiTable(): string {
   return markdownTable(['Api', 'Dimensions', 'Fields'], rows);
 }
 
-/** The fields; of many, which stand together in the next table, the first and the last. */
+/** The fields; of many, which stand together in the next list, the first and the last. */
 function fieldsInWords(fields: readonly Field[]): string {
   const names = fields.map(({ name }) => name);
   const [first = '', last = ''] = [names[0], names.at(-1)];
@@ -52,15 +52,13 @@ function fieldsInWords(fields: readonly Field[]): string {
 }
 
 /** What each field counts, where its name does not say so. */
-function fieldTable(): string {
+function fieldList(): string {
   const fields = endpoints.flatMap((endpoint) => endpoint.fields);
   const first = fields.filter(({ name }, index) => fields.findIndex((field) => field.name === name) === index);
-  return markdownTable(
-    ['Field', 'Value'],
-    first
-      .filter(({ name, unit, note }) => note !== undefined || !name.endsWith(unit))
-      .map((field) => [code(field.name), meaningOf(field)]),
-  );
+  return first
+    .filter(({ name, unit, note }) => note !== undefined || !name.endsWith(unit))
+    .map((field) => `- ${code(field.name)}: ${meaningOf(field)}\n`)
+    .join('');
 }
 
 function meaningOf({ unitLabel, ...field }: Field): string {
