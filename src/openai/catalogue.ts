@@ -68,7 +68,6 @@ interface Entry {
   readonly path: string;
   /** `object` of a row. Some differ from the path; the endpoint is taken from the request, never from the row. */
   readonly rowObject: string;
-  readonly title: string;
   readonly fields: readonly Field[];
   /** Values of `group_by` that are asked for together. A path accepts those of all its entries, and answers any other with 400. */
   readonly dimensions: readonly string[];
@@ -140,7 +139,6 @@ const filtersByModel = ['project_ids', 'user_ids', 'api_key_ids', 'models'] as c
 /** Generic only to keep literal types: of the api, and of whatever `About` says. */
 function usage<const Api extends string, const About extends Pick<UsageEntry, 'fields' | 'dimensions' | 'filters'>>(
   api: Api,
-  title: string,
   about: About,
 ) {
   return {
@@ -148,7 +146,6 @@ function usage<const Api extends string, const About extends Pick<UsageEntry, 'f
     api,
     path: `/organization/usage/${api}`,
     rowObject: `organization.usage.${api}.result`,
-    title,
     ...about,
     limits: usageLimits,
     delay: usageDelay,
@@ -160,7 +157,6 @@ const costs = {
   api: 'costs',
   path: '/organization/costs',
   rowObject: 'organization.costs.result',
-  title: 'Costs',
   fields: [
     {
       name: 'amount_value',
@@ -195,49 +191,48 @@ const costs = {
 const costsByUser = {
   ...costs,
   api: 'user_costs',
-  title: 'Costs by user',
   dimensions: ['user_id'],
   summedOver: ['line_item'],
 } as const satisfies CostEntry;
 
 /** Kept with its literal types, so that the compiler can hold it against the official client's. */
 const catalogue = [
-  usage('completions', 'Completions', {
+  usage('completions', {
     fields: completionFields,
     dimensions: [...byModel, 'batch', 'service_tier', 'api_source'],
     filters: [...filtersByModel, 'batch'],
   }),
-  usage('decisions', 'Decisions', {
+  usage('decisions', {
     fields: completionFields,
     dimensions: [...byModel, 'batch', 'service_tier', 'api_source'],
     filters: [...filtersByModel, 'batch'],
   }),
-  usage('embeddings', 'Embeddings', {
+  usage('embeddings', {
     fields: [flow('input_tokens', 'tokens', true), requests],
     dimensions: byModel,
     filters: filtersByModel,
   }),
-  usage('moderations', 'Moderations', {
+  usage('moderations', {
     fields: [flow('input_tokens', 'tokens', true), requests],
     dimensions: byModel,
     filters: filtersByModel,
   }),
-  usage('images', 'Images', {
+  usage('images', {
     fields: [flow('images', 'images', true), requests],
     dimensions: [...byModel, 'size', 'source'],
     filters: [...filtersByModel, 'sources', 'sizes'],
   }),
-  usage('audio_speeches', 'Audio speeches', {
+  usage('audio_speeches', {
     fields: [flow('characters', 'characters', true), requests],
     dimensions: byModel,
     filters: filtersByModel,
   }),
-  usage('audio_transcriptions', 'Audio transcriptions', {
+  usage('audio_transcriptions', {
     fields: [{ ...flow('seconds', 'seconds of audio', true), fraction: true }, requests],
     dimensions: byModel,
     filters: filtersByModel,
   }),
-  usage('vector_stores', 'Vector stores', {
+  usage('vector_stores', {
     fields: [
       {
         name: 'usage_bytes',
@@ -252,13 +247,13 @@ const catalogue = [
     dimensions: ['project_id'],
     filters: ['project_ids'],
   }),
-  usage('code_interpreter_sessions', 'Code interpreter sessions', {
+  usage('code_interpreter_sessions', {
     fields: [flow('num_sessions', 'sessions', true)],
     dimensions: ['project_id'],
     filters: ['project_ids'],
   }),
   {
-    ...usage('file_search_calls', 'File search calls', {
+    ...usage('file_search_calls', {
       fields: [flow('num_requests', 'calls', true)],
       dimensions: ['project_id', 'user_id', 'api_key_id', 'vector_store_id'],
       filters: ['project_ids', 'user_ids', 'api_key_ids', 'vector_store_ids'],
@@ -266,7 +261,7 @@ const catalogue = [
     rowObject: 'organization.usage.file_searches.result',
   },
   {
-    ...usage('web_search_calls', 'Web search calls', {
+    ...usage('web_search_calls', {
       fields: [requests, flow('num_requests', 'calls', true)],
       dimensions: [...byModel, 'context_level', 'api_source'],
       filters: [...filtersByModel, 'context_levels'],
