@@ -188,8 +188,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'when',
     summary: 'start: month, year or MM-DD',
-    details:
-      'When the counters start again from 0, UTC: each `month`, each `year`, or each year on a date like `04-01`.',
+    details: 'When the counters start again from 0, UTC: each `month`, each `year`, or on a date like `04-01`.',
     commands: numbers,
   }),
   zeroHold: flag<number>(duration({ least: '1s', most: '1h' }), '2m', {
@@ -207,7 +206,7 @@ export const flags = {
     placeholder: 'path',
     summary: 'remembers counters across restarts',
     details:
-      '[The state file](deploy.md#the-state-file), or `none`. The default is `state` in `$STATE_DIRECTORY`, `$XDG_STATE_HOME/openai-usage-exporter` or `~/.local/state/openai-usage-exporter`; `demo` has none.',
+      '[The state file](deploy.md#the-state-file), or `none`; by default in `$STATE_DIRECTORY`, or in `openai-usage-exporter` in `$XDG_STATE_HOME` or `~/.local/state`.',
   }),
   maxGroups: flag<number>(whole(1, 1_000_000), '10000', {
     name: 'series.max-groups',
@@ -223,7 +222,7 @@ export const flags = {
     placeholder: 'duration',
     summary: 'time between reads of lists',
     details:
-      'Time in which all names and limits are read once, with at most a third of the requests. With `0`, ids stand for names.',
+      'Time in which all names and limits are read once, by at most a third of the requests; `0` turns them off.',
   }),
   userEmail: flag<boolean>(onOff, 'false', {
     name: 'names.user-email',
@@ -244,7 +243,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'usd',
     summary: 'budget of the organization',
-    details: 'Monthly budget of the organization in usd, for alerts and boards. It limits nothing.',
+    details: 'Monthly budget in usd, for alerts and boards; it limits nothing.',
   }),
   budgetMonthlyProject: optional<Budgets['monthlyByProject']>(projectBudgets, {
     name: 'budget.monthly-project',
@@ -321,7 +320,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'addr',
     summary: 'host:port or :port',
-    details: 'Where to listen, like `127.0.0.1:9185`, `[::1]:9185`. Port 0 takes a free one.',
+    details: 'Where to listen, like `127.0.0.1:9185`. Port 0 takes a free one.',
     commands: ['serve', 'check', 'demo', 'health'],
   }),
   telemetryPath: flag<string>(telemetryPath, '/metrics', {
@@ -391,7 +390,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'day',
     summary: 'first day or instant, UTC',
-    details: 'Start of the history: a day, or an instant of UTC like `2026-05-01T13:00` at which a bucket begins.',
+    details: 'Start: a day, or an instant of UTC like `2026-05-01T13:00` at which a bucket begins.',
     commands: history,
   }),
   to: optional<number>(instant, {
@@ -399,7 +398,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'day',
     summary: 'end, exclusive; default: the latest',
-    details: 'End of the history, exclusive; at most, and by default, where its last sample is three hours old.',
+    details: 'End, exclusive; at most, and by default, where the last sample is three hours old.',
     commands: history,
   }),
   bucketWidth: flag<Width>(choice(['1m', '1h', '1d']), '1h', {
@@ -407,7 +406,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'width',
     summary: '1m, 1h or 1d: time between samples',
-    details: 'Width of the buckets of usage, `1m`, `1h` or `1d`; each becomes a sample.',
+    details: 'Width of the buckets, `1m`, `1h` or `1d`; each becomes a sample.',
     commands: history,
   }),
   output: optional<string>(path, {
