@@ -3,7 +3,6 @@
  * day in a second and a demonstration can run faster than real time.
  */
 import { performance } from 'node:perf_hooks';
-import { setTimeout as wait } from 'node:timers/promises';
 import type { Milliseconds } from './units.ts';
 
 export interface Clock {
@@ -30,23 +29,28 @@ export const systemClock: Clock = {
       signal?.throwIfAborted();
       const left = end - performance.now();
       if (left <= 0) return;
-      try {
-        await wait(Math.min(Math.ceil(left), longestTimer), undefined, signal ? { signal } : undefined);
-      } catch (error) {
-        // node:timers rejects with an AbortError of its own; callers want the reason they gave.
-        signal?.throwIfAborted();
-        throw error;
-      }
+      await timer(Math.min(Math.ceil(left), longestTimer), signal);
     }
   },
 };
 
+/** Resolves after so many milliseconds, or when the signal is aborted. The promises of node:timers make an error for that. */
+function timer(ms: Milliseconds, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const end = () => {
+      clearTimeout(running);
+      signal?.removeEventListener('abort', end);
+      resolve();
+    };
+    const running = setTimeout(end, ms);
+    signal?.addEventListener('abort', end);
+  });
+}
+
 /** A wait for an instant of UTC looks at the clock this often, for it can step. */
 export const longestNap: Milliseconds = 15_000;
 
-/**
- * The reason that ends the sleep of an alarm that is turned off. Without one, each would make an error with its stack.
- */
+/** The reason that ends the sleep of an alarm that is turned off. Without one, each would make an error with its stack. */
 const turnedOff = Symbol('turned off');
 
 /**
