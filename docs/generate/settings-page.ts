@@ -1,26 +1,22 @@
-/** The table of settings in docs/settings.md, from the table of flags. */
+/** The list of settings in docs/settings.md, from the table of flags. */
 import { allFlags, commands, type Flag } from '../../src/settings/flags.ts';
-import { markdownTable } from './markers.ts';
 
-/** A table of what several commands use, then one for each command with flags of its own. */
-export function settingsTable(): string {
+/** A list of what several commands use, then one for each command with flags of its own. */
+export function settingsList(): string {
   const own = commands.flatMap((command) => {
     const flags = allFlags.filter(({ commands: users }) => users.length === 1 && users[0] === command);
-    return flags.length === 0 ? [] : [`For \`${command}\` only:\n\n${tableOf(flags)}`];
+    return flags.length === 0 ? [] : [`For \`${command}\` only:\n\n${listOf(flags)}`];
   });
-  return [tableOf(allFlags.filter(({ commands: users }) => users.length > 1)), ...own].join('\n');
+  return [listOf(allFlags.filter(({ commands: users }) => users.length > 1)), ...own].join('\n');
 }
 
-function tableOf(flags: readonly Flag<unknown>[]): string {
-  return markdownTable(['Flag', 'Meaning'], flags.map(rowOf));
+function listOf(flags: readonly Flag<unknown>[]): string {
+  return flags.map((flag) => `- ${writtenAs(flag)}: ${flag.details}\n`).join('');
 }
 
-function rowOf(flag: Flag<unknown>): readonly string[] {
-  const also = flag.alsoVariable === undefined ? '' : `, \`${flag.alsoVariable}\``;
-  return [`\`--${flag.name}${shownValue(flag)}\`${also}`, flag.details];
-}
-
-/** The default, or in angle brackets what stands for a value where there is none. */
-function shownValue({ kind, defaultText, placeholder }: Flag<unknown>): string {
-  return kind === 'switch' ? '' : `=${defaultText ?? `<${placeholder}>`}`;
+/** The flag with its default, or in angle brackets what stands for a value where there is none. */
+function writtenAs({ name, kind, defaultText, placeholder, alsoVariable }: Flag<unknown>): string {
+  const value = kind === 'switch' ? '' : `=${defaultText ?? `<${placeholder}>`}`;
+  const also = alsoVariable === undefined ? '' : `, \`${alsoVariable}\``;
+  return `\`--${name}${value}\`${also}`;
 }
