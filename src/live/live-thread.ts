@@ -22,6 +22,8 @@ const limits = {
   soundAfter: 600_000,
   /** The time that a thread has to end by itself when it is told to. */
   stop: 1_000,
+  /** The time for which reports are gathered: a message costs more than most of what is in it. */
+  gather: 1,
 } as const;
 
 export interface LiveThreadOptions {
@@ -71,7 +73,7 @@ export function createLiveThread({ spawn, clock, log, writeLine }: LiveThreadOpt
   let hours: readonly ShownHour[] = [];
   let prices: readonly PriceEntry[] = [];
   const waiting = new Map<number, Waiting>();
-  /** Reports of this turn of the event loop: one message takes them all. */
+  /** Reports that are not handed over yet: one message takes them all. */
   let gathered: Asked[] = [];
   /** Reports that were refused, and not told of yet. */
   let refused = 0;
@@ -81,7 +83,7 @@ export function createLiveThread({ spawn, clock, log, writeLine }: LiveThreadOpt
   function sendSoon(): void {
     if (isDue) return;
     isDue = true;
-    setImmediate(send);
+    setTimeout(send, limits.gather);
   }
 
   function send(): void {
@@ -95,11 +97,8 @@ export function createLiveThread({ spawn, clock, log, writeLine }: LiveThreadOpt
     const reports = gathered;
     gathered = [];
     if (reports.length === 0) return;
-    // Bodies of their own are handed over; small ones share a buffer with others and are copied.
-    const moved = reports.flatMap(({ body }) => {
-      const { buffer } = body;
-      return buffer instanceof ArrayBuffer && buffer.byteLength === body.byteLength ? [buffer] : [];
-    });
+    // What has a buffer of its own is handed over; the rest is copied.
+    const moved = reports.flatMap(({ body }) => body.flatMap(ownBuffer));
     const message: ToLive = { kind: 'reports', reports };
     worker.postMessage(message, moved);
   }
@@ -208,6 +207,11 @@ export function createLiveThread({ spawn, clock, log, writeLine }: LiveThreadOpt
       }
     },
   };
+}
+
+/** Returns the buffer of a piece that is alone in it. */
+function ownBuffer({ buffer, byteLength }: Uint8Array): readonly ArrayBuffer[] {
+  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
 }
 
 function sameHours(a: readonly ShownHour[], b: readonly ShownHour[]): boolean {

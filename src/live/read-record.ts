@@ -73,12 +73,14 @@ export function readRecord(value: unknown, labels: readonly LiveLabel[], default
   }
 }
 
+const noLabels: GivenLabels = new Map();
+
 /** Takes a record out of its envelope, if it is in one. */
 function openEnvelope(value: unknown): Envelope {
   if (!isObject(value)) throw new RecordRefused('a record must be an object');
   const record = own(value, 'record');
   if (record === undefined) {
-    return { record: value, api: undefined, labels: new Map(), model: undefined, id: undefined, created: undefined };
+    return { record: value, api: undefined, labels: noLabels, model: undefined, id: undefined, created: undefined };
   }
   if (!isObject(record)) throw new RecordRefused('the record in the envelope must be an object');
   const labels = own(value, 'labels') ?? {};
@@ -150,8 +152,9 @@ function ofApi(api: LiveApi, counts: Counts): Count[] {
 function toolCounts(response: PlainObject): readonly Count[] {
   const output = own(response, 'output');
   return toolShapes.flatMap(({ api, usage: place, counts: places, item }) => {
-    const counts: Counts = new Map();
     const usage = valueAt(response, place);
+    if (!isObject(usage) && !Array.isArray(output)) return [];
+    const counts: Counts = new Map();
     if (isObject(usage)) read(usage, places, api, counts);
     const field = itemField[api];
     if (field !== undefined && !counts.has(field) && Array.isArray(output)) {

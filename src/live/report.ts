@@ -2,7 +2,7 @@
 import { gunzipSync } from 'node:zlib';
 import { codeOf } from '../error-code.ts';
 import { isObject, own } from '../openai/json.ts';
-import { mostRecords, recordsIn } from './json-body.ts';
+import { mostRecords, type Parsed, recordsIn } from './json-body.ts';
 import { givenLabels } from './labels.ts';
 import type { Instant, LiveUsage } from './live-usage.ts';
 import { apiNamed, type Defaults, type Reading, RecordRefused } from './read-record.ts';
@@ -16,7 +16,8 @@ export type ReportForm = 'records' | 'otlp json' | 'otlp protobuf';
 /** A request as the serving thread took it in. */
 export interface Report {
   readonly form: ReportForm;
-  readonly body: Uint8Array;
+  /** The body in the pieces in which it came. To put a large one together takes time that a scrape should not wait for. */
+  readonly body: readonly Uint8Array[];
   readonly isGzip: boolean;
   /** The query, without the question mark. */
   readonly query: string;
@@ -47,16 +48,13 @@ export class BodyUnreadable extends Error {
   }
 }
 
-/** Counts all of a body that can be counted. Nothing counts before the whole body is read. */
+/** Counts all of a body that can be counted. Nothing counts before the whole body is parsed. */
 export function answerRecords(live: LiveUsage, report: Report, at: Instant): ReportAnswer {
   try {
     const defaults = readQuery(report.query);
-    const records = recordsIn(Buffer.from(unpacked(report)).toString());
+    const records = recordsIn(unpacked(report).toString());
     if (records === 'too many') throw new BodyUnreadable(413, `there are more than ${mostRecords} records in it`);
-    const readings = records.map((record): Reading => {
-      return 'value' in record ? live.read(record.value, defaults) : { format: 'unknown', reason: record.reason };
-    });
-    const outcomes = countAll(live, readings, at);
+    const outcomes = countAll(live, records, defaults, at);
     const isReadable = records.length === 0 || records.some((record) => 'value' in record && isObject(record.value));
     return { status: isReadable ? 200 : 400, body: json(outcomes) };
   } catch (error) {
@@ -66,18 +64,24 @@ export function answerRecords(live: LiveUsage, report: Report, at: Instant): Rep
   }
 }
 
-function countAll(live: LiveUsage, readings: readonly Reading[], at: Instant): Outcomes {
+/** Reads and counts one record after the other, so that no more than one reading is held at a time. */
+function countAll(live: LiveUsage, records: readonly Parsed[], defaults: Defaults, at: Instant): Outcomes {
   const refused: Outcomes['refused'][number][] = [];
   const sums = { counted: 0, duplicate: 0, skipped: 0, refused: 0 };
-  for (const [index, reading] of readings.entries()) {
+  for (const [index, record] of records.entries()) {
+    const reading: Reading =
+      'value' in record ? live.read(record.value, defaults) : { format: 'unknown', reason: record.reason };
     sums[live.count(reading, at)]++;
     if ('reason' in reading) refused.push({ index, reason: reading.reason });
   }
   return { counted: sums.counted, duplicates: sums.duplicate, skipped: sums.skipped, refused };
 }
 
+const nothingSaid: Defaults = { api: undefined, labels: new Map() };
+
 /** Reads what the query says of all records. @throws {BodyUnreadable} for an api that is none */
 export function readQuery(query: string): Defaults {
+  if (query === '') return nothingSaid;
   const given = Object.fromEntries(new URLSearchParams(query));
   try {
     return { api: apiNamed(own(given, 'api')), labels: givenLabels(given) };
@@ -87,11 +91,12 @@ export function readQuery(query: string): Defaults {
   }
 }
 
-/** @throws {BodyUnreadable} */
-export function unpacked({ body, isGzip }: Report): Uint8Array {
-  if (!isGzip) return body;
+/** Returns the whole body. @throws {BodyUnreadable} */
+export function unpacked({ body, isGzip }: Report): Buffer {
+  const sent = Buffer.concat(body);
+  if (!isGzip) return sent;
   try {
-    return gunzipSync(body, { maxOutputLength: mostBytes });
+    return gunzipSync(sent, { maxOutputLength: mostBytes });
   } catch (error) {
     if (codeOf(error) === 'ERR_BUFFER_TOO_LARGE') {
       throw new BodyUnreadable(413, `it is longer than ${mostBytes / 1_024 / 1_024} MiB when it is unpacked`);

@@ -1,4 +1,5 @@
 /** The routes: who may ask what, by which method, and what is answered. */
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import express, { type Express, type NextFunction, type Request, type Response, type Router } from 'express';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
@@ -8,7 +9,7 @@ import { type OrganizationsStatus, type Status, StatusUnavailable } from '../sta
 import type { Verdict } from './basic-auth.ts';
 import { clientAt } from './client-address.ts';
 import { discovered } from './discovery.ts';
-import { type LiveRoutesOptions, liveHandlers, livePaths } from './live-routes.ts';
+import { type LiveRoutesOptions, livePaths, reportTakers, type TakeReport } from './live-routes.ts';
 import { sendExposition } from './metrics-answer.ts';
 import { orderIn, organizationsPage } from './organizations-page.ts';
 import { refreshScript } from './refresh.ts';
@@ -80,27 +81,15 @@ const closedPolicy = "default-src 'none'; frame-ancestors 'none'";
 const noHeaders: NonNullable<AppOptions['headers']> = () => ({});
 
 /** The routes as a handler of requests. It starts nothing; what a route throws is logged and answered with 500. */
-export function createApp(options: AppOptions): Express {
+export function createApp(options: AppOptions): RequestListener {
   const { authorize = () => true, delay = () => 0, refuse = () => {}, headers = noHeaders, log, clock } = options;
+  const takerOf = createTakers(options);
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   app.enable('case sensitive routing');
   app.enable('strict routing');
   app.set('query parser', false);
-
-  app.use((request, response, next) => {
-    response.setHeader('X-Content-Type-Options', 'nosniff');
-    response.setHeader('Content-Security-Policy', closedPolicy);
-    response.setHeader('Referrer-Policy', 'no-referrer');
-    response.setHeader('Cache-Control', 'no-store');
-    for (const [name, value] of Object.entries(headers())) response.setHeader(name, value);
-    // Only live usage is read; another body that comes ends with its connection, however long it is.
-    if (hasBody(request) && !isReport(request, options)) {
-      response.setHeader('Connection', 'close');
-    }
-    next();
-  });
 
   const guard = async (request: Request, response: Response, next: NextFunction) => {
     // Taken now, because a closed connection has no remote address.
@@ -144,30 +133,61 @@ export function createApp(options: AppOptions): Express {
   app.use((_request, response) => answer(response, 404, 'Not found.\n'));
   // Express knows a handler of errors by its four parameters.
   app.use((error: unknown, request: Request, response: Response, _next: NextFunction) => {
+    failed(error, request, response);
+  });
+
+  function failed(error: unknown, request: IncomingMessage, response: ServerResponse): void {
     if (error instanceof StatusUnavailable && !response.headersSent) {
       response.setHeader('Retry-After', '5');
-      return answer(response, 503, `Sorry: ${error.message}. The metrics are served as usual.\n`);
+      answer(response, 503, `Sorry: ${error.message}. The metrics are served as usual.\n`);
+      return;
     }
     const status = statusOf(error);
-    if (status === 500) log.error('a request could not be answered', { path: request.path, error });
+    if (status === 500) log.error('a request could not be answered', { path: pathOf(request), error });
     if (response.headersSent) response.destroy();
     else answer(response, status, status === 400 ? 'Bad request.\n' : 'Internal error; the log says more.\n');
-  });
-  return app;
+  }
+
+  return (request, response) => {
+    response.setHeader('X-Content-Type-Options', 'nosniff');
+    response.setHeader('Content-Security-Policy', closedPolicy);
+    response.setHeader('Referrer-Policy', 'no-referrer');
+    response.setHeader('Cache-Control', 'no-store');
+    for (const [name, value] of Object.entries(headers())) response.setHeader(name, value);
+    // Reports come thousands of times a second; to ask all the routes about each would cost more than to take it in.
+    const take = takerOf(request);
+    if (take !== undefined) {
+      take(request, response).catch((error: unknown) => failed(error, request, response));
+      return;
+    }
+    // Only reports are read; another body that comes ends with its connection, however long it is.
+    if (hasBody(request)) response.setHeader('Connection', 'close');
+    app(request, response);
+  };
 }
 
-function isLivePath(path: string): boolean {
-  return Object.values<string>(livePaths).includes(path);
+/** Returns what finds out who takes a report: the only organization, or one of several. Nobody takes other requests. */
+function createTakers({ live, sites, delay = () => 0, refuse = () => {} }: AppOptions) {
+  const known = new WeakMap<LiveRoutesOptions, ReadonlyMap<string, TakeReport>>();
+  return (request: IncomingMessage): TakeReport | undefined => {
+    if (request.method !== 'POST') return undefined;
+    const path = pathOf(request);
+    const [, name, below = path] = /^\/organizations\/([^/]+)(\/.*)$/.exec(path) ?? [];
+    const options = name === undefined ? live : sites?.site(name)?.live;
+    if (options === undefined) return undefined;
+    const takers = known.get(options) ?? reportTakers(options, { delay, refuse });
+    known.set(options, takers);
+    return takers.get(below);
+  };
 }
 
-/** Reports whether somebody takes the body: where there is live usage, of the only organization or of one of several. */
-function isReport({ method, path }: Request, { live, sites }: AppOptions): boolean {
-  if (method !== 'POST') return false;
-  const [, name, below = path] = /^\/organizations\/([^/]+)(\/.*)$/.exec(path) ?? [];
-  return isLivePath(below) && (name === undefined ? live : sites?.site(name)?.live) !== undefined;
+/** Returns the path of a request. A client that takes this for a proxy sends a whole address. */
+function pathOf({ url = '' }: IncomingMessage): string {
+  const [path = ''] = url.replace(/^https?:\/\/[^/?]*/i, '').split('?', 1);
+  return path;
 }
 
-function hasBody({ headers }: Request): boolean {
+function hasBody({ headers }: IncomingMessage): boolean {
   return headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0;
 }
 
@@ -176,7 +196,7 @@ type Handler = (request: Request, response: Response, next: NextFunction) => unk
 /**
  * Adds the routes of a site: its metrics, its status page, that as JSON, and its live usage.
  * @param place where they are
- * @param guard asked first at each route, but that of live usage, which has a token of its own
+ * @param guard asked first at each route, but that of live usage, whose reports never come here
  */
 function addSite(
   to: Router,
@@ -185,11 +205,8 @@ function addSite(
   place: Omit<Place, 'telemetryPath'>,
   guard: Handler,
 ): void {
-  const { maxRequests, telemetryPath, headers = noHeaders, delay = () => 0, refuse = () => {}, clock } = options;
-  if (site.live !== undefined) {
-    const handler = liveHandlers(site.live, { delay, refuse });
-    for (const route of ['records', 'otlp'] as const) to.route(livePaths[route]).post(handler(route)).all(postOnly);
-  }
+  const { maxRequests, telemetryPath, headers = noHeaders, refuse = () => {}, clock } = options;
+  if (site.live !== undefined) for (const path of Object.values(livePaths)) to.route(path).all(postOnly);
   const get = (path: string, ...handlers: Handler[]) => to.route(path).all(readOnly, guard, ...handlers);
   const pageSlots = createSlots(maxRequests, clock, () => {});
   /** @param choose what of few answers is asked for */
@@ -316,7 +333,7 @@ function postOnly(_request: Request, response: Response): void {
 }
 
 function answer(
-  response: Response,
+  response: ServerResponse,
   status: number,
   text: string | Buffer,
   type: string = 'text/plain; charset=utf-8',

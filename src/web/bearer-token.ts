@@ -1,6 +1,6 @@
 /** Decides who may report live usage: whoever has the token, or, where there is none, this machine alone. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { BlockList, isIP } from 'node:net';
+import { isIPv4 } from 'node:net';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import { readToken } from '../settings/bearer-token.ts';
@@ -30,10 +30,6 @@ export interface BearerOptions {
 
 /** Milliseconds: a wrong token has the file read again, but not each time. */
 const readEvery = 1_000;
-
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8);
-loopback.addAddress('::1', 'ipv6');
 
 /** @throws if the token cannot be read at the start */
 export function createReporterCheck({ tokenFile, clock, log, read = readToken }: BearerOptions): CheckReporter {
@@ -71,8 +67,9 @@ function digestOf(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
+/** Reports whether an address is of this machine. Node writes each address in one way, the shortest. */
 function isLocal(address: string | undefined): boolean {
+  if (address === '::1') return true;
   const plain = clientAt(address);
-  if (isIP(plain) === 4) return loopback.check(plain);
-  return isIP(address ?? '') === 6 && loopback.check(address ?? '', 'ipv6');
+  return plain.startsWith('127.') && isIPv4(plain);
 }

@@ -2,7 +2,7 @@
  * Takes reports of live usage: who may report, how much at once, and in which form. What is in them is for the thread
  * of live usage to read.
  */
-import type { Request, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { failure } from '../live/otlp/failure.ts';
 import { mostBytes, type Report, type ReportAnswer, type ReportForm } from '../live/report.ts';
 import type { CheckReporter } from './bearer-token.ts';
@@ -25,80 +25,105 @@ const jsonTypes = /^application\/(?:json|[a-z0-9.+-]+\+json|x-ndjson|ndjson|json
 const json = 'application/json; charset=utf-8';
 const protobuf = 'application/x-protobuf';
 
-/** The routes, and the forms that are taken at each: OpenTelemetry's exporters add the end of the path by themselves. */
+/** The routes. OpenTelemetry's exporters add the end of the path of theirs by themselves. */
 export const livePaths = { records: '/api/live', otlp: '/api/live/otlp/v1/metrics' } as const;
-export type LiveRoute = keyof typeof livePaths;
+type LiveRoute = keyof typeof livePaths;
+
+/** Takes a report and answers it. */
+export type TakeReport = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 /** Seconds after which an overloaded exporter may be tried again. */
 const retryAfter = '1';
 
-/** Returns what makes the handler of each route; they share the bounds. */
-export function liveHandlers(
+/** Returns what takes the reports of each path; the paths share the bounds. */
+export function reportTakers(
   { isAllowed, report, refused = () => {} }: LiveRoutesOptions,
   { delay, refuse }: { readonly delay: Delay; readonly refuse: Refuse },
-): (route: LiveRoute) => (request: Request, response: Response) => Promise<void> {
+): ReadonlyMap<string, TakeReport> {
   const underWay = createReportsUnderWay();
 
   /** Answers a request that may not come in. Returns true if it did. */
-  function turnedAway(request: Request, response: Response, client: string): boolean {
-    const { remoteAddress } = request.socket;
+  function turnedAway(response: ServerResponse, route: LiveRoute, client: string): boolean {
+    const { headers, socket } = response.req;
+    const { remoteAddress } = socket;
     const wait = delay(client);
     if (wait > 0) {
       refuse('rate_limited', remoteAddress);
       response.setHeader('Retry-After', Math.ceil(wait / 1_000));
-      answer(response, 429, 'there are too many requests from this client');
+      answer(response, route, 429, 'there are too many requests from this client');
       return true;
     }
-    switch (isAllowed(request.headers.authorization, remoteAddress)) {
+    switch (isAllowed(headers.authorization, remoteAddress)) {
       case 'allowed':
         return false;
       case 'unauthorized':
         refuse('unauthorized', remoteAddress);
         response.setHeader('WWW-Authenticate', 'Bearer');
-        answer(response, 401, 'the token is missing or wrong; send it as Authorization: Bearer');
+        answer(response, route, 401, 'the token is missing or wrong; send it as Authorization: Bearer');
         return true;
       case 'not local':
         refuse('unauthorized', remoteAddress);
-        answer(response, 403, 'without --live.token-file live usage is taken from the machine of the exporter alone');
+        answer(
+          response,
+          route,
+          403,
+          'without --live.token-file live usage is taken from the machine of the exporter alone',
+        );
         return true;
     }
   }
 
-  function refuseReport(response: Response, status: 413 | 415 | 429 | 503, message: string): void {
+  function refuseReport(
+    response: ServerResponse,
+    route: LiveRoute,
+    status: 413 | 415 | 429 | 503,
+    message: string,
+  ): void {
     refused();
     if (status === 429) refuse('crowded', response.req.socket.remoteAddress);
     if (status === 429 || status === 503) response.setHeader('Retry-After', retryAfter);
-    answer(response, status, message);
+    answer(response, route, status, message);
   }
 
-  return (route) => async (request, response) => {
+  async function take(request: IncomingMessage, response: ServerResponse, route: LiveRoute): Promise<void> {
     const client = clientAt(request.socket.remoteAddress);
-    if (turnedAway(request, response, client)) return;
+    if (turnedAway(response, route, client)) return;
     const form = formOf(request, route);
-    if ('error' in form) return refuseReport(response, 415, form.error);
-    if (Number(request.headers['content-length'] ?? 0) > mostBytes) return refuseReport(response, 413, tooLong);
+    if ('error' in form) return refuseReport(response, route, 415, form.error);
+    if (Number(request.headers['content-length'] ?? 0) > mostBytes) return refuseReport(response, route, 413, tooLong);
     const room = underWay.begin(client);
-    if (room === undefined) return refuseReport(response, 429, tooMany);
+    if (room === undefined) return refuseReport(response, route, 429, tooMany);
     response.once('close', room.end);
     const body = await bodyOf(request, response, room);
     if (body === undefined) return;
-    if (body === 'too long') return refuseReport(response, 413, tooLong);
-    if (body === 'no room') return refuseReport(response, 429, tooMany);
-    const { search } = new URL(request.url, 'http://localhost');
-    const reported = await report({ ...form, body, query: search.slice(1) }).catch((error: unknown) => {
+    if (body === 'too long') return refuseReport(response, route, 413, tooLong);
+    if (body === 'no room') return refuseReport(response, route, 429, tooMany);
+    const reported = await report({ ...form, body, query: queryOf(request.url) }).catch((error: unknown) => {
       return error instanceof Error ? error : new Error('nobody takes it');
     });
     if (response.destroyed) return;
-    if (reported instanceof Error) return refuseReport(response, 503, reported.message);
+    if (reported instanceof Error) return refuseReport(response, route, 503, reported.message);
     end(response, reported.status, reported.body, form.form === 'otlp protobuf' ? protobuf : json);
-  };
+  }
+
+  const taker =
+    (route: LiveRoute): TakeReport =>
+    (request, response) =>
+      take(request, response, route);
+  return new Map([
+    [livePaths.records, taker('records')],
+    [livePaths.otlp, taker('otlp')],
+  ]);
 }
 
 const tooMany = 'there are too many reports at once';
 const tooLong = `the body is longer than ${mostBytes / 1_024 / 1_024} MiB; send it in several parts`;
 
 /** The form of the body, or why it is none that can be read. */
-function formOf({ headers }: Request, route: LiveRoute): Pick<Report, 'form' | 'isGzip'> | { readonly error: string } {
+function formOf(
+  { headers }: IncomingMessage,
+  route: LiveRoute,
+): Pick<Report, 'form' | 'isGzip'> | { readonly error: string } {
   const type = typeIn(headers['content-type']);
   const form: ReportForm | undefined = route === 'records' ? recordsForm(type) : otlpForms.get(type);
   if (form === undefined) {
@@ -126,28 +151,28 @@ function recordsForm(type: string): ReportForm | undefined {
   return jsonTypes.test(type) ? 'records' : undefined;
 }
 
-/** Reads a body within bounds; undefined if the client has gone. */
+/** Takes in the pieces of a body within bounds; undefined if the client has gone. */
 function bodyOf(
-  request: Request,
-  response: Response,
+  request: IncomingMessage,
+  response: ServerResponse,
   room: UnderWay,
-): Promise<Uint8Array | 'too long' | 'no room' | undefined> {
+): Promise<readonly Uint8Array[] | 'too long' | 'no room' | undefined> {
   if (request.headers.expect !== undefined) response.writeContinue();
   return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
+    const pieces: Buffer[] = [];
     let length = 0;
-    request.on('data', (chunk: Buffer) => {
-      length += chunk.length;
+    request.on('data', (piece: Buffer) => {
+      length += piece.length;
       if (length > mostBytes) return stop('too long');
-      if (!room.add(chunk.length)) return stop('no room');
-      chunks.push(chunk);
+      if (!room.add(piece.length)) return stop('no room');
+      pieces.push(piece);
     });
     const stop = (why: 'too long' | 'no room') => {
       request.removeAllListeners('data');
       request.pause();
       resolve(why);
     };
-    request.once('end', () => resolve(chunks.length === 1 ? (chunks[0] ?? Buffer.alloc(0)) : Buffer.concat(chunks)));
+    request.once('end', () => resolve(pieces));
     request.once('close', () => resolve(undefined));
   });
 }
@@ -156,11 +181,10 @@ function bodyOf(
  * Answers a request that is refused, in the form of its route: OTLP has a google.rpc.Status, in the encoding of the
  * request. What is left of its body ends with the connection.
  */
-function answer(response: Response, status: number, message: string): void {
+function answer(response: ServerResponse, route: LiveRoute, status: number, message: string): void {
   response.setHeader('Connection', 'close');
-  const { path, headers } = response.req;
-  const isOtlp = path.endsWith(livePaths.otlp);
-  const isProtobuf = isOtlp && otlpForms.get(typeIn(headers['content-type'])) === 'otlp protobuf';
+  const isOtlp = route === 'otlp';
+  const isProtobuf = isOtlp && otlpForms.get(typeIn(response.req.headers['content-type'])) === 'otlp protobuf';
   const body = isOtlp ? failure(message, !isProtobuf) : `${JSON.stringify({ error: message })}\n`;
   end(response, status, body, isProtobuf ? protobuf : json);
 }
@@ -171,9 +195,12 @@ function typeIn(header = ''): string {
   return type.trim().toLowerCase();
 }
 
-function end(response: Response, status: number, body: string | Uint8Array, type: string): void {
-  response.statusCode = status;
-  response.setHeader('Content-Type', type);
-  response.setHeader('Content-Length', Buffer.byteLength(body));
-  response.end(body);
+/** Returns the query of a request, without the question mark. */
+function queryOf(url = ''): string {
+  const mark = url.indexOf('?');
+  return mark === -1 ? '' : url.slice(mark + 1);
+}
+
+function end(response: ServerResponse, status: number, body: string | Uint8Array, type: string): void {
+  response.writeHead(status, { 'Content-Type': type, 'Content-Length': Buffer.byteLength(body) }).end(body);
 }

@@ -21,7 +21,7 @@ function start() {
   const live = createLiveUsage({ labels, maxGroups: 20, zeroHold: 0, settleDelay });
   const otlp = createOtlpAnswers(live, now);
   const answer = (body: Uint8Array, form: ReportForm = 'records', more: Partial<Report> = {}) => {
-    const report = { form, body, isGzip: false, query: '', ...more };
+    const report = { form, body: [body], isGzip: false, query: '', ...more };
     const { status, body: said } = form === 'records' ? answerRecords(live, report, at) : otlp.answer(report, at);
     return { status, text: Buffer.from(said).toString() };
   };

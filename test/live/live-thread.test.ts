@@ -16,14 +16,14 @@ const echo = `
     if (message.kind === 'stop') process.exit(0);
     if (message.kind === 'refused') refused += message.reports;
     if (message.kind !== 'reports') return;
-    const textOf = (body) => Buffer.from(body).toString().replace('refused?', String(refused));
+    const textOf = (body) => Buffer.concat(body).toString().replace('refused?', String(refused));
     const answers = message.reports.map(({ id, body }) => ({ id, status: 200, body: textOf(body) }));
     if (answers.some(({ body }) => body === 'die')) throw new Error('died');
     parentPort.postMessage({ kind: 'answers', answers });
   });
 `;
 
-const report = (text: string): Report => ({ form: 'records', body: Buffer.from(text), isGzip: false, query: '' });
+const report = (text: string): Report => ({ form: 'records', body: [Buffer.from(text)], isGzip: false, query: '' });
 
 function start() {
   const log = recordingLog();

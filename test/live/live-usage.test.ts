@@ -25,7 +25,7 @@ function startLive(options: Partial<LiveOptions> = {}) {
     },
     send(body: unknown, query = ''): Outcomes {
       const text = typeof body === 'string' ? body : JSON.stringify(body);
-      const report = { form: 'records', body: Buffer.from(text), isGzip: false, query } as const;
+      const report = { form: 'records', body: [Buffer.from(text)], isGzip: false, query } as const;
       return JSON.parse(String(answerRecords(live, report, at()).body));
     },
     /** The instant at which time alone changes the page or the status. */

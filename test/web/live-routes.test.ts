@@ -165,6 +165,25 @@ test('while nobody takes reports, they get 503 and are to come again', async () 
   expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
 });
 
+test('a report to a whole address is taken, as a client sends it to a proxy; its query counts, too', async () => {
+  const { port, exposition } = await startLiveServer();
+  const socket = connect(port, '127.0.0.1');
+  onTestFinished(() => {
+    socket.destroy();
+  });
+  const body = JSON.stringify(record('a'));
+  socket.write(
+    `POST http://exporter:9185/api/live?project_id=proj_1 HTTP/1.1\r\nHost: exporter:9185\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+  );
+  let text = '';
+  socket.on('data', (chunk: Buffer) => {
+    text += chunk.toString();
+  });
+  await expect.poll(() => text, patience).toContain('"counted":1');
+  expect(text).toContain('Cache-Control: no-store');
+  expect(exposition().value(total, { ...labels, project_id: 'proj_1' })).toBe(10);
+});
+
 test('a connection is kept, and what comes behind a body is the next request', async () => {
   const { port, exposition } = await startLiveServer();
   const socket = connect(port, '127.0.0.1');

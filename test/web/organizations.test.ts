@@ -183,7 +183,7 @@ test('live usage is taken for each organization that takes it, by its own token'
   const live: NonNullable<Site['live']> = {
     isAllowed: (authorization) => (authorization === 'Bearer right' ? 'allowed' : 'unauthorized'),
     report: async ({ body }) => {
-      reports.push(Buffer.from(body).toString());
+      reports.push(Buffer.concat(body).toString());
       return { status: 200, body: '{}' };
     },
   };
