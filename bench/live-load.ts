@@ -12,30 +12,30 @@ const connections = 32;
 
 let lastId = 0;
 
-/** A chat completion of usual length, with a prompt and an answer in it. */
+/** What all records have: those of a chat completion of usual length, with an answer in it. */
+const members = JSON.stringify({
+  object: 'chat.completion',
+  created: Math.floor(Date.now() / 1_000),
+  service_tier: 'default',
+  choices: [
+    {
+      index: 0,
+      finish_reason: 'stop',
+      message: { role: 'assistant', content: 'An answer of some words. '.repeat(16) },
+    },
+  ],
+  usage: {
+    prompt_tokens: 1_200,
+    completion_tokens: 300,
+    total_tokens: 1_500,
+    prompt_tokens_details: { cached_tokens: 1_000, audio_tokens: 0 },
+    completion_tokens_details: { reasoning_tokens: 200, audio_tokens: 0 },
+  },
+}).slice(1);
+
 function record(groups: number): string {
   lastId++;
-  return JSON.stringify({
-    id: `chatcmpl-${lastId}`,
-    object: 'chat.completion',
-    created: Math.floor(Date.now() / 1_000),
-    model: `gpt-sim-${lastId % groups}`,
-    service_tier: 'default',
-    choices: [
-      {
-        index: 0,
-        finish_reason: 'stop',
-        message: { role: 'assistant', content: 'An answer of some words. '.repeat(16) },
-      },
-    ],
-    usage: {
-      prompt_tokens: 1_200,
-      completion_tokens: 300,
-      total_tokens: 1_500,
-      prompt_tokens_details: { cached_tokens: 1_000, audio_tokens: 0 },
-      completion_tokens_details: { reasoning_tokens: 200, audio_tokens: 0 },
-    },
-  });
+  return `{"id":"chatcmpl-${lastId}","model":"gpt-sim-${lastId % groups}",${members}`;
 }
 
 function request(batch: number, groups: number): Buffer {
@@ -46,7 +46,7 @@ function request(batch: number, groups: number): Buffer {
   return Buffer.concat([Buffer.from(head), body]);
 }
 
-/** One report over one connection; resolves with the answer's body. */
+/** Sends one report over a connection; resolves with the answer's body. */
 function exchange(socket: Socket, bytes: Buffer): Promise<string> {
   return new Promise((resolve, reject) => {
     let text = '';

@@ -1,6 +1,7 @@
 /**
  * A process that serves a page that it is given in a file, in the way named by the first argument:
- * `prom-client` renders its series at each scrape, `buffer` sends finished bytes. Sends its URL.
+ * `prom-client` renders its series at each scrape, `buffer` sends finished bytes, and takes in reports to do nothing with
+ * them. Sends its URL.
  */
 import { readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
@@ -40,6 +41,10 @@ const registry = way === 'prom-client' ? registryOf(page) : undefined;
 const compressed = registry === undefined ? gzipSync(page) : undefined;
 
 const server = createServer(async (request, response) => {
+  if (request.method === 'POST') {
+    request.resume().once('end', () => response.setHeader('Content-Length', 3).end('{}\n'));
+    return;
+  }
   response.setHeader('Content-Type', 'text/plain; version=0.0.4; charset=utf-8');
   if (registry !== undefined) {
     response.end(await registry.metrics());
