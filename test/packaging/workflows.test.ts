@@ -104,6 +104,7 @@ test('each form for an issue asks for something, and says what is required', () 
 test('updates are looked for where there is something to update', () => {
   const manifests: Readonly<Record<string, string>> = {
     npm: 'package-lock.json',
+    gomod: 'go.mod',
     docker: 'Dockerfile',
     'docker-compose': 'compose.yaml',
     'github-actions': '.github/workflows',
