@@ -48,9 +48,14 @@ export function run(
   });
 }
 
-/** Returns what the command has printed. @throws if it fails */
-export async function docker(...args: readonly string[]): Promise<string> {
-  const { code, out, err } = await run('docker', args);
-  if (code !== 0) throw new Error(`docker ${args.join(' ')} ended with ${code}: ${err}${out}`);
+/** Returns what a program has printed. @throws if it fails */
+export async function printed(program: string, args: readonly string[]): Promise<string> {
+  const { code, out, err } = await run(program, args);
+  if (code !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${code}: ${err}${out}`);
   return out.trim();
+}
+
+/** Returns what the command has printed. @throws if it fails */
+export function docker(...args: readonly string[]): Promise<string> {
+  return printed('docker', args);
 }

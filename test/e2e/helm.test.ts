@@ -7,19 +7,14 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, renameSync, 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { parse, parseAllDocuments, stringify } from 'yaml';
 import * as z from 'zod';
 import { parseSettings } from '../../src/settings/settings.ts';
-import { simulatedKey } from '../../src/simulation/api.ts';
-import { createOrganization } from '../../src/simulation/organization.ts';
-import { startServer } from '../../src/simulation/simulated-server.ts';
 import { committedDashboards } from '../helpers/dashboards.ts';
 import { documentAt } from '../helpers/documents.ts';
-import { startExporter } from '../helpers/process.ts';
 import { ruleGroups, rules } from '../helpers/rules.ts';
 import { createValidator, kubernetesVersions } from '../helpers/schemas.ts';
-import { wallClock } from '../helpers/test-clock.ts';
 import { findBuiltTool } from '../helpers/tools.ts';
 
 const path = (name: string) => fileURLToPath(new URL(`../../deploy/${name}`, import.meta.url));
@@ -225,33 +220,6 @@ describe.skipIf(missing)('the chart', () => {
       return 'several' in parsed ? (parsed.several?.organizations ?? []).map(({ name }) => name) : [];
     });
     expect(served.sort()).toEqual(['acme', 'globex', 'initech']);
-  });
-
-  test('the installation of the README is ready well within 30 s of its start', async ({ onTestFinished }) => {
-    const directory = mkdtempSync(join(tmpdir(), 'pod-'));
-    onTestFinished(() => rmSync(directory, { recursive: true }));
-    const organization = createOrganization({ seed: 1, createdAt: Date.now() / 1_000 - 3 * 86_400 });
-    const server = await startServer({ organization, clock: wallClock });
-    onTestFinished(() => server.close());
-    writeFileSync(`${directory}/key`, simulatedKey);
-    const values = { ...valuesOf('minimal'), config: { 'openai.base-url': server.url } };
-    const { args = [] } = containerOf(values);
-    // What is mounted at /etc/openai, and the folder of the image for the state.
-    const mounted = Object.entries(environmentOf(values)).map(([name, value]) => [
-      name,
-      value.replace('/etc/openai', directory),
-    ]);
-    const env = { ...Object.fromEntries(mounted), STATE_DIRECTORY: directory };
-    const begun = performance.now();
-    const exporter = await startExporter(args, { env });
-    onTestFinished(async () => {
-      await exporter.stop('SIGKILL');
-    });
-    await vi.waitFor(async () => expect((await exporter.get('/-/ready')).status).toBe(200), {
-      timeout: 30_000,
-      interval: 100,
-    });
-    process.stderr.write(`ready after ${((performance.now() - begun) / 1_000).toFixed(1)} s\n`);
   });
 
   const examples = documentAt('deploy/helm/openai-usage-exporter/README.md').fences.filter(
