@@ -75,23 +75,23 @@ export function createEstimator(options: EstimatorOptions): Estimator {
   let owners = new Owners();
   const spenders: Spender[] = [];
   const byName = new Map<string, Spender>();
-  const spans = {
-    today: { sums: new Map<UsageSource, SpanSum>(), used: new UsedByOwner() },
-    hour: { sums: new Map<UsageSource, SpanSum>(), used: new UsedByOwner() },
-  };
+  const spans = { today: newUse(), hour: newUse() };
   let days = new Map<Seconds, KnownDay>();
   let prices:
     | { readonly of: readonly SettledDay[]; readonly prices: Prices; readonly error: Estimate['error'] }
     | undefined;
+  /** The spend that followed last, and the prices that it followed from. */
+  let last: { readonly by: Prices; readonly spend: ReturnType<typeof spendOf> } | undefined;
 
   /** Begins anew: names come and go over the months. */
   function forget(): void {
     owners = new Owners();
     spenders.length = 0;
     byName.clear();
-    for (const { sums } of Object.values(spans)) sums.clear();
+    for (const use of Object.values(spans)) use.sums.clear();
     days = new Map();
     prices = undefined;
+    last = undefined;
   }
 
   /** The settled days that are known, the newest first. */
@@ -109,7 +109,7 @@ export function createEstimator(options: EstimatorOptions): Estimator {
       const parts = [bucket, ...(usage ?? []).map((day) => day.bucket)];
       const before = days.get(start);
       const day =
-        before !== undefined && sameBuckets(before.parts, parts)
+        before !== undefined && sameItems(before.parts, parts)
           ? before.day
           : settledDay({ ledger, bucket }, usage, owners);
       known.set(start, { parts, day });
@@ -134,19 +134,21 @@ export function createEstimator(options: EstimatorOptions): Estimator {
 
   function pricesAt(now: Milliseconds): NonNullable<typeof prices> {
     const settled = settledDays(now);
-    if (prices !== undefined && sameDays(prices.of, settled)) return prices;
+    if (prices !== undefined && sameItems(prices.of, settled)) return prices;
     const [newest, ...before] = settled;
     const error = newest === undefined ? new Map<string, number>() : errorOf(newest, pricesOf(before));
     prices = { of: settled, prices: pricesOf(settled), error };
     return prices;
   }
 
-  /** Adds up what was used in a span, of all apis. Returns its end, the latest of all; undefined where nothing is known. */
+  /** Adds up what was used in a span, of all apis. Its end is the latest of all; undefined where nothing is known. */
   function addUp(
-    { sums, used }: (typeof spans)['today'],
+    use: Use,
     bucketsOf: (account: UsageSource) => { readonly buckets: readonly Bucket[]; readonly end: Seconds } | undefined,
-  ): Seconds | undefined {
+  ): { readonly end: Seconds | undefined; readonly isChanged: boolean } {
+    const { sums, used } = use;
     let end: Seconds | undefined;
+    let isChanged = false;
     const found: SpanSum[] = [];
     for (const account of accounts) {
       const { ledger } = account;
@@ -156,13 +158,15 @@ export function createEstimator(options: EstimatorOptions): Estimator {
       let sum = sums.get(account);
       if (sum?.ledger !== ledger) sum = new SpanSum(ledger);
       sums.set(account, sum);
-      sum.update(span.buckets);
-      owners.of(ledger);
+      if (sum.update(span.buckets)) isChanged = true;
       found.push(sum);
     }
+    if (!isChanged && sameItems(use.of, found)) return { end, isChanged: false };
+    use.of = found;
+    for (const { ledger } of found) owners.of(ledger);
     used.clear(owners.size);
     for (const sum of found) sum.addTo(used, owners);
-    return end;
+    return { end, isChanged: true };
   }
 
   /** The settled buckets of today, as far as there is no gap; undefined while history is read. */
@@ -192,10 +196,14 @@ export function createEstimator(options: EstimatorOptions): Estimator {
       if (known.days.length === 0) return undefined;
       const todays = new Map(accounts.map((account) => [account, today(account, now)]));
       if (accounts.some((account) => account.ledger.version > 0 && todays.get(account) === undefined)) return undefined;
-      const through = addUp(spans.today, (account) => todays.get(account));
-      if (through === undefined) return undefined;
-      addUp(spans.hour, (account) => lastHour(account, now));
-      return { ...spendOf(known), error, prices: known, through };
+      const ofToday = addUp(spans.today, (account) => todays.get(account));
+      const ofHour = addUp(spans.hour, (account) => lastHour(account, now));
+      if (ofToday.end === undefined) return undefined;
+      // Most polls bring minutes of an api that nobody uses.
+      const isSame = last?.by === known && !ofToday.isChanged && !ofHour.isChanged;
+      const spend = last !== undefined && isSame ? last.spend : spendOf(known);
+      last = { by: known, spend };
+      return { ...spend, error, prices: known, through: ofToday.end };
     },
   };
 
@@ -249,17 +257,25 @@ export function createEstimator(options: EstimatorOptions): Estimator {
 
 const bothSpans = ['today', 'hour'] as const;
 
+/** The use of a span: the sums of the apis, and what they add up to by owner. */
+interface Use {
+  readonly sums: Map<UsageSource, SpanSum>;
+  readonly used: UsedByOwner;
+  /** The sums that were added up last. */
+  of: readonly SpanSum[];
+}
+
+function newUse(): Use {
+  return { sums: new Map(), used: new UsedByOwner(), of: [] };
+}
+
 interface KnownDay {
   readonly parts: readonly Bucket[];
   readonly day: SettledDay;
 }
 
-function sameBuckets(a: readonly Bucket[], b: readonly Bucket[]): boolean {
-  return a.length === b.length && a.every((bucket, index) => bucket === b[index]);
-}
-
-function sameDays(a: readonly SettledDay[], b: readonly SettledDay[]): boolean {
-  return a.length === b.length && a.every((day, index) => day === b[index]);
+function sameItems(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((each, index) => each === b[index]);
 }
 
 /** Returns by how much an estimate of a day, with the prices of those before it, misses what it cost. */

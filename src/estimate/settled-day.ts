@@ -3,8 +3,9 @@
  * and kind. Pure.
  */
 import type { Bucket } from '../usage/bucket.ts';
+import type { GroupTable } from '../usage/groups.ts';
 import type { Ledger } from '../usage/ledger.ts';
-import { type Fixed, fixedOf } from './fixed.ts';
+import { type Fixed, FixedSum } from './fixed.ts';
 import { type Line, lineOf, quantityUnits, type Tier } from './line-items.ts';
 import {
   type Amounts,
@@ -69,20 +70,19 @@ interface Cell {
 /** Returns what was used on a day, by model and tier, and by the name of no model for tools. */
 function usedOn(usage: readonly UsageDay[], owners: Owners): Map<string, Map<Tier, Amounts>> {
   const used = new Map<string, Map<Tier, Amounts>>();
-  const columns: Amounts[] = [];
-  for (const { ledger, bucket } of usage) {
-    addUse(ledger, bucket, owners, (number) => {
-      const known = columns[number];
-      if (known !== undefined) return known;
-      const { model, tier } = owners.at(number);
-      const tiers = used.get(model) ?? new Map<Tier, Amounts>();
-      used.set(model, tiers);
-      const column = tiers.get(tier) ?? noAmounts();
-      tiers.set(tier, column);
-      columns[number] = column;
-      return column;
-    });
-  }
+  const known: Amounts[] = [];
+  const amountsOf = (owner: number): Amounts => {
+    const before = known[owner];
+    if (before !== undefined) return before;
+    const { model, tier } = owners.at(owner);
+    const tiers = used.get(model) ?? new Map<Tier, Amounts>();
+    used.set(model, tiers);
+    const amounts = tiers.get(tier) ?? noAmounts();
+    tiers.set(tier, amounts);
+    known[owner] = amounts;
+    return amounts;
+  };
+  for (const { ledger, bucket } of usage) addUse(ledger, bucket, owners, amountsOf);
   return used;
 }
 
@@ -116,53 +116,84 @@ interface CurrencyCells {
   readonly tools: Map<number, Cell>;
 }
 
+/** Adds up the amounts of a day by what they bill. */
 function cellsOf(
   { ledger, bucket }: { readonly ledger: Ledger; readonly bucket: Bucket },
   isModel: (name: string) => boolean,
 ): Map<string, CurrencyCells> {
-  const { groups, endpoint } = ledger;
-  const lineItem = groups.dimensions.indexOf('line_item');
-  const fieldOf = (kind: string) => endpoint.fields.findIndex((field) => field.kind === kind);
-  const lines = new Map<string, Line>();
   const currencies = new Map<string, CurrencyCells>();
-  const quantities = quantitiesOf(ledger, bucket, fieldOf('quantity'));
-  const amounts = bucket.decimals.get(fieldOf('money')) ?? [];
-  for (let slot = 0; slot < amounts.length; slot++) {
-    const text = amounts[slot] ?? null;
-    const group = bucket.groups[slot];
-    if (text === null || group === undefined) continue;
-    const name = groups.values(group)[lineItem] ?? '';
-    let line = lines.get(name);
-    if (line === undefined) {
-      line = lineOf(name, isModel);
-      lines.set(name, line);
-    }
+  // Thousands of groups have the same few line items.
+  for (const [lineItem, byCurrency] of itemsOf(ledger, bucket)) {
+    const line = lineOf(lineItem, isModel);
     if (line.is === 'credit') continue;
-    const currency = groups.unit(group) ?? '';
-    let cells = currencies.get(currency);
-    if (cells === undefined) {
-      cells = { total: 0n, models: new Map(), tools: new Map() };
-      currencies.set(currency, cells);
+    for (const [currency, sums] of byCurrency) {
+      let cells = currencies.get(currency);
+      if (cells === undefined) {
+        cells = { total: 0n, models: new Map(), tools: new Map() };
+        currencies.set(currency, cells);
+      }
+      for (const [measured, { amount: sum, quantity }] of sums) {
+        const amount = sum.value;
+        cells.total += amount;
+        if (line.is === 'other') continue;
+        // Where the text does not say what is billed, the unit of the quantity may.
+        const kind = line.kind ?? (measured >= 0 ? measured : whole);
+        const isOfKind = measured === anyToken || measured === kind;
+        addTo(cellsFor(cells, line), kind, amount, isOfKind ? quantity : Number.NaN);
+      }
     }
-    const amount = fixedOf(text);
-    cells.total += amount;
-    if (line.is === 'other') continue;
-    const quantity = quantities.get(groups.base(group));
-    // Where the text does not say what is billed, the unit of the quantity may.
-    const kind = line.kind ?? quantity?.measure ?? whole;
-    const isOfKind = quantity !== undefined && (quantity.measure ?? kind) === kind;
-    addTo(cellsFor(cells, line), kind, amount, isOfKind ? quantity.amount : Number.NaN);
   }
   return currencies;
 }
 
+/** Amounts and quantities by line item, by currency, and by the measure of the quantity. */
+type Items = ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<number, ItemSum>>>;
+
+interface ItemSum {
+  readonly amount: FixedSum;
+  quantity: number;
+}
+
+function itemsOf({ groups, endpoint }: Ledger, bucket: Bucket): Items {
+  const lineItem = groups.dimensions.indexOf('line_item');
+  const fieldOf = (kind: string) => endpoint.fields.findIndex((field) => field.kind === kind);
+  const quantities = quantitiesOf(groups, bucket, fieldOf('quantity'));
+  const amounts = bucket.decimals.get(fieldOf('money')) ?? [];
+  const items = new Map<string, Map<string, Map<number, ItemSum>>>();
+  for (let slot = 0; slot < amounts.length; slot++) {
+    const text = amounts[slot] ?? null;
+    const group = bucket.groups[slot];
+    if (text === null || group === undefined) continue;
+    const base = groups.base(group);
+    const name = groups.values(base)[lineItem] ?? '';
+    let currencies = items.get(name);
+    if (currencies === undefined) {
+      currencies = new Map();
+      items.set(name, currencies);
+    }
+    const currency = groups.unit(group) ?? '';
+    let sums = currencies.get(currency);
+    if (sums === undefined) {
+      sums = new Map();
+      currencies.set(currency, sums);
+    }
+    const measured = quantities.measures[base] ?? unmeasured;
+    let sum = sums.get(measured);
+    if (sum === undefined) {
+      sum = { amount: new FixedSum(), quantity: 0 };
+      sums.set(measured, sum);
+    }
+    sum.amount.add(text);
+    sum.quantity += quantities.amounts[base] ?? Number.NaN;
+  }
+  return items;
+}
+
 function cellsFor({ models, tools }: CurrencyCells, line: Extract<Line, { is: 'model' | 'tool' }>): Map<number, Cell> {
   if (line.is === 'tool') return tools;
-  const known = models.get(line.model)?.get(line.tier);
-  if (known !== undefined) return known;
   const tiers = models.get(line.model) ?? new Map<Tier, Map<number, Cell>>();
   models.set(line.model, tiers);
-  const kinds = new Map<number, Cell>();
+  const kinds = tiers.get(line.tier) ?? new Map<number, Cell>();
   tiers.set(line.tier, kinds);
   return kinds;
 }
@@ -177,24 +208,30 @@ function addTo(cells: Map<number, Cell>, kind: number, amount: Fixed, quantity: 
   cell.quantity += quantity;
 }
 
-interface Quantity {
-  /** Null for tokens, of whatever kind. */
-  readonly measure: number | null;
-  readonly amount: number;
+/** A quantity is of tokens, of whatever kind; or there is none, or none that is known. */
+const anyToken = -1;
+const unmeasured = -2;
+
+/** The quantity of each group, by the group without its unit: its measure, and how much of it. */
+interface Quantities {
+  readonly measures: Int16Array;
+  readonly amounts: Float64Array;
 }
 
-/** Returns the quantity of each group that has one in a unit that is known. */
-function quantitiesOf({ groups }: Ledger, bucket: Bucket, field: number): ReadonlyMap<number, Quantity> {
-  const found = new Map<number, Quantity>();
+function quantitiesOf(groups: GroupTable, bucket: Bucket, field: number): Quantities {
+  const measured = new Int16Array(groups.size).fill(unmeasured);
+  const amounts = new Float64Array(groups.size).fill(Number.NaN);
   const values = bucket.numbers.get(field);
   for (let slot = 0; slot < (values?.length ?? 0); slot++) {
+    const value = values?.[slot] ?? Number.NaN;
     const group = bucket.groups[slot] ?? 0;
     const unit = quantityUnits.get(groups.unit(group) ?? '');
-    const value = values?.[slot] ?? Number.NaN;
     if (unit === undefined || !(value > 0)) continue;
-    found.set(groups.base(group), { measure: unit.measure, amount: value * unit.each });
+    const base = groups.base(group);
+    measured[base] = unit.measure ?? anyToken;
+    amounts[base] = value * unit.each;
   }
-  return found;
+  return { measures: measured, amounts };
 }
 
 /** A line's own quantity, where usage is not known, gives the price of a kind that is known. */

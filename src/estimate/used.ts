@@ -87,8 +87,8 @@ export class SpanSum {
     return this.#ledger;
   }
 
-  /** Makes it the sum of these buckets. */
-  update(buckets: readonly Bucket[]): void {
+  /** Makes it the sum of these buckets. Returns whether that has changed it. */
+  update(buckets: readonly Bucket[]): boolean {
     const wanted = new Set(buckets);
     const gone = [...this.#buckets].filter((bucket) => !wanted.has(bucket));
     const come = buckets.filter((bucket) => !this.#buckets.has(bucket));
@@ -100,6 +100,7 @@ export class SpanSum {
       for (const bucket of come) this.#add(bucket, 1);
     }
     this.#buckets = wanted;
+    return [...gone, ...come].some(({ used }) => used);
   }
 
   /** Adds the sum to what its owners used. */
@@ -143,14 +144,28 @@ export class SpanSum {
 export function addUse(ledger: Ledger, bucket: Bucket, owners: Owners, amountsOf: (owner: number) => Amounts): void {
   const numbers = owners.of(ledger);
   const places = measuresOf(ledger.endpoint);
-  const rows = Array.from(bucket.groups, (group) => amountsOf(numbers[group] ?? 0));
+  // Thousands of groups have a few models: the columns are summed by these before anything else is done.
+  const rows: Amounts[] = [];
+  const rowOf = new Map<Amounts, number>();
+  const rowsBySlot = new Uint32Array(bucket.groups.length);
+  for (let slot = 0; slot < rowsBySlot.length; slot++) {
+    const amounts = amountsOf(numbers[bucket.groups[slot] ?? 0] ?? 0);
+    let row = rowOf.get(amounts);
+    if (row === undefined) {
+      row = rows.push(amounts) - 1;
+      rowOf.set(amounts, row);
+    }
+    rowsBySlot[slot] = row;
+  }
   for (const [field, values] of bucket.numbers) {
     const place = places[field] ?? -1;
     if (place < 0) continue;
+    const sums = new Float64Array(rows.length);
     for (let slot = 0; slot < values.length; slot++) {
       const value = values[slot] ?? 0;
-      const row = rows[slot];
-      if (value > 0 && row !== undefined) row[place] = (row[place] ?? 0) + value;
+      const row = rowsBySlot[slot] ?? 0;
+      if (value > 0) sums[row] = (sums[row] ?? 0) + value;
     }
+    for (const [row, amounts] of rows.entries()) amounts[place] = (amounts[place] ?? 0) + (sums[row] ?? 0);
   }
 }

@@ -4,6 +4,7 @@ import { numberOfFixed } from '../estimate/fixed.ts';
 import { labelText, noValue } from '../usage/labels.ts';
 import { bucketAt, bucketEnd } from '../usage/windows.ts';
 import { estimateErrorFamily, estimateHourFamily, estimateTodayFamily, estimateUnpricedFamily } from './families.ts';
+import { KeptParts } from './kept-parts.ts';
 import { renderEntries } from './render.ts';
 import type { Rendered, Section } from './section.ts';
 
@@ -13,13 +14,14 @@ export const estimateSectionName = 'estimate';
 /** @param estimated is told of each estimate that is shown */
 export function estimateSection(estimator: Estimator, estimated: (estimate: Estimate) => void): Section {
   const labels = new SpenderLabels();
+  const kept = new KeptParts();
   return {
     name: estimateSectionName,
     *render(now) {
       const estimate = estimator.at(now);
       if (estimate !== undefined) {
         estimated(estimate);
-        yield* renderEstimate(estimate, labels);
+        yield* renderEstimate(estimate, labels, kept);
       }
       // At midnight another day is today.
       return { until: bucketEnd(bucketAt(now, '1d'), '1d') * 1_000, untilElapsed: Number.POSITIVE_INFINITY };
@@ -27,22 +29,32 @@ export function estimateSection(estimator: Estimator, estimated: (estimate: Esti
   };
 }
 
-function* renderEstimate({ spend, error, unpriced }: Estimate, labels: SpenderLabels): Generator<Rendered> {
+function* renderEstimate(
+  { spend, error, unpriced }: Estimate,
+  labels: SpenderLabels,
+  kept: KeptParts,
+): Generator<Rendered> {
   labels.withProject = [...spend, ...unpriced].some(({ spender }) => spender.project !== '');
+  kept.begin();
   for (const [family, span] of [
     [estimateTodayFamily, 'today'],
     [estimateHourFamily, 'hour'],
   ] as const) {
-    yield* renderEntries(family, spend, (each, add) => {
-      add(labels.currency(each.currency), labels.of(each.spender), numberOfFixed(each[span]));
-    });
+    yield* kept.parts(family.name, [spend, labels.withProject], () =>
+      renderEntries(family, spend, (each, add) => {
+        add(labels.currency(each.currency), labels.of(each.spender), numberOfFixed(each[span]));
+      }),
+    );
   }
   yield* renderEntries(estimateErrorFamily, [...error], ([currency, ratio], add) => {
     add('', labels.currency(currency), ratio);
   });
-  yield* renderEntries(estimateUnpricedFamily, unpriced, ({ spender, tokens }, add) => {
-    add('', labels.of(spender), tokens);
-  });
+  yield* kept.parts(estimateUnpricedFamily.name, [unpriced, labels.withProject], () =>
+    renderEntries(estimateUnpricedFamily, unpriced, ({ spender, tokens }, add) => {
+      add('', labels.of(spender), tokens);
+    }),
+  );
+  kept.end();
 }
 
 /** Label text of spenders, each made once. */

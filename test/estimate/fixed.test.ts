@@ -1,7 +1,7 @@
 /** Decimals with fixed places say the same as decimals of any length. */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { fixedOf, fixedText, numberOfFixed, priceOfOne, ratioOf, times } from '../../src/estimate/fixed.ts';
+import { FixedSum, fixedOf, fixedText, numberOfFixed, priceOfOne, ratioOf, times } from '../../src/estimate/fixed.ts';
 import { Decimal } from '../../src/usage/decimal.ts';
 
 const amount = fc
@@ -16,6 +16,31 @@ test('text is taken digit by digit, and given back', () => {
       expect(numberOfFixed(fixedOf(a))).toBe(Number(a) + 0);
     }),
   );
+});
+
+test('a sum is that of its texts, whatever their length, sign and form', () => {
+  const odd = fc.constantFrom(
+    '0',
+    '-0',
+    '-0.5',
+    '0E-6176',
+    '1.25e-6',
+    '-3E2',
+    '9'.repeat(40),
+    `0.${'9'.repeat(40)}`,
+    '7.',
+  );
+  fc.assert(
+    fc.property(fc.array(fc.oneof(amount, odd)), (texts) => {
+      const sum = new FixedSum();
+      for (const text of texts) sum.add(text);
+      expect(sum.value).toBe(texts.reduce((before, text) => before + fixedOf(text), 0n));
+      expect(sum.value).toBe(sum.value);
+    }),
+  );
+  const many = new FixedSum();
+  for (let at = 0; at < 1_000_001; at++) many.add('-9999999999.999999999999999999999999999999');
+  expect(many.value).toBe(fixedOf('-9999999999.999999999999999999999999999999') * 1_000_001n);
 });
 
 test('every way in which amounts are written', () => {

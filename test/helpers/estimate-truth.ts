@@ -46,6 +46,8 @@ export function expectNearTruth(days: number): void {
       // The last hour of a day settles on the next.
       if (end === start + day) break;
       const estimate = estimator.at((end + 900) * 1_000);
+      // Where nothing has come, nothing is made anew.
+      expect(estimator.at((end + 901) * 1_000)?.spend).toBe(estimate?.spend);
       const missing = new Set(estimate?.unpriced.map(({ spender }) => spender.model));
       if (missing.size > 0) unpriced.add(start);
       expect([...missing].filter((model) => model !== 'gpt-6-astra')).toEqual([]);
