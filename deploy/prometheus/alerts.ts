@@ -489,7 +489,7 @@ const dayAsNow = 'job_project:openai_spend_estimate_day_amount:sum';
 const dayAsUsual = 'job_project:openai_spend_estimate_usual_day_amount:avg';
 
 const liveSpend = ask(
-  (selector) => `sum(increase(openai_spend_estimate_live_amount_total${selector}[10m])) > 0`,
+  (selector) => `sum(increase(openai_project_spend_estimate_live_amount_total${selector}[10m])) > 0`,
   ['currency', 'project_id'],
 );
 const inLastMinutes = `{{ with ${liveSpend} }}, and about {{ . | first | value | printf "%.2f" }} in the last 10 minutes, by live usage{{ end }}`;
@@ -497,7 +497,7 @@ const inLastMinutes = `{{ with ${liveSpend} }}, and about {{ . | first | value |
 const spendNowAlerts: readonly Told[] = [
   {
     alert: 'OpenAISpendRunningAway',
-    why: 'What the day will have cost if it goes on as in the last hour: more than three times what the same said at this hour of this weekday, and above it 10 and a hundredth of what the organization usually has. By estimates, which are minutes old, and silent while they cannot be trusted. At once: what it looks at is an hour, or ten minutes of live usage.',
+    why: 'What the day, or six hours, will have cost if it goes on as in the last hour: more than three times what the same said at this hour of this weekday, and above it 10 and a hundredth of what the organization usually has. By estimates, which are minutes old, and silent while they cannot be trusted. At once: what it looks at is an hour, or ten minutes of live usage.',
     expr: named(`${dayAsNow}
 > on (${within('currency', 'project_id')})
 3 * ${baseline(dayAsNow, dayAsUsual, ['currency', 'project_id'])}
@@ -516,8 +516,8 @@ ${watchedForAWeek}`),
     keepFiringFor: '15m',
     severity: 'critical',
     summary:
-      '{{ $labels.project_name }} is on its way to {{ $value | printf "%.0f" }} {{ $labels.currency }} today, which is unusual',
-    description: `Project {{ $labels.project_name }} (job ${job}) has spent about ${figure('job_project:openai_spend_estimate_hour_amount:sum', ['currency', 'project_id'], 'printf "%.2f"')} {{ $labels.currency }} in the last hour, by usage${inLastMinutes}. If it goes on, today costs about {{ $value | printf "%.2f" }}; at this hour on this day of the last weeks that was ${figure(dayAsUsual, ['currency', 'project_id'], 'printf "%.2f"', 'nothing')}.`,
+      '{{ $labels.project_name }} is on its way to {{ $value | printf "%.0f" }} {{ $labels.currency }}, which is unusual',
+    description: `Project {{ $labels.project_name }} (job ${job}) has spent about ${figure('job_project:openai_spend_estimate_hour_amount:sum', ['currency', 'project_id'], 'printf "%.2f"')} {{ $labels.currency }} in the last hour, by usage${inLastMinutes}. If it goes on, it is about {{ $value | printf "%.2f" }} by midnight UTC, or in six hours if these are longer; at this hour on this day of the last weeks that was ${figure(dayAsUsual, ['currency', 'project_id'], 'printf "%.2f"', 'nothing')}.`,
     board: 'costs',
     variables: { project: 'project_id' },
   },

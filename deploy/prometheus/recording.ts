@@ -325,8 +325,8 @@ const amounts = {
 
 const estimates = ['today', 'hour'] as const;
 
-/** The hours of the running UTC day that are still to come. */
-const hoursLeft = '(24 - scalar(hour()) - scalar(minute()) / 60)';
+/** The hours of the running UTC day that are still to come, and six at least: what runs away does not stop at midnight. */
+const hoursAhead = 'scalar(clamp_min(24 - hour() - minute() / 60, 6))';
 
 const spendNow: Group = {
   name: 'openai_spend_now',
@@ -357,12 +357,12 @@ max by (${within('currency', 'project_id')}) (
   label_replace(job_project:openai_spend_estimate_hour_amount:sum, "of", "usage", "", "")
   or
   label_replace(
-    6 * sum by (${within('currency', 'project_id')}) (increase(openai_spend_estimate_live_amount_total[10m])),
+    6 * sum by (${within('currency', 'project_id')}) (increase(openai_project_spend_estimate_live_amount_total[10m])),
     "of", "live", "", ""
   )
 )
-* ${hoursLeft}`,
-      why: 'What the UTC day will have cost, if it goes on as in the last hour; with live usage, as in the last 10 minutes if that is more.',
+* ${hoursAhead}`,
+      why: 'What the UTC day will have cost, or the next six hours if these are longer, if it goes on as in the last hour; with live usage, as in the last 10 minutes if that is more.',
     },
     {
       record: 'job_project:openai_spend_estimate_usual_day_amount:avg',

@@ -2,6 +2,7 @@
 import {
   liveFoldedFamily,
   liveHourFamily,
+  liveProjectSpendFamily,
   liveRecordsFamily,
   liveRestartsFamily,
   liveSpendFamily,
@@ -122,6 +123,7 @@ const liveFieldFamilies = served(
 
 export const liveFamilies = served([
   [liveSpendFamily, 'currency', labelKinds.live],
+  [liveProjectSpendFamily, 'currency', 'project_id'],
   [liveRecordsFamily, 'format', 'outcome'],
   [liveFoldedFamily],
   [liveRestartsFamily],

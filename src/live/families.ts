@@ -30,6 +30,12 @@ export const liveSpendFamily: Family = {
   help: 'Estimated spend of live usage since the start of the process, in units of the currency. It is no part of any other amount. Usage without a price is left out.',
 };
 
+export const liveProjectSpendFamily: Family = {
+  name: 'openai_project_spend_estimate_live_amount_total',
+  type: 'counter',
+  help: 'Estimated spend of live usage by project since the start of the process, in units of the currency. A new key, user or model is in it at once; in openai_spend_estimate_live_amount_total it stays at 0 first.',
+};
+
 export const liveRecordsFamily: Family = {
   name: 'openai_exporter_live_records_total',
   type: 'counter',

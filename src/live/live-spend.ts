@@ -1,6 +1,7 @@
 /**
- * The cost of live usage, at the prices that the reading thread finds out: a total for each group and currency, which
- * moves with each record. Usage from before there were prices, or of a model without one, is in no total.
+ * The cost of live usage, at the prices that the reading thread finds out: a total for each group and currency, and one for
+ * each project and currency, which move with each record. Usage from before there were prices, or of a model without one, is
+ * in no total.
  */
 import { type Fixed, numberOfFixed } from '../estimate/fixed.ts';
 import { type Tier, tierOf } from '../estimate/line-items.ts';
@@ -11,13 +12,13 @@ import type { Section } from '../metrics/section.ts';
 import type { Milliseconds } from '../units.ts';
 import type { GroupTable } from '../usage/groups.ts';
 import { labelText } from '../usage/labels.ts';
-import { liveSpendFamily } from './families.ts';
+import { liveProjectSpendFamily, liveSpendFamily } from './families.ts';
 import type { Usage } from './read-record.ts';
 
 /** One series. */
 interface Spent {
-  readonly currency: string;
-  readonly group: number;
+  /** The labels as text. */
+  readonly labels: string;
   amount: Fixed;
   /** The instant at which it was first shown, in monotonic milliseconds. */
   since?: Milliseconds;
@@ -34,7 +35,9 @@ export interface LiveSpendOptions {
 export class LiveSpend {
   readonly #options: LiveSpendOptions;
   readonly #columns: readonly [model: number, batch: number, tier: number];
+  readonly #project: number;
   readonly #spent = new Map<string, Spent>();
+  readonly #spentByProject = new Map<string, Spent>();
   #prices: PriceList | undefined;
   #revision = 0;
   #rendered = 0;
@@ -43,6 +46,7 @@ export class LiveSpend {
     this.#options = options;
     const column = (name: string) => options.labels.indexOf(name);
     this.#columns = [column('model'), column('batch'), column('service_tier')];
+    this.#project = column('project_id');
   }
 
   /** Goes by these prices from now on. What was counted before stays as it was. */
@@ -74,26 +78,39 @@ export class LiveSpend {
       *render(_, elapsed) {
         spend.#rendered = spend.#revision;
         let next: Milliseconds = Number.POSITIVE_INFINITY;
-        yield* renderEntries(liveSpendFamily, [...spend.#spent.values()], (one, add) => {
-          one.since ??= elapsed;
-          const heldUntil = one.since + spend.#options.zeroHold;
-          const isHeld = elapsed < heldUntil;
-          if (isHeld) next = Math.min(next, heldUntil);
-          const labels = spend.#options.groups.text(one.group);
-          add(labelText(['currency'], [one.currency]), labels, isHeld ? 0 : numberOfFixed(one.amount));
-        });
+        for (const [family, spent] of [
+          [liveSpendFamily, spend.#spent],
+          [liveProjectSpendFamily, spend.#spentByProject],
+        ] as const) {
+          yield* renderEntries(family, [...spent.values()], (one, add) => {
+            one.since ??= elapsed;
+            const heldUntil = one.since + spend.#options.zeroHold;
+            const isHeld = elapsed < heldUntil;
+            if (isHeld) next = Math.min(next, heldUntil);
+            add('', one.labels, isHeld ? 0 : numberOfFixed(one.amount));
+          });
+        }
         return { until: Number.POSITIVE_INFINITY, untilElapsed: next };
       },
     };
   }
 
   #add(money: readonly Money[], group: number): void {
+    const { groups } = this.#options;
     for (const { currency, amount } of money) {
-      const key = `${currency} ${group}`;
-      const spent = this.#spent.get(key);
-      if (spent === undefined) this.#spent.set(key, { currency, group, amount });
-      else spent.amount += amount;
+      const ofCurrency = labelText(['currency'], [currency]);
+      addTo(this.#spent, `${group} ${currency}`, () => `${ofCurrency},${groups.text(group)}`, amount);
+      const project = labelText(['project_id'], [groups.values(group)[this.#project] ?? '']);
+      const ofProject = `${ofCurrency},${project}`;
+      addTo(this.#spentByProject, ofProject, () => ofProject, amount);
       this.#revision++;
     }
   }
+}
+
+/** @param labels makes the labels of a series that is new */
+function addTo(spent: Map<string, Spent>, key: string, labels: () => string, amount: Fixed): void {
+  const known = spent.get(key);
+  if (known === undefined) spent.set(key, { labels: labels(), amount });
+  else known.amount += amount;
 }

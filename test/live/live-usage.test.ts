@@ -206,6 +206,33 @@ test('what it costs moves with each record, by the prices that are known', () =>
   expect(page.families.get(spent)?.samples).toHaveLength(1);
 });
 
+test('what a new key spends stays at 0 first, but is in the spend of its project at once', () => {
+  const { live, send, exposition, wait } = startLive();
+  const input = measure('input_tokens');
+  live.spend.goBy([
+    { model: 'gpt-5', tier: '', currency: 'usd', terms: [{ plus: [input], minus: [], price: '0.002' }] },
+  ]);
+  const from = (project_id: string, api_key_id: string, tokens: number) =>
+    send({ labels: { project_id, api_key_id }, record: chat(tokens) });
+  const ofKey = (api_key_id: string) =>
+    exposition().value('openai_spend_estimate_live_amount_total', {
+      currency: 'usd',
+      ...labels,
+      project_id: 'p',
+      api_key_id,
+    });
+  const ofProject = (project_id: string) =>
+    exposition().value('openai_project_spend_estimate_live_amount_total', { currency: 'usd', project_id });
+  from('p', 'known', 1_000);
+  expect(ofProject('p')).toBe(0);
+  wait(2 * minute);
+  expect([ofKey('known'), ofProject('p')]).toEqual([2, 2]);
+  from('p', 'new', 500);
+  expect([ofKey('known'), ofKey('new'), ofProject('p')]).toEqual([2, 0, 3]);
+  from('q', 'known', 500);
+  expect([ofProject('p'), ofProject('q')]).toEqual([3, 0]);
+});
+
 test('the last 100,000 ids are remembered', () => {
   const { send } = startLive();
   send(chat(1, { id: 'first' }));
