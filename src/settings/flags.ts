@@ -96,7 +96,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'url',
     summary: 'the API',
-    details: 'Address of the API, with its version.',
+    details: 'Address of the API.',
     alsoVariable: 'OPENAI_BASE_URL',
     commands: upstream,
   }),
@@ -105,7 +105,7 @@ export const flags = {
     kind: 'switch',
     placeholder: '',
     summary: 'allow plain http to other machines',
-    details: 'Allows plain http to other machines, which does not protect the key.',
+    details: 'Allows plain http, which does not protect the key.',
     commands: upstream,
   }),
   organization: optional<string>(headerValue, {
@@ -122,7 +122,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'duration',
     summary: 'most time for one attempt',
-    details: 'Time limit of one attempt of a request.',
+    details: 'Time limit of one attempt.',
     commands: upstream,
   }),
   maxRequestsPerMinute: flag<number>(whole(1, 600), '60', {
@@ -138,21 +138,21 @@ export const flags = {
     kind: 'value',
     placeholder: 'duration',
     summary: 'time between two polls',
-    details: 'Time between polls of an api that has usage.',
+    details: 'Time between polls of an api.',
   }),
   idleInterval: flag<number>(duration({ least: '1s', most: '1d' }), '10m', {
     name: 'poll.idle-interval',
     kind: 'value',
     placeholder: 'duration',
     summary: 'the same for costs and idle apis',
-    details: 'Time between polls of costs and of apis without usage for a day.',
+    details: 'The same for costs, and apis without usage for a day.',
   }),
   settleDelay: flag<number>(duration({ least: '1s', most: '1d' }), '15m', {
     name: 'poll.settle-delay',
     kind: 'value',
     placeholder: 'duration',
     summary: 'time until a bucket is final',
-    details: 'Time from the end of a bucket of usage until it counts as complete. Less means more restatements.',
+    details: 'Time from the end of a bucket until it is final. Less means more restatements.',
     commands: numbers,
   }),
   apis: flag<readonly Api[]>(namesOf(apis, 'api', { none: false }), 'all', {
@@ -160,7 +160,7 @@ export const flags = {
     kind: 'list',
     placeholder: 'a,b',
     summary: 'which apis to poll',
-    details: `Apis to poll: \`all\`, or some of ${code(apis)}.`,
+    details: 'Apis to poll: `all`, or some [of these](metrics.md#usage-and-costs).',
     commands: numbers,
   }),
   groupBy: flag<readonly string[]>(namesOf(allDimensions, 'dimension', { none: true }), 'all', {
@@ -168,7 +168,8 @@ export const flags = {
     kind: 'list',
     placeholder: 'a,b',
     summary: 'dimensions that become labels',
-    details: `Dimensions that become labels: \`all\`, \`none\`, or some of ${code(allDimensions)}. Fewer make fewer series. One that OpenAI refuses is left out of \`all\`, but fails the poll if it is named.`,
+    details:
+      '[Dimensions](metrics.md#usage-and-costs) that become labels: `all`, `none`, or some. One that OpenAI refuses is left out of `all`, but fails the poll if it is named.',
     commands: numbers,
   }),
   projectIds: filter('project-ids', 'projects'),
@@ -180,7 +181,7 @@ export const flags = {
     kind: 'switch',
     placeholder: '',
     summary: 'only batch usage; --no-: no batch usage',
-    details: 'Only usage of the Batch API; with `--no-poll.batch` only other usage.',
+    details: 'Only usage of the Batch API; `--no-poll.batch`: only other usage.',
     commands: numbers,
   }),
   anchor: flag<Anchor>(anchor, 'month', {
@@ -188,7 +189,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'when',
     summary: 'start: month, year or MM-DD',
-    details: 'When the counters start again from 0, UTC: each `month`, each `year`, or on a date like `04-01`.',
+    details: 'When counters start from 0: each `month`, each `year`, or on a date like `04-01`.',
     commands: numbers,
   }),
   zeroHold: flag<number>(duration({ least: '1s', most: '1h' }), '2m', {
@@ -196,8 +197,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'duration',
     summary: 'how long a new counter shows 0',
-    details:
-      'How long a new counter shows 0, so that Prometheus sees its first rise. At least twice the scrape interval.',
+    details: 'How long a new counter shows 0: at least twice the scrape interval.',
     commands: numbers,
   }),
   stateFile: optional<string>(path, {
@@ -213,7 +213,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'n',
     summary: 'most groups of an api',
-    details: 'Most groups (combinations of label values) of an api. The rest becomes the group `other`.',
+    details: 'Most groups (combinations of label values) of an api. The rest becomes `other`.',
     commands: numbers,
   }),
   namesRefresh: flag<number>(durationOrOff({ least: '1m', most: '1d' }), '10m', {
@@ -221,8 +221,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'duration',
     summary: 'time between reads of lists',
-    details:
-      'Time in which all names and limits are read once, by at most a third of the requests; `0` turns them off.',
+    details: 'Time in which names and limits are read once, with a third of the requests; `0` turns them off.',
   }),
   userEmail: flag<boolean>(onOff, 'false', {
     name: 'names.user-email',
@@ -236,21 +235,21 @@ export const flags = {
     kind: 'switch',
     placeholder: '',
     summary: 'show limits of unused models, too',
-    details: 'Shows limits of all models, not only of those used within 30 days.',
+    details: 'Shows limits of all models, not only of those used in 30 days.',
   }),
   budgetMonthly: optional<string>(budgetAmount, {
     name: 'budget.monthly',
     kind: 'value',
     placeholder: 'usd',
     summary: 'budget of the organization',
-    details: 'Monthly budget in usd, for alerts and boards; it limits nothing.',
+    details: 'Monthly budget, for alerts and boards.',
   }),
   budgetMonthlyProject: optional<Budgets['monthlyByProject']>(projectBudgets, {
     name: 'budget.monthly-project',
     kind: 'list',
     placeholder: 'id=usd,…',
     summary: 'budgets of projects',
-    details: 'The same for projects: `proj_a=200,proj_b=50`.',
+    details: 'Budgets of projects: `proj_a=200,proj_b=50`.',
   }),
   live: flag<boolean>(onOff, 'false', {
     name: 'live',
@@ -264,14 +263,14 @@ export const flags = {
     kind: 'value',
     placeholder: 'path',
     summary: 'token that live usage needs',
-    details: 'File with the token of live reports. Without it, only this machine can report.',
+    details: 'File with the token of live reports.',
   }),
   liveLabels: optional<readonly LiveLabel[]>(liveLabels, {
     name: 'live.labels',
     kind: 'list',
     placeholder: 'a,b=path',
     summary: 'further labels of live usage',
-    details: 'Labels of live usage, from the report or from a place in each record: `team,app=metadata.application`.',
+    details: '[Labels](live.md#report) of live usage: `team,app=metadata.application`.',
   }),
   liveMaxGroups: flag<number>(whole(1, 1_000_000), '10000', {
     name: 'live.max-groups',
@@ -293,7 +292,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'n',
     summary: 'which part of the file, from 0',
-    details: 'Part of the file that this process serves, from 0.',
+    details: 'Part of the file to serve, from 0.',
     commands: ['serve', 'check', 'backfill'],
     rare: true,
   }),
@@ -320,7 +319,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'addr',
     summary: 'host:port or :port',
-    details: 'Where to listen, like `127.0.0.1:9185`. Port 0 takes a free one.',
+    details: 'Where to listen, like `127.0.0.1:9185`.',
     commands: ['serve', 'check', 'demo', 'health'],
   }),
   telemetryPath: flag<string>(telemetryPath, '/metrics', {
@@ -328,14 +327,14 @@ export const flags = {
     kind: 'value',
     placeholder: 'path',
     summary: 'where the metrics are',
-    details: 'Path of the metrics, other than `/`.',
+    details: 'Path of the metrics.',
   }),
   externalUrl: optional<string>(externalUrl, {
     name: 'web.external-url',
     kind: 'value',
     placeholder: 'url',
     summary: 'address as Prometheus sees it',
-    details: 'Address in the targets of [`/sd`](organizations.md#pages), if not the one that was asked.',
+    details: 'Address in the targets of [`/sd`](organizations.md#pages).',
     rare: true,
   }),
   webConfigFile: optional<string>(path, {
@@ -358,7 +357,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'level',
     summary: 'debug, info, warn or error',
-    details: 'Least important lines to log: `debug`, `info`, `warn` or `error`.',
+    details: '`debug`, `info`, `warn` or `error`.',
     commands: numbers,
   }),
   logFormat: flag<'json' | 'text'>(choice(['json', 'text']), 'json', {
@@ -390,7 +389,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'day',
     summary: 'first day or instant, UTC',
-    details: 'Start: a day, or an instant of UTC like `2026-05-01T13:00` at which a bucket begins.',
+    details: 'Start: a day, or an instant like `2026-05-01T13:00`, UTC.',
     commands: history,
   }),
   to: optional<number>(instant, {
@@ -398,7 +397,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'day',
     summary: 'end, exclusive; default: the latest',
-    details: 'End, exclusive; at most, and by default, where the last sample is three hours old.',
+    details: 'End, exclusive; by default, where the last sample is three hours old.',
     commands: history,
   }),
   bucketWidth: flag<Width>(choice(['1m', '1h', '1d']), '1h', {
@@ -406,7 +405,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'width',
     summary: '1m, 1h or 1d: time between samples',
-    details: 'Width of the buckets, `1m`, `1h` or `1d`; each becomes a sample.',
+    details: '`1m`, `1h` or `1d`: time between samples.',
     commands: history,
   }),
   output: optional<string>(path, {
@@ -414,7 +413,7 @@ export const flags = {
     kind: 'value',
     placeholder: 'path',
     summary: 'file, folder/ (a file a month), or -',
-    details: 'New file, `folder/` for a file each month, or `-` for stdout.',
+    details: 'New file, `folder/` for a file each month, or `-`.',
     commands: history,
   }),
   labels: optional<TargetLabels>(targetLabels, {
@@ -422,7 +421,7 @@ export const flags = {
     kind: 'list',
     placeholder: 'a=b,…',
     summary: 'job=…,instance=…, as scraped',
-    details: 'Labels that Prometheus adds when it scrapes, like `job=openai,instance=localhost:9185`.',
+    details: '[Labels](history.md#into-prometheus) of the target.',
     commands: history,
   }),
   resume: flag<boolean>(onOff, 'false', {
@@ -430,7 +429,7 @@ export const flags = {
     kind: 'switch',
     placeholder: '',
     summary: 'continue an interrupted run',
-    details: 'Continues an interrupted run of the same settings.',
+    details: 'Continues an interrupted run.',
     commands: history,
   }),
 } as const;
@@ -448,7 +447,3 @@ export function variableOf({ name }: Pick<Flag<unknown>, 'name'>): string {
 }
 
 export const variablePrefix = 'OPENAI_EXPORTER_';
-
-function code(words: readonly string[]): string {
-  return words.map((word) => `\`${word}\``).join(', ');
-}

@@ -1,8 +1,8 @@
-/** The queries of the documents in a real Prometheus: those of docs/joins.md return what its tables say. */
+/** The queries of the documents in a real Prometheus: those of docs/joins.md return what their comments say. */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { backfill, type PastSeries } from '../helpers/backfill.ts';
-import { documentedQueries, queriesIn } from '../helpers/markdown.ts';
+import { type DocumentedSample, documentedQueries, queriesIn } from '../helpers/markdown.ts';
 import { type Prometheus, startPrometheus } from '../helpers/prometheus.ts';
 import { seconds } from '../helpers/rows.ts';
 import { type PrometheusTools, prometheusTools } from '../helpers/tools.ts';
@@ -179,12 +179,9 @@ function rowOf(labels: Labels, value: number): string {
   return [...texts.sort(), Number(value.toPrecision(12))].join(' ');
 }
 
-function expected(rows: readonly Readonly<Record<string, string>>[]): readonly string[] {
+function expected(samples: readonly DocumentedSample[]): readonly string[] {
   return byText(
-    rows.map(({ value = '', ...labels }) => {
-      const number = /^\d{4}-/.test(value) ? seconds(value) : Number(value);
-      return rowOf(labels, number);
-    }),
+    samples.map(({ labels, value }) => rowOf(labels, /^\d{4}-/.test(value) ? seconds(value) : Number(value))),
   );
 }
 
@@ -197,22 +194,22 @@ test('docs/joins.md has its queries', () => expect(documented.length).toBeGreate
 describe.each(prometheusTools())('in Prometheus $version', (tools) => {
   const missing = tools.prometheus === undefined || tools.promtool === undefined;
 
-  test.skipIf(missing)('every query of docs/joins.md returns what its table says', async ({ onTestFinished }) => {
+  test.skipIf(missing)('every query of docs/joins.md returns what its comments say', async ({ onTestFinished }) => {
     const prometheus = await prometheusWith(tools, ['exporter:9185']);
     onTestFinished(prometheus.stop);
-    for (const { title, query, rows } of documented) {
-      expect(await answer(prometheus, query, noon), title).toEqual(expected(rows));
+    for (const { title, query, returns } of documented) {
+      expect(await answer(prometheus, query, noon), title).toEqual(expected(returns));
     }
 
     // A week ago was in the month before: 37.50 usd so far, 262.50 left, 15 a day.
     const ends = (title: string) => documented.find((each) => each.title === title)?.query ?? title;
     expect(await answer(prometheus, ends('When the budget ends'), firstWeek)).toEqual(
-      expected([{ currency: 'usd', value: '2026-06-21T00:00:00Z' }]),
+      expected([{ labels: { currency: 'usd' }, value: '2026-06-21T00:00:00Z' }]),
     );
     expect(await answer(prometheus, ends('When the budget of a project ends'), firstWeek)).toEqual(
       expected([
-        { project_id: 'proj_a', project_name: 'Search', currency: 'usd', value: '2026-06-21T00:00:00Z' },
-        { project_id: 'proj_b', project_name: 'Documents', currency: 'usd', value: '2026-06-26T00:00:00Z' },
+        { labels: { project_id: 'proj_a', project_name: 'Search', currency: 'usd' }, value: '2026-06-21T00:00:00Z' },
+        { labels: { project_id: 'proj_b', project_name: 'Documents', currency: 'usd' }, value: '2026-06-26T00:00:00Z' },
       ]),
     );
   });
@@ -220,13 +217,13 @@ describe.each(prometheusTools())('in Prometheus $version', (tools) => {
   test.skipIf(missing)('two exporters beside each other disturb no join', async ({ onTestFinished }) => {
     const prometheus = await prometheusWith(tools, ['one:9185', 'two:9185']);
     onTestFinished(prometheus.stop);
-    for (const { title, query, rows } of documented) {
+    for (const { title, query, returns } of documented) {
       const vector = await prometheus.vector(query, noon);
       const apart = vector.some(({ labels }) => labels['instance'] !== undefined);
-      expect(vector.length, title).toBe(apart ? 2 * rows.length : rows.length);
+      expect(vector.length, title).toBe(apart ? 2 * returns.length : returns.length);
       if (apart) {
         const each = vector.map(({ labels, value }) => rowOf(labels, value));
-        expect(byText(each), title).toEqual(byText([...expected(rows), ...expected(rows)]));
+        expect(byText(each), title).toEqual(byText([...expected(returns), ...expected(returns)]));
       }
     }
 

@@ -1,11 +1,16 @@
-/** Queries in documents, and the tables that say what they return. */
+/** Queries in documents, and the comments below them that say what they return. */
+
+export interface DocumentedSample {
+  readonly labels: Readonly<Record<string, string>>;
+  /** A number, or a time that stands for its seconds. */
+  readonly value: string;
+}
 
 export interface DocumentedQuery {
   /** The heading above it. */
   readonly title: string;
   readonly query: string;
-  /** Label → value, and the sample under `value`; a sample can be written as a time. */
-  readonly rows: readonly Readonly<Record<string, string>>[];
+  readonly returns: readonly DocumentedSample[];
 }
 
 const fence = /^```promql\n([\s\S]*?)^```$/gm;
@@ -20,29 +25,28 @@ export function queriesIn(document: string): readonly string[] {
   );
 }
 
-/** The sections of a document that hold a query and a table. @throws for a section with a query and no table */
+/** Sections of a document with a query, and what comments say it returns. @throws for several queries, or one without such comments */
 export function documentedQueries(document: string): readonly DocumentedQuery[] {
   return document
-    .split(/^#+ /m)
+    .split(/^##+ /m)
     .slice(1)
     .flatMap((section) => {
       const queries = queriesIn(section);
       if (queries.length === 0) return [];
       const [title = ''] = section.split('\n');
       const [query = '', ...more] = queries;
-      const rows = tableIn(section);
-      if (more.length > 0 || rows.length === 0) throw new Error(`${title}: one query and one table belong here`);
-      return [{ title, query, rows }];
+      const returns = samplesIn(query);
+      if (more.length > 0 || returns.length === 0) throw new Error(`${title}: one query and its result belong here`);
+      return [{ title, query, returns }];
     });
 }
 
-function tableIn(text: string): DocumentedQuery['rows'] {
-  const lines = text.split('\n').filter((line) => line.startsWith('|'));
-  const [head = [], , ...rows] = lines.map((line) =>
-    line
-      .split('|')
-      .slice(1, -1)
-      .map((cell) => cell.trim()),
-  );
-  return rows.map((cells) => Object.fromEntries(head.map((name, index) => [name, cells[index] ?? ''])));
+/** Comments that are a sample, like `# {currency="usd"} 82.5`. */
+function samplesIn(query: string): readonly DocumentedSample[] {
+  return [...query.matchAll(/^# \{(.*)\} (\S+)$/gm)].map(([, labels = '', value = '']) => ({
+    labels: Object.fromEntries(
+      [...labels.matchAll(/(\w+)="([^"]*)"/g)].map(([, name = '', text = '']) => [name, text]),
+    ),
+    value,
+  }));
 }
