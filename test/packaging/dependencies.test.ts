@@ -26,7 +26,7 @@ const locked = Object.entries(packages).filter(([path]) => path !== '');
 const inProduction = locked.filter(([, { dev }]) => dev !== true);
 
 test('docs/dependencies.md has each dependency, and no other', () => {
-  const rows = [...documentAt('docs/dependencies.md').text.matchAll(/^\| `([^`]+)` \| (.+) \| (.+) \|$/gm)];
+  const rows = [...documentAt('docs/dependencies.md').text.matchAll(/^- `([^`]+)`: (.+); (.+)$/gm)];
   expect(rows.map(([, name]) => name)).toEqual(Object.keys(dependencies).sort());
   for (const [, , what = '', instead = ''] of rows) {
     expect(what.length).toBeGreaterThan(20);
