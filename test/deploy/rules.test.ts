@@ -98,6 +98,16 @@ test('where apis are told from lists, every list is named', () => {
   for (const names of selected) expect(names.split('|').sort()).toEqual([...listApis].sort());
 });
 
+test('runbooks name boards and panels that there are', () => {
+  const named = [...runbooks.matchAll(/(?<!\*)\*([A-Z]\w+)(?:: ([^*]+))?\*(?!\*)/g)];
+  expect(named.length).toBeGreaterThan(15);
+  for (const [whole, board = '', panel = ''] of named) {
+    const name = `openai-${board.toLowerCase()}`;
+    expect([whole, dashboards.has(name)]).toEqual([whole, true]);
+    expect(readFileSync(`${root}grafana/dashboards/${name}.json`, 'utf8')).toContain(`"title": "${panel}`);
+  }
+});
+
 describe.each(alerts.map((rule) => [rule.alert ?? '', rule] as const))('%s', (name, { labels, annotations }) => {
   test('says how bad it is, what it means, where to look and what to do', () => {
     expect(labels?.['severity']).toMatch(/^(?:critical|warning|notice)$/);
@@ -112,7 +122,7 @@ describe.each(alerts.map((rule) => [rule.alert ?? '', rule] as const))('%s', (na
   test('has a runbook with meaning, things to look at and things to do', () => {
     const [, section = ''] = runbooks.split(`\n## ${name}\n`);
     const own = section.split('\n## ')[0];
-    expect(own).toMatch(/^\n\*\*Means:\*\* \S[\s\S]+\n\n\*\*Look at:\*\* \S[\s\S]+\n\n\*\*Do:\*\* \S/);
+    expect(own).toMatch(/^\n[^*\s][\s\S]+\n\n\*\*See:\*\* \S[\s\S]+\n\n\*\*Do:\*\* \S/);
   });
 
   test('is in the table', () => {
