@@ -1,4 +1,4 @@
-/** Holds the table of what can be left out to the facts: metrics, alerts that watch them, and every bound in the source. */
+/** Holds the list of what can be left out to the facts: metrics, alerts that watch them, and every bound in the source. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
@@ -9,17 +9,19 @@ import { recorded, rules } from '../helpers/rules.ts';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const [, section = ''] = documentAt('docs/reliability.md').prose.split('\n## What can be left out\n');
-/** Rows of a table of their own have what counts them, and their alert, above it. */
-const rows = (section.split('\n## ')[0] ?? '').split(/\n(?=\S[^|\n]*:\n)/).flatMap((part) => {
-  const [, metricAbove = '', alertAbove = ''] = /^In `(\w+)`, with the alert (\w+):$/m.exec(part) ?? [];
-  return [...part.matchAll(/^\| (?!What |---)(.*) \|$/gm)].map(([, row = '']) => {
-    const [what = '', lost = '', metric = metricAbove, alert = alertAbove] = row.split(' | ');
-    return { what, lost, metric: metric.replaceAll('`', ''), alert };
+const [list = ''] = section.split('\n## ');
+/** Entries that do not end with what counts them, and their alert, have both above their list. */
+const rows = list.split(/\n(?=[^-\n].*:\n)/).flatMap((part) => {
+  const [, metricAbove = '', alertAbove = ''] = /^In `(\w+)`, with the alert (\w+)/.exec(part) ?? [];
+  return [...part.matchAll(/^- \*\*(.*?)\*\*: (.*)$/gm)].map(([, what = '', rest = '']) => {
+    const [, lost = rest, metric = metricAbove, alert = alertAbove] = /^(.*) \(`(\w+)`, (\w+)\)$/.exec(rest) ?? [];
+    return { what, lost, metric, alert };
   });
 });
 
-test('there are rows', () => {
+test('there are entries, and each is understood', () => {
   expect(rows.length).toBeGreaterThan(10);
+  expect(rows).toHaveLength([...list.matchAll(/^- /gm)].length);
 });
 
 test.each(rows.map((row) => [row.what, row] as const))('%s: counted, and watched by an alert', (_, row) => {
@@ -34,7 +36,7 @@ test.each(rows.map((row) => [row.what, row] as const))('%s: counted, and watched
   expect([...watched].some((name) => name === row.metric || name === 'openai_up')).toBe(true);
 });
 
-/** The row that says what a bound takes from what OpenAI sends, by its first words. */
+/** The entry that says what a bound takes from what OpenAI sends, by its first words. */
 const rowOfBound: Readonly<Record<string, string>> = {
   mostDigits: 'An amount or quantity of costs',
   largestExponent: 'An amount or quantity of costs',
@@ -84,7 +86,7 @@ const otherBounds: Readonly<Record<string, string>> = {
   mostRemembered: 'as many names as can be shown, at least',
 };
 
-test('every bound on what OpenAI sends is in the table', () => {
+test('every bound on what OpenAI sends is in the list', () => {
   const folders = ['openai', 'usage', 'names', 'poll', 'inventory'];
   const files = readdirSync(`${root}src`, { recursive: true, encoding: 'utf8' }).filter(
     (name) => name.endsWith('.ts') && folders.includes(name.split('/')[0] ?? ''),

@@ -289,13 +289,14 @@ describe('faults that need more than a fault', () => {
 describe('docs/reliability.md', () => {
   const [, section = ''] = documentAt('docs/reliability.md').text.split('\n## Faults\n');
   const [faults = ''] = section.split('\n## ');
-  const rows = [...faults.matchAll(/^\| (?!Fault |Reason |---)(.*) \|$/gm)].flatMap(([, row = '']) => {
-    const [first = '', second = '', special] = row.split(' | ');
+  const rows = [...faults.matchAll(/^- (.*)$/gm)].flatMap(([, row = '']) => {
+    const [, special, itsReason] = /^\*\*(.*)\*\* \((.*)\): \S/.exec(row) ?? [];
     // What is nothing special stands by its reason.
-    return special === undefined ? second.split('; ').map((fault) => [fault, first]) : [[first, second]];
+    const [, reason = '', usual = ''] = /^([^*:]*): (.*)$/.exec(row) ?? [];
+    return (special ?? usual).split('; ').map((fault) => [fault, itsReason ?? reason]);
   });
 
-  test('has a row for each fault that is tested, and none besides', () => {
+  test('has an entry for each fault that is tested, and none besides', () => {
     const tested = [...matrix.map(({ fault }) => fault), ...Object.keys(elsewhereTested)];
     expect(rows.map(([fault]) => fault).sort()).toEqual([...tested].sort());
     expect(new Set(tested).size).toBe(tested.length);
