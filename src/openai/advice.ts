@@ -50,11 +50,11 @@ const longWait = 60_000;
 
 export const advices: readonly Advice[] = [
   {
-    seen: 'No key yet, or one was refused and its file cannot be read again',
+    seen: 'No key yet, or one refused whose file cannot be read again',
     example: { reason: 'auth', kind: 'key_file', path: usage, status: 401, detail: '' },
     fits: ({ kind }) => kind === 'key_file',
     says: () =>
-      `Put a current admin key alone into the key file, and let this user read it; it is read again at the next poll. Admin keys are made at ${adminKeysUrl}.`,
+      `Put a current admin key alone into the key file, and let this user read it; it is read at the next poll. Keys are made at ${adminKeysUrl}.`,
   },
   {
     seen: '401 `incorrect_hostname`',
@@ -86,7 +86,7 @@ export const advices: readonly Advice[] = [
     fits: ({ code, detail }) =>
       code === 'mismatched_organization' || /openai-organization header should match/i.test(detail),
     says: () =>
-      'The key belongs to another organization than --openai.organization (or OPENAI_ORG_ID) names: remove or correct that setting.',
+      'The key is of another organization than --openai.organization (or OPENAI_ORG_ID): correct or remove that.',
   },
   {
     seen: '401 or 403 `ip_not_authorized`',
@@ -99,7 +99,7 @@ export const advices: readonly Advice[] = [
     },
     fits: ({ code, detail }) => code === 'ip_not_authorized' || /\bIP\b.*\bnot authorized\b/i.test(detail),
     says: () =>
-      "Add the public address of this machine, or of its proxy, to the IP allowlist in the organization's settings at OpenAI. The key is not at fault.",
+      "Add the public address of this machine or its proxy to the organization's IP allowlist at OpenAI. The key is not at fault.",
   },
   {
     seen: '403 `unsupported_country_region_territory`',
@@ -113,7 +113,7 @@ export const advices: readonly Advice[] = [
     fits: ({ code = '', detail }) =>
       code.startsWith('unsupported_country') || /country, region, or territory not supported/i.test(detail),
     says: () =>
-      'OpenAI does not answer in this country: run the exporter, or the proxy that HTTPS_PROXY names, in one that it supports. Neither the key nor its scopes are at fault.',
+      'OpenAI does not answer in this country: run the exporter, or the proxy of HTTPS_PROXY, in another. The key is not at fault.',
   },
   {
     seen: '429 `insufficient_quota`',
@@ -127,10 +127,10 @@ export const advices: readonly Advice[] = [
     fits: ({ code = '', detail }) =>
       code === 'insufficient_quota' || code.startsWith('billing_') || /exceeded your current quota/i.test(detail),
     says: () =>
-      "Look at the organization's plan, credit and limits at https://platform.openai.com/settings/organization/billing. Neither waiting nor sending less helps.",
+      'See plan, credit and limits at https://platform.openai.com/settings/organization/billing. Neither waiting nor sending less helps.',
   },
   {
-    seen: 'A redirect (3xx), which is never followed',
+    seen: 'A redirect (3xx)',
     example: {
       reason: 'rejected',
       path: usage,
@@ -140,10 +140,10 @@ export const advices: readonly Advice[] = [
     },
     fits: ({ status = 0 }) => status >= 300 && status < 400,
     says: ({ location }) =>
-      `Check --openai.base-url, and any proxy on the way: it sends the exporter on to ${location ?? 'another address'}. If the API is there, set --openai.base-url to it.`,
+      `Check --openai.base-url, and any proxy: it sends the exporter on to ${location ?? 'another address'}. If the API is there, set --openai.base-url to it.`,
   },
   {
-    seen: '404, and the base URL does not end with `/v1`',
+    seen: '404, the base URL without `/v1`',
     example: {
       reason: 'rejected',
       path: '/organization/costs',
@@ -152,10 +152,10 @@ export const advices: readonly Advice[] = [
       baseUrl: 'https://api.openai.com',
     },
     fits: ({ status, baseUrl }) => status === 404 && baseUrl !== undefined && !/\/v\d+$/.test(baseUrl),
-    says: ({ baseUrl = '' }) => `The base URL lacks the version at its end: set --openai.base-url=${baseUrl}/v1.`,
+    says: ({ baseUrl = '' }) => `The base URL lacks its version: set --openai.base-url=${baseUrl}/v1.`,
   },
   {
-    seen: '403, or another 4xx, with a page of HTML',
+    seen: '403 or another 4xx with HTML',
     example: {
       reason: 'permission',
       path: usage,
@@ -166,7 +166,7 @@ export const advices: readonly Advice[] = [
     fits: ({ status = 0, contentType = '' }) =>
       status >= 400 && status < 500 && status !== 408 && status !== 429 && /\bhtml\b/i.test(contentType),
     says: () =>
-      'A proxy, firewall or CDN answered in the place of OpenAI: check --openai.base-url and HTTPS_PROXY, and let it pass this machine. Neither the key nor its scopes are at fault.',
+      'A proxy, firewall or CDN answered in the place of OpenAI: check --openai.base-url and HTTPS_PROXY, and let it pass this machine. The key is not at fault.',
   },
   {
     seen: '400 `reporting_lookback_exceeded`',
@@ -180,7 +180,7 @@ export const advices: readonly Advice[] = [
     fits: ({ code }) => code === 'reporting_lookback_exceeded',
     says({ detail }) {
       const earliest = earliestDayIn(detail);
-      return `OpenAI keeps usage and costs for about a year${earliest === undefined ? '' : `, now since ${earliest}`}: begin later, with --from in a backfill and with --counters.anchor otherwise.`;
+      return `OpenAI keeps about a year${earliest === undefined ? '' : `, now since ${earliest}`}: begin later, with --from in a backfill, else with --counters.anchor.`;
     },
   },
   {
@@ -194,8 +194,7 @@ export const advices: readonly Advice[] = [
     },
     fits: ({ status, param = '', detail }) =>
       status === 400 && (/^group_?by\b/i.test(param) || /\bgroup(?:ing)?[ _]?by\b/i.test(detail)),
-    says: () =>
-      'Use --poll.group-by=all, which leaves out the dimensions that OpenAI does not grant, or name there only those that it does.',
+    says: () => 'Use --poll.group-by=all, which leaves out what OpenAI does not grant, or name only what it does.',
   },
   {
     seen: '429 with a long `Retry-After`',
@@ -209,20 +208,20 @@ export const advices: readonly Advice[] = [
     },
     fits: ({ retryAfterMs = 0, until }) => retryAfterMs >= longWait && until !== undefined,
     says: ({ until = 0 }) =>
-      `OpenAI wants no such request before ${timeOf(until)}, and none is sent. If that happens again, lower --openai.max-requests-per-minute or raise --poll.interval.`,
+      `OpenAI wants no such request before ${timeOf(until)}. If that comes again, lower --openai.max-requests-per-minute or raise --poll.interval.`,
   },
   {
     seen: '429',
     example: { reason: 'rate_limited', path: usage, status: 429, detail: 'Rate limit reached' },
     fits: ({ reason }) => reason === 'rate_limited',
-    says: () => 'If it lasts, send less: lower --openai.max-requests-per-minute or raise --poll.interval.',
+    says: () => 'If it lasts, lower --openai.max-requests-per-minute or raise --poll.interval.',
   },
   {
     seen: '401 otherwise',
     example: { reason: 'auth', path: usage, status: 401, detail: 'Incorrect API key provided: sk-….' },
     fits: ({ reason }) => reason === 'auth',
     says: ({ path }) =>
-      `Check that OPENAI_ADMIN_KEY, or the file of OPENAI_ADMIN_KEY_FILE, holds a current admin key with the scope ${scopeOf(path)}, or create one at ${adminKeysUrl}.`,
+      `OPENAI_ADMIN_KEY, or the file of OPENAI_ADMIN_KEY_FILE, must hold a current admin key with the scope ${scopeOf(path)}; create one at ${adminKeysUrl}.`,
   },
   {
     seen: '403 otherwise',
@@ -230,10 +229,10 @@ export const advices: readonly Advice[] = [
     lacksScope: true,
     fits: ({ reason }) => reason === 'permission',
     says: ({ path, detail }) =>
-      `Give the key the scope ${missingScope(detail) ?? scopeOf(path)}, or create an admin key that has it at ${adminKeysUrl}.`,
+      `Give the key the scope ${missingScope(detail) ?? scopeOf(path)}, or create one that has it at ${adminKeysUrl}.`,
   },
   {
-    seen: 'The request could not be sent in time',
+    seen: 'Not sent in time',
     example: { reason: 'timeout', kind: 'request_limit', path: usage, detail: '' },
     fits: ({ kind }) => kind === 'request_limit',
     says: () => 'If it lasts, raise --openai.max-requests-per-minute or --poll.interval.',
@@ -242,7 +241,7 @@ export const advices: readonly Advice[] = [
     seen: 'No answer in time',
     example: { reason: 'timeout', path: usage, detail: 'no answer within 30 s' },
     fits: ({ reason }) => reason === 'timeout',
-    says: () => 'If it lasts, look at the network to OpenAI, or raise --openai.timeout.',
+    says: () => 'If it lasts, check the network to OpenAI, or raise --openai.timeout.',
   },
   {
     seen: '409, 5xx',
@@ -251,7 +250,7 @@ export const advices: readonly Advice[] = [
     says: () => 'If it lasts, see https://status.openai.com.',
   },
   {
-    seen: 'No connection, or one that broke',
+    seen: 'No connection, or a broken one',
     example: { reason: 'network', path: usage, detail: 'ECONNREFUSED' },
     fits: ({ reason }) => reason === 'network',
     says: () => 'Check DNS, firewall, certificates and HTTPS_PROXY between here and OpenAI.',
@@ -263,19 +262,19 @@ export const advices: readonly Advice[] = [
     says: () => 'Some rows were refused: report it if it stays.',
   },
   {
-    seen: 'A success that is not the answer of the API',
+    seen: 'A success that is no answer of the API',
     example: { reason: 'malformed', path: usage, status: 200, detail: 'Unexpected token <' },
     fits: ({ reason }) => reason === 'malformed',
     says: () => 'Check that --openai.base-url leads to the API; if it does, report it.',
   },
   {
-    seen: 'An answer beyond bounds, of usage or costs',
+    seen: 'Usage or costs beyond bounds',
     example: { reason: 'too_large', path: usage, detail: 'the body is longer than 64 MiB' },
     fits: ({ reason, path }) => reason === 'too_large' && isOfBuckets(path),
     says: () => 'Group by less with --poll.group-by, or use the filters.',
   },
   {
-    seen: 'An answer beyond bounds, of a list',
+    seen: 'A list beyond bounds',
     example: { reason: 'too_large', path: users, detail: 'the list has more than 1000 pages' },
     fits: ({ reason }) => reason === 'too_large',
     says: () => 'Report it if it stays.',

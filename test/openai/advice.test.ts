@@ -138,7 +138,7 @@ const answers: readonly (readonly [
     'a country',
     { status: 403, body: said('Country, region, or territory not supported', 'unsupported_country_region_territory') },
     'permission',
-    /country.*Neither the key nor its scopes are at fault/,
+    /country.*The key is not at fault/,
   ],
   [
     'a page of a CDN',

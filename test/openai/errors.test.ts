@@ -47,7 +47,7 @@ describe('the message', () => {
         'Missing scopes: api.usage.read.',
     );
     expect(error.whatToDo).toBe(
-      'Give the key the scope api.usage.read, or create an admin key that has it at ' +
+      'Give the key the scope api.usage.read, or create one that has it at ' +
         'https://platform.openai.com/settings/organization/admin-keys.',
     );
     expect(inFull(error)).toBe(`${error.message} ${error.whatToDo}`);
@@ -71,7 +71,7 @@ describe('what to do', () => {
   ])('names the scope that %s needs, if the API does not', (path, scope) => {
     expect(adviceOn({ reason: 'permission', path, status: 403 })).toContain(`the scope ${scope}, or`);
     expect(adviceOn({ reason: 'auth', path, status: 401 })).toMatch(
-      new RegExp(`${scope}, or create one at https://platform\\.openai\\.com/settings/organization/admin-keys\\.$`),
+      new RegExp(`${scope}; create one at https://platform\\.openai\\.com/settings/organization/admin-keys\\.$`),
     );
   });
 
@@ -99,9 +99,7 @@ describe('what to do', () => {
 
   it('about an address that leads elsewhere is to look at it', () => {
     expect(adviceOn({ reason: 'rejected', status: 404 })).toBe('Check --openai.base-url.');
-    expect(adviceOn({ reason: 'rejected', status: 302 })).toMatch(
-      /^Check --openai\.base-url, and any proxy on the way/,
-    );
+    expect(adviceOn({ reason: 'rejected', status: 302 })).toMatch(/^Check --openai\.base-url, and any proxy:/);
     expect(adviceOn({ reason: 'rejected', status: 400 })).toContain('the filters');
   });
 
