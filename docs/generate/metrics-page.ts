@@ -2,8 +2,7 @@
 import { type LiveField, liveApis, liveFields } from '../../src/live/vocabulary.ts';
 import { estimated } from '../../src/metrics/families.ts';
 import { everyId } from '../../src/metrics/names-section.ts';
-import { type Endpoint, endpoints, type Field, userCosts } from '../../src/openai/catalogue.ts';
-import { markdownTable } from './markers.ts';
+import { endpoints, type Field, userCosts } from '../../src/openai/catalogue.ts';
 import {
   budgetFamilies,
   estimateFamilies,
@@ -20,61 +19,72 @@ import {
 export function usagePart(): string {
   const delays = new Map(endpoints.map(({ kind, delay }) => [kind, delay]));
   const late = [...delays].map(([kind, delay]) => `${capitalized(kind)}: ${delay}`).join(' ');
-  return `${late}
+  return `${late} Each api, with its fields in brackets:
 
-${apiTable()}
+${apiList()}
+What they count:
+
 ${fieldList()}
-A second read of costs, ${code(userCosts.api)}, is by ${codes(userCosts.dimensions)} alone, because OpenAI does not grant user and project together to every organization. It is made where users are grouped by.
+Optional parts of input and output:
+
+${partList()}
+${code(userCosts.api)} is a second read of costs, by ${codes(userCosts.dimensions)} alone, made where users are grouped by: OpenAI does not grant user and project together to every organization.
 
 ${moneyList()}`;
 }
 
-/** A row for all apis that differ in nothing but their names. */
-function apiTable(): string {
-  const alike = new Map<string, Endpoint[]>();
-  for (const endpoint of endpoints) {
-    const { fields, dimensions } = endpoint;
-    const key = JSON.stringify([fields.map(({ name }) => name), dimensions]);
-    alike.set(key, [...(alike.get(key) ?? []), endpoint]);
-  }
-  const rows = [...alike.values()].map((group) => {
-    const [{ fields, dimensions } = userCosts] = group;
-    return [codes(group.map(({ api }) => api)), codes(dimensions), fieldsInWords(fields)];
-  });
-  return markdownTable(['Api', 'Dimensions', 'Fields'], rows);
+/** The apis by their dimensions; those that differ in nothing but their names have their fields once. */
+function apiList(): string {
+  const byDimensions = grouped(endpoints, ({ dimensions }) => codes(dimensions));
+  return [...byDimensions]
+    .map(([dimensions, some]) => {
+      const byFields = grouped(some, ({ fields }) => fieldsInWords(fields));
+      const apis = [...byFields].map(([fields, alike]) => `${codes(alike.map(({ api }) => api))} (${fields})`);
+      return `- By ${dimensions}: ${apis.join('; ')}\n`;
+    })
+    .join('');
 }
 
-/** The fields; of many, which stand together in the next list, the first and the last. */
 function fieldsInWords(fields: readonly Field[]): string {
-  const names = fields.map(({ name }) => name);
-  const [first = '', last = ''] = [names[0], names.at(-1)];
-  return names.length > 5 ? `${code(first)} to ${code(last)} below` : codes(names);
+  const whole = fields.filter((field) => !isPart(field));
+  return `${codes(whole.map(({ name }) => name))}${whole.length < fields.length ? ', and parts' : ''}`;
 }
+
+/** Reports whether the field divides input or output, where the API says how. */
+function isPart({ kind, required }: Field): boolean {
+  return kind === 'flow' && !required;
+}
+
+/** All fields, those of one name once. */
+const allFields = [
+  ...grouped(
+    endpoints.flatMap(({ fields }) => fields),
+    ({ name }) => name,
+  ).values(),
+].flatMap(([field]) => field ?? []);
 
 /** What each field counts, where its name does not say so. */
 function fieldList(): string {
-  const fields = endpoints.flatMap((endpoint) => endpoint.fields);
-  const first = fields.filter(({ name }, index) => fields.findIndex((field) => field.name === name) === index);
-  return first
-    .filter(({ name, unit, note }) => note !== undefined || !name.endsWith(unit))
+  return allFields
+    .filter((field) => !isPart(field) && (field.note !== undefined || !field.name.endsWith(field.unit)))
     .map((field) => `- ${code(field.name)}: ${meaningOf(field)}\n`)
     .join('');
 }
 
-function meaningOf({ unitLabel, ...field }: Field): string {
-  const unit = unitLabel === undefined ? field.unit : `${field.unit} (label ${code(unitLabel.name)})`;
-  return `${counted({ ...field, unit })}${field.required ? '' : ' Optional.'}${field.kind === 'flow' ? '' : ' No counter.'}`;
+/** What each part is, without the words that it is a part, which stand above. */
+function partList(): string {
+  const parts = allFields.filter(isPart).map(({ name, note = '' }): [string, string] => {
+    return [code(name), note.replace(/^Part of \S+ that (?:is|was) /, '')];
+  });
+  return listOf(parts);
 }
 
 /** What a value counts, and its unit where the name does not end with it. */
-function counted({
-  name,
-  unit,
-  note,
-}: Pick<LiveField, 'name' | 'unit'> & { readonly note?: string | undefined }): string {
-  const inUnit = `${capitalized(unit)}.`;
-  if (note === undefined) return inUnit;
-  return name.endsWith(`_${unit}`) ? note : `${inUnit} ${note}`;
+function meaningOf({ name, kind, unit, unitLabel, required, note }: Field): string {
+  const ofLabel = unitLabel === undefined ? '' : ` (label ${code(unitLabel.name)})`;
+  const inUnit = name.endsWith(`_${unit}`) ? undefined : `${capitalized(unit)}${ofLabel}.`;
+  const marks = [required ? undefined : 'Optional.', kind === 'flow' ? undefined : 'No counter.'];
+  return [inUnit, note, ...marks].filter((text) => text !== undefined).join(' ');
 }
 
 function moneyList(): string {
@@ -104,20 +114,20 @@ export async function ownPart(): Promise<string> {
 
 /** The fields that OpenAI does not report, then what became of the records. */
 export function livePart(): string {
-  const further = liveFields.filter((field) => !isReported(field));
-  const alike = new Map<string, string[]>();
-  for (const field of further) {
-    const key = `${code(field.name)} ${counted(field)}`;
-    alike.set(key, [...(alike.get(key) ?? []), field.api]);
-  }
-  const rows = [...alike].map(([key, apis]) => {
-    const [name = '', ...words] = key.split(' ');
-    return [name, words.join(' '), codes(apis)];
-  });
+  const further = grouped(
+    liveFields.filter((field) => !isReported(field)),
+    ({ api }) => api,
+  );
+  const lists = [...further].map(([api, fields]): [string, string] => [
+    code(api),
+    codes(fields.map(({ name }) => name)),
+  ]);
   const without = endpoints.map(({ api }) => api).filter((api) => !liveApis.some((live) => live === api));
   return `Labels: ${codes(liveLabels)}, and those of ${code('--live.labels')}. All apis but ${codes(without)} have it, with the counters' fields and:
 
-${markdownTable(['Field', 'Value', 'Apis'], rows)}
+${listOf(lists)}
+Besides:
+
 ${familyList(liveFamilies)}`;
 }
 
@@ -129,23 +139,68 @@ function isReported({ api, name }: LiveField): boolean {
 /** Words of HELP that the head of the page says once for all. */
 const saidAbove = [', in units of the currency', '; always 1'];
 
+/** Families whose names, and those of their labels, say all that their HELP says. */
+const saidByName: ReadonlySet<string> = new Set([
+  'openai_project_info',
+  'openai_api_key_info',
+  'openai_user_info',
+  'openai_organization_spend_limit_amount',
+  'openai_project_spend_limit_amount',
+  'openai_admin_api_key_expires_timestamp_seconds',
+  'openai_api_key_expires_timestamp_seconds',
+  'openai_organization_budget_amount',
+  'openai_project_budget_amount',
+  'openai_exporter_build_info',
+  'openai_exporter_poll_failures_total',
+  'openai_exporter_poll_duration_seconds',
+  'openai_exporter_last_success_timestamp_seconds',
+  'openai_exporter_api_retries_total',
+  'openai_exporter_publish_duration_seconds',
+  'openai_exporter_reader_restarts_total',
+  'openai_exporter_config_last_reload_successful',
+  'openai_exporter_config_last_reload_success_timestamp_seconds',
+  'openai_exporter_log_lines_dropped_total',
+]);
+
 /**
- * A list of families with their labels: an item for all that differ in nothing but their names and the place in the API.
+ * A list of families with their labels, without the place in the API.
  * @param saidElsewhere sentences of their HELP that the page has in another place
  */
 function familyList(families: readonly ServedFamily[], saidElsewhere: readonly string[] = []): string {
-  const alike = new Map<string, { readonly text: string; readonly names: string[] }>();
-  for (const { name, type, help, labels } of families) {
-    const rest = [...saidElsewhere, ...saidAbove].reduce((text, words) => text.replace(words, ''), help);
-    const meaning = capitalized(rest.replace(/^\S+ of \/v1\/\S+[:.] +/, '').trim());
-    const text = type === 'histogram' ? `Histogram. ${meaning}` : meaning;
-    const inBraces = labels.length === 0 ? '' : `{${labels.join(',')}}`;
-    const key = `${inBraces} ${text}`;
-    const row = alike.get(key) ?? { text, names: [] };
-    row.names.push(`${name}${inBraces}`);
-    alike.set(key, row);
+  return listOf(
+    families.map(({ name, type, help, labels }): [string, string] => {
+      const rest = [...saidElsewhere, ...saidAbove].reduce((text, words) => text.replace(words, ''), help);
+      const meaning = rest.replace(/^\S+ of \/v1\/\S+[:.] +/, '').trim();
+      const inBraces = labels.length === 0 ? '' : `{${labels.join(',')}}`;
+      const text = type === 'histogram' ? `Histogram. ${meaning}` : meaning;
+      return [code(`${name}${inBraces}`), saidByName.has(name) ? '' : text];
+    }),
+  );
+}
+
+/** Words in which the texts of fields of one kind differ. */
+const alternatives = /\b(?:text|audio|images?|30 minutes|12 hours)\b/;
+
+/** A list of names and what they are; names of one kind stand together. */
+function listOf(items: readonly (readonly [name: string, text: string])[]): string {
+  const kinds = grouped(items, ([name, text]) => (text === '' ? name : text.replace(alternatives, '…')));
+  return [...kinds]
+    .map(([kind, alike]) => {
+      const names = alike.map(([name]) => name).join(', ');
+      const words = new Set(alike.flatMap(([, text]) => alternatives.exec(text)?.[0] ?? []));
+      const text = kind.replace('…', [...words].join(', ').replace(/, ([^,]*)$/, ' or $1'));
+      return text === names ? `- ${names}\n` : `- ${names}: ${capitalized(text)}\n`;
+    })
+    .join('');
+}
+
+function grouped<Item>(items: readonly Item[], keyOf: (item: Item) => string): ReadonlyMap<string, readonly Item[]> {
+  const groups = new Map<string, Item[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    groups.set(key, [...(groups.get(key) ?? []), item]);
   }
-  return [...alike.values()].map(({ names, text }) => `- ${codes(names)}: ${text}\n`).join('');
+  return groups;
 }
 
 function capitalized(text: string): string {

@@ -27,7 +27,7 @@ export function liveHourFamily(field: LiveField): Family {
 export const liveSpendFamily: Family = {
   name: 'openai_spend_estimate_live_amount_total',
   type: 'counter',
-  help: 'Estimated spend of live usage since the start of the process, in units of the currency. It is no part of any other amount. Usage without a price is left out.',
+  help: 'Estimated spend of live usage since the start of the process, in units of the currency. It is no part of any other amount, and leaves out usage without a price.',
 };
 
 export const liveProjectSpendFamily: Family = {
@@ -39,19 +39,19 @@ export const liveProjectSpendFamily: Family = {
 export const liveRecordsFamily: Family = {
   name: 'openai_exporter_live_records_total',
   type: 'counter',
-  help: 'Records of live usage, by format and outcome. A report that cannot be read at all is one refused record of the format "unknown".',
+  help: 'Records of live usage. An unreadable report is one refused record of the format "unknown".',
 };
 
 export const liveFoldedFamily: Family = {
   name: 'openai_exporter_live_folded_records_total',
   type: 'counter',
-  help: 'Records of live usage that were added to the group "other" past --live.max-groups.',
+  help: 'Records added to the group "other", past --live.max-groups.',
 };
 
 export const liveRestartsFamily: Family = {
   name: 'openai_exporter_live_restarts_total',
   type: 'counter',
-  help: 'Times that the thread of live usage died and was started again, with its other counters at 0.',
+  help: 'Times that the thread of live usage died and was started again, its other counters at 0.',
 };
 
 /** The fates that a record can have. */

@@ -44,7 +44,7 @@ export function monthToDateFamily(endpoint: Endpoint, field: Field): Family {
   return {
     name: `openai_${endpoint.api}_month_to_date_${field.name}`,
     type: 'gauge',
-    help: `${about(endpoint, field)} Sum of all known days of the running month in UTC, today included. Absent after a start until the days before were asked for. ${endpoint.delay}`,
+    help: `${about(endpoint, field)} Sum of the known days of this UTC month. Absent after a start until the days before were asked for. ${endpoint.delay}`,
   };
 }
 
@@ -53,7 +53,7 @@ export function previousMonthFamily(endpoint: Endpoint, field: Field): Family {
   return {
     name: `openai_${endpoint.api}_previous_month_${field.name}`,
     type: 'gauge',
-    help: `${about(endpoint, field)} Sum of the previous month in UTC. Absent unless every day of it is known.`,
+    help: `${about(endpoint, field)} Sum of the previous UTC month. Absent unless every day is known.`,
   };
 }
 
@@ -61,7 +61,7 @@ export function previousMonthFamily(endpoint: Endpoint, field: Field): Family {
 export const userCostsDifferenceFamily: Family = {
   name: 'openai_exporter_user_costs_difference_amount',
   type: 'gauge',
-  help: 'Costs by user less costs by project, in units of the currency, of the days of this month and the last one that have settled in both. It should be 0.',
+  help: 'Costs by user less costs by project, in units of the currency, of days of this month and the last one that have settled in both. It should be 0.',
 };
 
 export const organizationBudgetFamily: Family = {

@@ -55,22 +55,12 @@ export interface ServingOptions {
 export function createServingMetrics({ logLinesDropped, clock, several }: ServingOptions): ServingMetrics {
   const registry = new Registry();
   if (several !== undefined) registerOrganizations(registry, several);
-  readCounter(
-    registry,
-    'log_lines_dropped_total',
-    'Lines of the log that were dropped because they could not be written.',
-    logLinesDropped,
-  );
-  const rejected = counter(
-    registry,
-    'scrapes_rejected_total',
-    'Scrapes answered with 503 because too many were in flight.',
-    [],
-  );
+  readCounter(registry, 'log_lines_dropped_total', 'Log lines that could not be written.', logLinesDropped);
+  const rejected = counter(registry, 'scrapes_rejected_total', 'Scrapes past --web.max-requests, which got 503.', []);
   const refused = counter(
     registry,
     'clients_refused_total',
-    'Requests and connections that were turned away, by reason. Scrapes past --web.max-requests are in scrapes_rejected_total.',
+    'Requests and connections turned away, but for scrapes past --web.max-requests.',
     ['reason'],
   );
   for (const reason of refusals) refused.inc({ reason }, 0);
@@ -105,7 +95,7 @@ function registerOrganizations(registry: Registry, several: NonNullable<ServingO
   gauge(
     registry,
     `${prefix}organization_up`,
-    '1 if the thread of this organization runs and the last poll of any api succeeded, 0 if not. Absent until one was tried.',
+    '1 if the thread of the organization runs and the last poll of any api succeeded, 0 if not. Absent until one was tried.',
     ['organization'] as const,
     (it) => {
       for (const { name, up } of several.organizations()) {
@@ -126,7 +116,7 @@ function registerOrganizations(registry: Registry, several: NonNullable<ServingO
     });
   reload(
     'config_last_reload_successful',
-    '1 if the file of organizations could be used when it was last read; 0 if what it said before stays in use.',
+    '1 if the file of organizations could be used when it was last read, 0 if not.',
     ({ successful }) => Number(successful),
   );
   reload(

@@ -138,16 +138,16 @@ function registerPolls(registry: Registry, source: SelfSource, build: Build) {
     registry,
     polled,
     'openai_up',
-    '1 if the last poll succeeded, 0 if not. Absent until one was tried. A list of names or limits is absent if the key lacks the scope, and 0 as long as a part of it fails.',
+    '1 if the last poll succeeded, 0 if not. Absent until one was tried. A list is absent if the key lacks the scope, and 0 as long as a part of it fails.',
     (each) => {
       const up = each.up();
       return up === undefined ? undefined : Number(up);
     },
   );
   registerBuild(registry, build);
-  const ended = counter(registry, 'polls_total', 'Polls that have ended, failed ones included.', ['api']);
-  const failed = counter(registry, 'poll_failures_total', 'Polls that failed, by reason.', ['api', 'reason']);
-  perApi(registry, polled, `${prefix}poll_duration_seconds`, 'How long the last poll took.', (each) =>
+  const ended = counter(registry, 'polls_total', 'Ended polls, failed ones included.', ['api']);
+  const failed = counter(registry, 'poll_failures_total', 'Failed polls.', ['api', 'reason']);
+  perApi(registry, polled, `${prefix}poll_duration_seconds`, 'Duration of the last poll.', (each) =>
     each.pollDuration(),
   );
   perApi(
@@ -163,7 +163,7 @@ function registerPolls(registry: Registry, source: SelfSource, build: Build) {
   gauge(
     registry,
     `${prefix}data_through_timestamp_seconds`,
-    'End of the newest settled bucket. What is older is final but for restatements.',
+    'End of the newest settled bucket.',
     ['api', 'bucket_width'] as const,
     (it) => {
       for (const each of source.apis) {
@@ -190,12 +190,12 @@ function registerRequests(registry: Registry, source: SelfSource) {
   const sent = counter(
     registry,
     'api_requests_total',
-    'Attempts of requests to OpenAI, by status; code="none" without a response.',
+    'Attempts of requests to OpenAI; code="none" without a response.',
     ['api', 'code'],
   );
   const durations = new Histogram({
     name: `${prefix}api_request_duration_seconds`,
-    help: 'Duration of each attempt of a request to OpenAI, its body included.',
+    help: 'Duration of each attempt of a request, its body included.',
     labelNames: ['api'],
     buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30],
     registers: [registry],
@@ -210,13 +210,13 @@ function registerNumbers(registry: Registry, source: SelfSource, shown: { readon
   const restatements = counter(
     registry,
     'restatements_total',
-    'Values that OpenAI changed after their bucket had settled: one for each group, field and bucket.',
+    'Values that OpenAI changed after their bucket had settled.',
     ['api', 'direction'],
   );
   gauge(
     registry,
     `${prefix}held_back`,
-    'How far the counters of a field stand above the totals of the API, because counters never fall.',
+    "How far a field's counters stand above the API's totals, because counters never fall.",
     ['api', 'field'] as const,
     (it) => {
       for (const each of source.apis) {
@@ -227,7 +227,7 @@ function registerNumbers(registry: Registry, source: SelfSource, shown: { readon
   gauge(
     registry,
     `${prefix}dimension_refused`,
-    '1 for each dimension that OpenAI does not grant: the api has no such label.',
+    '1 for each dimension that OpenAI does not grant.',
     ['api', 'dimension'] as const,
     (it) => {
       for (const { api, dimensionsRefused } of source.apis) {
@@ -238,16 +238,11 @@ function registerNumbers(registry: Registry, source: SelfSource, shown: { readon
   gauge(registry, `${prefix}series`, "Series on this page, without the exporter's own.", [] as const, (it) =>
     it.set(shown.series),
   );
-  const folded = counter(
-    registry,
-    'folded_rows_total',
-    'Rows added to the group "other" because the api had too many groups.',
-    ['api'],
-  );
+  const folded = counter(registry, 'folded_rows_total', 'Rows added to the group "other".', ['api']);
   const malformed = counter(
     registry,
     'malformed_rows_total',
-    'Rows and list items that were refused in whole or in part; each read counts.',
+    'Rows and list items refused in whole or in part; each read counts.',
     ['api'],
   );
   for (const { api } of polledOf(source)) malformed.inc({ api }, 0);
@@ -262,7 +257,7 @@ function registerNumbers(registry: Registry, source: SelfSource, shown: { readon
 function registerPublishing(registry: Registry): Gauge {
   return new Gauge({
     name: `${prefix}publish_duration_seconds`,
-    help: 'How long the last rendering and compression of changes took.',
+    help: 'Duration of the last rendering and compression.',
     registers: [registry],
   });
 }
@@ -272,7 +267,7 @@ function registerStateFile(registry: Registry, source: SelfSource): void {
   readCounter(
     registry,
     'state_file_errors_total',
-    'Times that the state file could not be read or written, or was in use by another process.',
+    'Times that the state file could not be read or written, or was in use elsewhere.',
     source.stateFileErrors,
   );
 }
