@@ -37,9 +37,17 @@ const statefulSet = z.object({
     volumeClaimTemplates: z.tuple([z.looseObject({ metadata: z.object({ name: z.string() }), spec: z.unknown() })]),
   }),
 });
+const pod = z.looseObject({
+  metadata: z.looseObject({ name: z.string() }),
+  spec: z.looseObject({
+    containers: z.tuple([
+      z.looseObject({ name: z.string(), env: z.tuple([z.object({ name: z.string(), value: z.string() })]) }),
+    ]),
+  }),
+});
 
 describe.skipIf(!engineAnswers || helm === '' || podman === '')('the default installation of the chart', () => {
-  test('is ready within 30 s of the start of its pod, without rights, and keeps its state on the volume', async () => {
+  test('is ready within 30 s of the start of its pod, without rights, with its state on the volume, and passes its own test', async () => {
     const encodedKey = Buffer.from(simulatedKey).toString('base64');
     const scopes = [usageScope, managementScope];
     const server = await startServer({
@@ -52,15 +60,17 @@ describe.skipIf(!engineAnswers || helm === '' || podman === '')('the default ins
 
     const chart = 'deploy/helm/openai-usage-exporter';
     const values = { adminKey: { existingSecret: 'chart-test-key' }, config: { 'openai.base-url': server.url } };
-    const rendered = await printed(helm, [
-      ...['template', 'chart-test', chart, '--kube-version=1.37.0', '--show-only=templates/statefulset.yaml'],
-      ...Object.entries(values).map(([name, value]) => `--set-json=${name}=${JSON.stringify(value)}`),
-    ]);
-    const { template, volumeClaimTemplates } = statefulSet.parse(parse(rendered)).spec;
+    const set = Object.entries(values).map(([name, value]) => `--set-json=${name}=${JSON.stringify(value)}`);
+    const rendered = async (name: string) => {
+      const only = ['--kube-version=1.37.0', `--show-only=templates/${name}.yaml`];
+      return parse(await printed(helm, ['template', 'chart-test', chart, ...only, ...set]));
+    };
+    const { template, volumeClaimTemplates } = statefulSet.parse(await rendered('statefulset')).spec;
     // Podman has no probes over HTTP, so the test asks what they ask. On the machine's own network, where the API is, no port is mapped.
     const [{ ports, startupProbe, livenessProbe, readinessProbe, ...exporter }] = template.spec.containers;
     const [{ secret, ...key }] = template.spec.volumes;
     const [claim] = volumeClaimTemplates;
+    const health = pod.parse(await rendered('tests/health'));
     const documents = [
       { apiVersion: 'v1', kind: 'Secret', metadata: { name: secret.secretName }, data: { key: encodedKey } },
       { apiVersion: 'v1', kind: 'PersistentVolumeClaim', ...claim, metadata: { name: 'chart-test-state' } },
@@ -82,19 +92,24 @@ describe.skipIf(!engineAnswers || helm === '' || podman === '')('the default ins
     ];
     const folder = mkdtempSync(join(tmpdir(), 'chart-'));
     onTestFinished(() => rmSync(folder, { recursive: true }));
-    writeFileSync(join(folder, 'pod.yaml'), documents.map((document) => JSON.stringify(document)).join('\n---\n'));
+    const play = async (manifests: readonly unknown[]) => {
+      const file = join(folder, 'manifests.yaml');
+      writeFileSync(file, manifests.map((each) => JSON.stringify(each)).join('\n---\n'));
+      await printed(podman, ['kube', 'play', file]);
+    };
     await printed('sh', [
       '-ec',
       `docker tag ${image} ${exporter.image}; docker save ${exporter.image} | ${podman} load`,
     ]);
 
     onTestFinished(async () => {
-      await run(podman, ['pod', 'rm', '--force', '--time=0', 'chart-test']);
+      await run(podman, ['pod', 'rm', '--force', '--time=0', 'chart-test', health.metadata.name]);
       await run(podman, ['volume', 'rm', '--force', 'chart-test-state', secret.secretName]);
       await run(podman, ['secret', 'rm', secret.secretName]);
+      for (const engine of ['docker', podman]) await run(engine, ['image', 'rm', exporter.image]);
     });
     const begun = performance.now();
-    await printed(podman, ['kube', 'play', join(folder, 'pod.yaml')]);
+    await play(documents);
     const answers = ({ httpGet }: z.infer<typeof probe>) =>
       fetch(`http://127.0.0.1:${ports[0].containerPort}${httpGet.path}`);
     await vi.waitFor(async () => expect((await answers(readinessProbe)).status).toBe(200), {
@@ -110,6 +125,16 @@ describe.skipIf(!engineAnswers || helm === '' || podman === '')('the default ins
       await printed(podman, ['container', 'inspect', `chart-test-${exporter.name}`]),
     );
     expect([EffectiveCaps ?? [], HostConfig.ReadonlyRootfs, HostConfig.Memory]).toEqual([[], true, 512 * 2 ** 20]);
+
+    // The pod of `helm test`, which has the name of the exporter in the cluster, is given its address instead.
+    const [asking] = health.spec.containers;
+    const env = asking.env.map(({ name, value }) => ({ name, value: value.replace(/^.*(?=:)/, '127.0.0.1') }));
+    const spec = { ...health.spec, hostNetwork: true, containers: [{ ...asking, env }] };
+    await play([{ ...health, spec }]);
+    const asked = `${health.metadata.name}-${asking.name}`;
+    const code = await printed(podman, ['wait', asked]);
+    expect([code, await run(podman, ['logs', asked])]).toMatchObject(['0', { err: '' }]);
+
     await printed(podman, ['pod', 'stop', '--time=10', 'chart-test']);
     expect(await printed('sh', ['-ec', `${podman} volume export chart-test-state | tar -t`])).toMatch(
       /^(?:\.\/)?state$/m,
