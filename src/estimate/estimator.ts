@@ -78,8 +78,9 @@ export function createEstimator(options: EstimatorOptions): Estimator {
   const spans = { today: newUse(), hour: newUse() };
   let days = new Map<Seconds, KnownDay>();
   let prices:
-    | { readonly of: readonly SettledDay[]; readonly prices: Prices; readonly error: Estimate['error'] }
+    | { readonly of: readonly unknown[]; readonly prices: Prices; readonly error: Estimate['error'] }
     | undefined;
+  let lastEnded: { readonly bucket: Bucket; readonly day: SettledDay } | undefined;
   /** The spend that followed last, and the prices that it followed from. */
   let last: { readonly by: Prices; readonly spend: ReturnType<typeof spendOf> } | undefined;
 
@@ -91,6 +92,7 @@ export function createEstimator(options: EstimatorOptions): Estimator {
     for (const use of Object.values(spans)) use.sums.clear();
     days = new Map();
     prices = undefined;
+    lastEnded = undefined;
     last = undefined;
   }
 
@@ -132,12 +134,24 @@ export function createEstimator(options: EstimatorOptions): Estimator {
     return found;
   }
 
+  /** The day before the running one while its costs are known and not settled: what it says by its quantities. */
+  function endedDay(now: Milliseconds): SettledDay | undefined {
+    const { ledger } = costs;
+    const bucket = ledger.buckets.get('1d', bucketAt(now, '1d') - daySeconds);
+    if (bucket === undefined || bucket.settled) return undefined;
+    if (lastEnded?.bucket !== bucket) {
+      lastEnded = { bucket, day: settledDay({ ledger, bucket }, undefined, owners) };
+    }
+    return lastEnded.day;
+  }
+
   function pricesAt(now: Milliseconds): NonNullable<typeof prices> {
     const settled = settledDays(now);
-    if (prices !== undefined && sameItems(prices.of, settled)) return prices;
+    const ended = settled.length === 0 ? undefined : endedDay(now);
+    if (prices !== undefined && sameItems(prices.of, [...settled, ended])) return prices;
     const [newest, ...before] = settled;
     const error = newest === undefined ? new Map<string, number>() : errorOf(newest, pricesOf(before));
-    prices = { of: settled, prices: pricesOf(settled), error };
+    prices = { of: [...settled, ended], prices: pricesOf(settled, ended), error };
     return prices;
   }
 

@@ -2,7 +2,8 @@
  * The effective prices: what the organization really paid for one of what it used, on its settled days. Pure.
  *
  * The price of a kind is that of the newest settled day that bills it, averaged with the days before as long as they say about
- * the same: a new price counts from its first settled day on, and chance is evened out. No price list is kept.
+ * the same: chance is evened out. A price that is new is taken from the day that has just ended, where its lines say how many
+ * they bill: amounts and quantities come hour by hour, but together. No price list is kept.
  */
 import { type Fixed, fixedOf, fixedText, numberOfFixed, priceOfOne, times } from './fixed.ts';
 import type { Tier } from './line-items.ts';
@@ -12,7 +13,7 @@ import { type Billing, type Billings, type CurrencyDay, type SettledDay, whole, 
 /** Settled days that prices are made of, at most. */
 export const mostDays = 7;
 
-/** Days whose price differs by more than this part from the newest's are of another price. */
+/** Prices, and quantities, that differ by more than this part are others. */
 const sameWithin = 0.02;
 
 /** A price that has become so many times as large, or as small, is said. */
@@ -60,8 +61,11 @@ export interface Prices extends PriceList {
   readonly remarks: readonly string[];
 }
 
-/** @param settled the days, the newest first */
-export function pricesOf(settled: readonly SettledDay[]): Prices {
+/**
+ * @param settled the days, the newest first
+ * @param ended the day that has ended since and is not settled, by its quantities alone
+ */
+export function pricesOf(settled: readonly SettledDay[], ended?: SettledDay): Prices {
   const days = settled.slice(0, mostDays);
   const entries: PriceEntry[] = [];
   const add = (model: string | null, tier: Tier, currency: string, terms: readonly Term[]) => {
@@ -73,7 +77,9 @@ export function pricesOf(settled: readonly SettledDay[]): Prices {
       for (const tier of tiers) {
         const isUsedSince = (kind: number, newer: readonly SettledDay[]) =>
           newer.some((day) => isKindUsed(day, model, kind));
-        add(model, tier, currency, termsOf(billedBy(days, currency, model, tier), isUsedSince));
+        const billed = billedBy(days, currency, model, tier);
+        const since = ended?.billed.get(currency)?.models.get(model)?.get(tier);
+        add(model, tier, currency, withNewPrices(termsOf(billed, isUsedSince), billed[0]?.billings, since));
       }
     }
     const tools = days.flatMap((day) => {
@@ -86,6 +92,22 @@ export function pricesOf(settled: readonly SettledDay[]): Prices {
       currency,
       termsOf(tools, () => false),
     );
+  }
+  if (ended !== undefined && days.length > 0) {
+    const known = new Set(entries.map(({ model }) => model));
+    for (const [currency, { models }] of ended.billed) {
+      for (const [model, tiers] of models) {
+        if (known.has(model)) continue;
+        for (const [tier, billings] of tiers) {
+          add(
+            model,
+            tier,
+            currency,
+            termsOf([{ day: ended, billings }], () => false),
+          );
+        }
+      }
+    }
   }
   return {
     ...priceList(entries),
@@ -188,6 +210,32 @@ function termsOf(
   );
 }
 
+/**
+ * Returns the terms with the prices of the day that has ended since, where these are others. They count only of a kind whose
+ * quantity and usage have agreed on the newest settled day, and not if they have jumped: that has to settle first.
+ */
+function withNewPrices(
+  terms: readonly Term[],
+  settled: Billings | undefined,
+  ended: Billings | undefined,
+): readonly Term[] {
+  if (settled === undefined || ended === undefined) return terms;
+  return terms.map((term) => {
+    const kind = term.plus?.[0] ?? whole;
+    const before = settled.get(kind);
+    const now = ended.get(kind);
+    if (before === undefined || now === undefined || !isSame(before.quantity, before.units)) return term;
+    const [old, recent] = [numberOf(before), numberOf(now)];
+    const isNew = !isSame(recent, old) && recent < old * jump && recent > old / jump;
+    return isNew ? { ...term, price: priceOfOne(now.amount, now.units) } : term;
+  });
+}
+
+/** Reports whether a number is about as large as another. */
+function isSame(a: number, b: number): boolean {
+  return Math.abs(a - b) <= b * sameWithin;
+}
+
 /** Returns the price of the newest billing, averaged with those before it that have about the same. */
 function priceOf(billings: readonly Billing[]): Fixed {
   const [newest] = billings;
@@ -195,7 +243,7 @@ function priceOf(billings: readonly Billing[]): Fixed {
   let units = 0;
   const usual = newest === undefined ? 0 : numberOf(newest);
   for (const billing of billings) {
-    if (Math.abs(numberOf(billing) - usual) > usual * sameWithin) break;
+    if (!isSame(numberOf(billing), usual)) break;
     amount += billing.amount;
     units += billing.units;
   }

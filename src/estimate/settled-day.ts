@@ -31,6 +31,8 @@ export interface Billing {
   readonly amount: Fixed;
   /** More than 0. */
   readonly units: number;
+  /** The lines' own quantity in the same units; NaN where one has none, or none that is known. */
+  readonly quantity: number;
 }
 
 /** The kind of what no known kind bills: all of a model, as a whole. */
@@ -240,7 +242,7 @@ function byQuantity(tiers: ReadonlyMap<Tier, ReadonlyMap<number, Cell>>): Readon
   for (const [tier, cells] of tiers) {
     const billings = new Map<number, Billing>();
     for (const [kind, { amount, quantity }] of cells) {
-      if (kind !== whole && quantity > 0 && amount >= 0n) billings.set(kind, { amount, units: quantity });
+      if (kind !== whole && quantity > 0 && amount >= 0n) billings.set(kind, { amount, units: quantity, quantity });
     }
     if (billings.size > 0) found.set(tier, billings);
   }
@@ -295,11 +297,11 @@ function billingsOf(model: string, cells: ReadonlyMap<number, Cell>, used: Amoun
     }
     if (Math.abs(quantity / units - 1) > contradiction) remarks.push(contradicting(model, kind, quantity, units));
     // What was given back says nothing of the price.
-    if (amount >= 0n) billings.set(kind, { amount, units });
+    if (amount >= 0n) billings.set(kind, { amount, units, quantity });
   }
   const units = unitsOf(used, wholeOf(used), []);
   if (rest !== undefined && rest >= 0n && units > 0 && (rest > 0n || billings.size === 0)) {
-    billings.set(whole, { amount: rest, units });
+    billings.set(whole, { amount: rest, units, quantity: Number.NaN });
   }
   return billings;
 }
@@ -316,7 +318,7 @@ function toolBillings(cells: ReadonlyMap<number, Cell>, used: readonly ReadonlyM
     if (cell === undefined || cell.amount < 0n) continue;
     let units = 0;
     for (const tiers of used) for (const amounts of tiers.values()) units += amounts[place] ?? 0;
-    if (units > 0) billings.set(place, { amount: cell.amount, units });
+    if (units > 0) billings.set(place, { ...cell, units });
   }
   return billings;
 }

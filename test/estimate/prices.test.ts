@@ -180,6 +180,57 @@ describe('a price', () => {
   });
 });
 
+describe('a day that has ended and is not settled', () => {
+  const settled = [dayOf([['m, input', '2', 1_000, 'tokens']], [['m', 1_000, 0, 0]], [], 2)];
+  const ended = (...lines: readonly Line[]) => dayOf(lines, undefined, [], 1);
+  const then = (...lines: readonly Line[]) => costs(pricesOf(settled, ended(...lines)), input);
+
+  test('gives a price that is new, by its quantity: half of the day has come', () => {
+    expect(then(['m, input', '0.96', 500, 'tokens'])).toEqual({ usd: 1.92 });
+    expect(then(['m, input', '0.96', 0.5, '1000_tokens'])).toEqual({ usd: 1.92 });
+  });
+
+  test('changes nothing where the price is about the same, or cannot be told', () => {
+    expect(then(['m, input', '0.99', 500, 'tokens'])).toEqual({ usd: 2 });
+    expect(then(['m, input', '0.96'])).toEqual({ usd: 2 });
+    expect(then(['m, input', '0.96', 500, 'furlongs'])).toEqual({ usd: 2 });
+    expect(then(['m, input', '-1', 500, 'tokens'])).toEqual({ usd: 2 });
+    expect(then(['m, output', '9', 500, 'tokens'])).toEqual({ usd: 2 });
+    expect(then()).toEqual({ usd: 2 });
+  });
+
+  test('changes nothing by a hundredfold, up or down: that has to settle first', () => {
+    expect(then(['m, input', '100', 500, 'tokens'])).toEqual({ usd: 2 });
+    expect(then(['m, input', '0.01', 500, 'tokens'])).toEqual({ usd: 2 });
+    expect(then(['m, input', '0', 500, 'tokens'])).toEqual({ usd: 2 });
+  });
+
+  test.each([
+    ['contradicted usage', 3_000],
+    ['was not known', undefined],
+  ])('changes nothing where the quantity of the settled day %s', (_, quantity) => {
+    const odd = [dayOf([['m, input', '2', quantity, 'tokens']], [['m', 1_000, 0, 0]], [], 2)];
+    expect(costs(pricesOf(odd, ended(['m, input', '0.96', 500, 'tokens'])), input)).toEqual({ usd: 2 });
+  });
+
+  test('gives the prices of a model that is new, and none while no day has settled', () => {
+    const lines: readonly Line[] = [
+      ['new, input', '3', 500, 'tokens'],
+      ['new, batch input', '1', 500, 'tokens'],
+    ];
+    const prices = pricesOf(settled, ended(...lines));
+    expect(costs(prices, input, 'new')).toEqual({ usd: 6 });
+    expect(costs(prices, input, 'new', 'batch')).toEqual({ usd: 2 });
+    expect(costs(prices, input)).toEqual({ usd: 2 });
+    expect(costs(pricesOf([], ended(...lines)), input, 'new')).toBeUndefined();
+  });
+
+  test('leaves a model that is priced as a whole as it is', () => {
+    const whole = [dayOf([['m, thinking', '6']], [['m', 2_000, 0, 1_000]], [], 2)];
+    expect(costs(pricesOf(whole, ended(['m, input', '9', 500, 'tokens'])), input)).toEqual({ usd: 2 });
+  });
+});
+
 describe('odd bills', () => {
   const usual = dayOf([['m, input', '2']], [['m', 1_000, 0, 0]], [], 1);
 

@@ -6,7 +6,7 @@ import { createEstimator, type Estimator } from '../../src/estimate/estimator.ts
 import { type Endpoint, endpoints, type Width, widthSeconds } from '../../src/openai/catalogue.ts';
 import { amountToDecimal } from '../../src/simulation/costs.ts';
 import type { Organization, TruthRow } from '../../src/simulation/organization.ts';
-import type { Seconds } from '../../src/units.ts';
+import type { Milliseconds, Seconds } from '../../src/units.ts';
 import { collectBucket } from '../../src/usage/bucket.ts';
 import { Ledger } from '../../src/usage/ledger.ts';
 import { settleDelayOf, settlesAt } from '../../src/usage/settle.ts';
@@ -18,8 +18,8 @@ export interface PricedOrganization {
   readonly estimator: Estimator;
   /** Reads a bucket of usage of every api as soon as it has settled. */
   readUsage(width: Width, start: Seconds): void;
-  /** Reads a day of costs as soon as it has settled. */
-  readCosts(start: Seconds): void;
+  /** Reads a day of costs, as soon as it has settled or at an instant before. */
+  readCosts(start: Seconds, at?: Milliseconds): void;
 }
 
 export function pricedOrganization(organization: Organization, anchor: Seconds): PricedOrganization {
@@ -30,8 +30,12 @@ export function pricedOrganization(organization: Organization, anchor: Seconds):
     ledger: new Ledger({ endpoint, dimensions: endpoint.dimensions, maxGroups: 10_000, anchor, clock }),
   }));
 
-  function read({ endpoint, ledger }: (typeof made)[number], width: Width, start: Seconds): void {
-    const at = settlesAt(start + widthSeconds[width], settleDelayOf(endpoint, settleDelay));
+  function read(
+    { endpoint, ledger }: (typeof made)[number],
+    width: Width,
+    start: Seconds,
+    at = settlesAt(start + widthSeconds[width], settleDelayOf(endpoint, settleDelay)),
+  ): void {
     now = Math.max(now, at);
     const rows =
       endpoint.kind === 'costs'
@@ -62,8 +66,8 @@ export function pricedOrganization(organization: Organization, anchor: Seconds):
     readUsage(width, start) {
       for (const each of usage) read(each, width, start);
     },
-    readCosts(start) {
-      for (const each of costs) read(each, '1d', start);
+    readCosts(start, at) {
+      for (const each of costs) read(each, '1d', start, at);
     },
   };
 }
