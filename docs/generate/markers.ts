@@ -2,8 +2,8 @@
 
 /** The document with the part's text in its place. @throws if the document does not have the part exactly once. */
 export function fillPart(document: string, part: string, text: string): string {
-  const begin = `<!-- generated: ${part}; change the source and run \`npm run docs\` -->\n`;
-  const end = `<!-- end of generated: ${part} -->`;
+  const begin = `<!-- npm run docs: ${part} -->\n`;
+  const end = `<!-- end: ${part} -->`;
   const [before, after, ...more] = document.split(begin);
   const at = after?.indexOf(end) ?? -1;
   if (before === undefined || after === undefined || more.length > 0 || at < 0) {

@@ -9,10 +9,9 @@ test.each(generatedParts)('$file has the current $part; if not: npm run docs', a
 });
 
 test('a part is filled again and again, and the rest is left alone', () => {
-  const document =
-    'a\n<!-- generated: x; change the source and run `npm run docs` -->\n<!-- end of generated: x -->\nb\n';
+  const document = 'a\n<!-- npm run docs: x -->\n<!-- end: x -->\nb\n';
   const filled = fillPart(document, 'x', 'text\n');
-  expect(filled).toMatch(/^a\n<!-- generated: x; [^\n]* -->\n\ntext\n\n<!-- end of generated: x -->\nb\n$/);
+  expect(filled).toMatch(/^a\n<!-- npm run docs: x -->\n\ntext\n\n<!-- end: x -->\nb\n$/);
   expect(fillPart(filled, 'x', 'text\n')).toBe(filled);
   expect(() => fillPart(document, 'y', '')).toThrow(/exactly once/);
 });
