@@ -173,12 +173,21 @@ function createTakers({ live, sites, delay = () => 0, refuse = () => {} }: AppOp
     if (request.method !== 'POST') return undefined;
     const path = pathOf(request);
     const [, name, below = path] = /^\/organizations\/([^/]+)(\/.*)$/.exec(path) ?? [];
-    const options = name === undefined ? live : sites?.site(name)?.live;
+    const options = name === undefined ? live : sites?.site(decoded(name))?.live;
     if (options === undefined) return undefined;
     const takers = known.get(options) ?? reportTakers(options, { delay, refuse });
     known.set(options, takers);
     return takers.get(below);
   };
+}
+
+/** Returns a part of a path without its escapes; as it is if one of them is broken, which names nothing. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** Returns the path of a request. A client that takes this for a proxy sends a whole address. */

@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { failure } from '../live/otlp/failure.ts';
 import { mostBytes, type Report, type ReportAnswer, type ReportForm } from '../live/report.ts';
 import type { CheckReporter } from './bearer-token.ts';
+import { createBodyPieces } from './body-pieces.ts';
 import { clientAt } from './client-address.ts';
 import type { Refuse } from './refused-clients.ts';
 import { createReportsUnderWay, type UnderWay } from './reports-under-way.ts';
@@ -159,20 +160,20 @@ function bodyOf(
 ): Promise<readonly Uint8Array[] | 'too long' | 'no room' | undefined> {
   if (request.headers.expect !== undefined) response.writeContinue();
   return new Promise((resolve) => {
-    const pieces: Buffer[] = [];
+    const pieces = createBodyPieces();
     let length = 0;
     request.on('data', (piece: Buffer) => {
       length += piece.length;
       if (length > mostBytes) return stop('too long');
       if (!room.add(piece.length)) return stop('no room');
-      pieces.push(piece);
+      pieces.add(piece);
     });
     const stop = (why: 'too long' | 'no room') => {
       request.removeAllListeners('data');
       request.pause();
       resolve(why);
     };
-    request.once('end', () => resolve(pieces));
+    request.once('end', () => resolve(pieces.end()));
     request.once('close', () => resolve(undefined));
   });
 }
