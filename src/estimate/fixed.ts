@@ -59,12 +59,12 @@ export class FixedSum {
     return this.#sum;
   }
 
-  /** Reads the columns of a text; returns false for one that has other signs than digits, or many before the point. */
+  /** Reads the columns of a text; returns false for one that has other signs than digits, or more of them than there are places. */
   #reads(text: string): boolean {
     const from = text.startsWith('-') ? 1 : 0;
     const point = text.indexOf('.');
     const end = point < 0 ? text.length : point;
-    if (end - from > columnDigits) return false;
+    if (end - from > columnDigits || text.length - end - 1 > places) return false;
     let sum = integerIn(text, from, end, end);
     this.#read[0] = sum;
     for (let column = 1; column <= columnsInPlaces; column++) {

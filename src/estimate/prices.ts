@@ -18,6 +18,8 @@ const sameWithin = 0.02;
 
 /** A price that has become so many times as large, or as small, is said. */
 const jump = 100;
+/** A price that has become less than so many times as large, or as small, is believed before its day has settled. */
+const believed = 4;
 
 /** The price of one of some units: those of `plus` less those of `minus`. */
 interface Term {
@@ -77,8 +79,8 @@ export function pricesOf(settled: readonly SettledDay[], ended?: SettledDay): Pr
       for (const tier of tiers) {
         const isUsedSince = (kind: number, newer: readonly SettledDay[]) =>
           newer.some((day) => isKindUsed(day, model, kind));
-        const billed = billedBy(days, currency, model, tier);
-        const since = ended?.billed.get(currency)?.models.get(model)?.get(tier);
+        const { billed, as } = billedBy(days, currency, model, tier);
+        const since = ended?.billed.get(currency)?.models.get(model)?.get(as);
         add(model, tier, currency, withNewPrices(termsOf(billed, isUsedSince), billed[0]?.billings, since));
       }
     }
@@ -162,21 +164,26 @@ interface BilledDay {
 }
 
 /**
- * Returns the days that bill a model and tier, the newest first. A tier that is used and not billed apart has the prices of no
+ * Returns the days that bill a model and tier, the newest first, and as which tier they do. A tier that is used and not billed apart has the prices of no
  * tier; and what was not billed apart on the newest day is not looked for on older ones.
  */
-function billedBy(days: readonly SettledDay[], currency: string, model: string, tier: Tier): readonly BilledDay[] {
+function billedBy(
+  days: readonly SettledDay[],
+  currency: string,
+  model: string,
+  tier: Tier,
+): { readonly billed: readonly BilledDay[]; readonly as: Tier } {
   const found = (wanted: Tier) =>
     days.flatMap((day) => {
       const billings = day.billed.get(currency)?.models.get(model)?.get(wanted);
       return billings === undefined ? [] : [{ day, billings }];
     });
   const own = found(tier);
-  if (tier === '') return own;
+  if (tier === '') return { billed: own, as: tier };
   const usual = found('');
   const newest = own[0]?.day.start ?? Number.NEGATIVE_INFINITY;
   const isNotApart = usual.some(({ day }) => day.start > newest && isUsed(day.used.get(model)?.get(tier) ?? none));
-  return own.length === 0 || isNotApart ? usual : own;
+  return own.length === 0 || isNotApart ? { billed: usual, as: '' } : { billed: own, as: tier };
 }
 
 const none: Amounts = new Float64Array(0);
@@ -226,7 +233,7 @@ function withNewPrices(
     const now = ended.get(kind);
     if (before === undefined || now === undefined || !isSame(before.quantity, before.units)) return term;
     const [old, recent] = [numberOf(before), numberOf(now)];
-    const isNew = !isSame(recent, old) && recent < old * jump && recent > old / jump;
+    const isNew = !isSame(recent, old) && recent < old * believed && recent > old / believed;
     return isNew ? { ...term, price: priceOfOne(now.amount, now.units) } : term;
   });
 }

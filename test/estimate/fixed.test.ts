@@ -25,6 +25,7 @@ test('a sum is that of its texts, whatever their length, sign and form', () => {
     '-0.5',
     '0E-6176',
     '1.25e-6',
+    '1.234567890123456789012345678901234e-7',
     '-3E2',
     '9'.repeat(40),
     `0.${'9'.repeat(40)}`,

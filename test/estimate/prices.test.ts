@@ -199,7 +199,11 @@ describe('a day that has ended and is not settled', () => {
     expect(then()).toEqual({ usd: 2 });
   });
 
-  test('changes nothing by a hundredfold, up or down: that has to settle first', () => {
+  test('changes nothing by four times, up or down: that has to settle first', () => {
+    expect(then(['m, input', '3.9', 500, 'tokens'])).toEqual({ usd: 7.8 });
+    expect(then(['m, input', '4.1', 500, 'tokens'])).toEqual({ usd: 2 });
+    expect(then(['m, input', '0.26', 500, 'tokens'])).toEqual({ usd: 0.52 });
+    expect(then(['m, input', '0.24', 500, 'tokens'])).toEqual({ usd: 2 });
     expect(then(['m, input', '100', 500, 'tokens'])).toEqual({ usd: 2 });
     expect(then(['m, input', '0.01', 500, 'tokens'])).toEqual({ usd: 2 });
     expect(then(['m, input', '0', 500, 'tokens'])).toEqual({ usd: 2 });
@@ -223,6 +227,16 @@ describe('a day that has ended and is not settled', () => {
     expect(costs(prices, input, 'new', 'batch')).toEqual({ usd: 2 });
     expect(costs(prices, input)).toEqual({ usd: 2 });
     expect(costs(pricesOf([], ended(...lines)), input, 'new')).toBeUndefined();
+  });
+
+  test('gives it to a tier that is not billed apart, too', () => {
+    const uses: readonly Use[] = [
+      ['m', 1_000, 0, 0],
+      ['m', 1_000, 0, 0, 'flex'],
+    ];
+    const together = [dayOf([['m, input', '4', 2_000, 'tokens']], uses, [], 2)];
+    const prices = pricesOf(together, ended(['m, input', '0.96', 500, 'tokens']));
+    expect([costs(prices, input), costs(prices, input, 'm', 'flex')]).toEqual([{ usd: 1.92 }, { usd: 1.92 }]);
   });
 
   test('leaves a model that is priced as a whole as it is', () => {
