@@ -100,23 +100,24 @@ async function scrapes(exporter: Exporter<Reading>, folder: string): Promise<str
   return `scrape of one while all poll: ${ms(own)}, p99 ${ms(quantile(took.own, 0.99))}; finished buffer: ${ms(other)}, p99 ${ms(quantile(took.rival, 0.99))}; ${(own / other).toFixed(1)}×`;
 }
 
-/** Changes the first organization, and resolves with how much later in their minute the others were polled then. */
+/**
+ * Changes the first organization, and resolves with how much more than a minute the others took then from one poll to the
+ * next. What is not polled each minute says nothing.
+ */
 async function reloaded(exporter: Exporter<Reading>, file: string, count: number): Promise<number> {
-  const phases = () => {
-    const found = new Map<string, number>();
-    for (const { at, msg, api, organization } of exporter.log) {
-      if (!msg.endsWith(': polled') || organization === 'team-0') continue;
-      found.set(`${organization} ${api}`, at % minute);
-    }
-    return found;
-  };
-  const before = phases();
+  const changedAt = Date.now();
   writeFileSync(file, fileOf(count, ', poll: {group_by: [project_id, model]}'));
   await sleep(minute + 5_000);
-  const after = phases();
-  const later = [...after].map(([poll, phase]) => {
-    const difference = phase - (before.get(poll) ?? phase);
-    return difference < -minute / 2 ? difference + minute : difference;
+  const polls = new Map<string, number[]>();
+  for (const { at, msg, api, organization } of exporter.log) {
+    if (!msg.endsWith(': polled') || organization === 'team-0') continue;
+    const poll = `${organization} ${api}`;
+    polls.set(poll, [...(polls.get(poll) ?? []), at]);
+  }
+  const later = [...polls.values()].flatMap((times) => {
+    const [earlier = 0, last = 0] = times.filter((at) => at < changedAt).slice(-2);
+    const next = times.find((at) => at >= changedAt);
+    return next === undefined || last - earlier > 1.5 * minute ? [] : [next - last - minute];
   });
   return Math.max(...later);
 }

@@ -197,10 +197,12 @@ test('live usage is taken for each organization that takes it, by its own token'
     });
   expect((await report('a', 'wrong')).status).toBe(401);
   expect((await report('a', 'right')).status).toBe(200);
+  expect((await report('%61', 'right')).status).toBe(200);
+  expect((await report('%6', 'right')).status).toBe(400);
   // Nobody who may not ask is told which names there are, and which of them take it.
   expect((await report('b', 'right')).status).toBe(401);
   expect((await report('none', 'right')).status).toBe(401);
-  expect(reports).toEqual(['{"model":"m"}']);
+  expect(reports).toEqual(['{"model":"m"}', '{"model":"m"}']);
 });
 
 test('a password is needed for all that tells of organizations', async () => {
