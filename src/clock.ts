@@ -3,6 +3,7 @@
  * day in a second and a demonstration can run faster than real time.
  */
 import { performance } from 'node:perf_hooks';
+import { clearTimeout, setTimeout } from 'node:timers';
 import type { Milliseconds } from './units.ts';
 
 export interface Clock {

@@ -13,7 +13,7 @@ const wallMonotonic = performance.now.bind(performance);
 Date.now = () => start + (wallNow() - origin) * speed;
 Object.defineProperty(performance, 'now', { value: () => wallMonotonic() * speed });
 
-const timers = createRequire(import.meta.url)('node:timers/promises');
+const timers = createRequire(import.meta.url)('node:timers');
 const wait = timers.setTimeout;
-timers.setTimeout = (ms, ...rest) => wait(ms / speed, ...rest);
+timers.setTimeout = (then, ms, ...rest) => wait(then, ms / speed, ...rest);
 syncBuiltinESMExports();
