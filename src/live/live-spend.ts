@@ -36,8 +36,10 @@ export class LiveSpend {
   readonly #options: LiveSpendOptions;
   readonly #columns: readonly [model: number, batch: number, tier: number];
   readonly #project: number;
-  readonly #spent = new Map<string, Spent>();
-  readonly #spentByProject = new Map<string, Spent>();
+  readonly #ofGroups: Spent[] = [];
+  readonly #ofProjects = new Map<string, Spent>();
+  /** The two series in which each group and currency counts. */
+  readonly #series = new Map<string, readonly [ofGroup: Spent, ofProject: Spent]>();
   #prices: PriceList | undefined;
   #revision = 0;
   #rendered = 0;
@@ -79,10 +81,10 @@ export class LiveSpend {
         spend.#rendered = spend.#revision;
         let next: Milliseconds = Number.POSITIVE_INFINITY;
         for (const [family, spent] of [
-          [liveSpendFamily, spend.#spent],
-          [liveProjectSpendFamily, spend.#spentByProject],
+          [liveSpendFamily, spend.#ofGroups],
+          [liveProjectSpendFamily, [...spend.#ofProjects.values()]],
         ] as const) {
-          yield* renderEntries(family, [...spent.values()], (one, add) => {
+          yield* renderEntries(family, spent, (one, add) => {
             one.since ??= elapsed;
             const heldUntil = one.since + spend.#options.zeroHold;
             const isHeld = elapsed < heldUntil;
@@ -96,21 +98,24 @@ export class LiveSpend {
   }
 
   #add(money: readonly Money[], group: number): void {
-    const { groups } = this.#options;
     for (const { currency, amount } of money) {
-      const ofCurrency = labelText(['currency'], [currency]);
-      addTo(this.#spent, `${group} ${currency}`, () => `${ofCurrency},${groups.text(group)}`, amount);
-      const project = labelText(['project_id'], [groups.values(group)[this.#project] ?? '']);
-      const ofProject = `${ofCurrency},${project}`;
-      addTo(this.#spentByProject, ofProject, () => ofProject, amount);
+      for (const spent of this.#seriesOf(group, currency)) spent.amount += amount;
       this.#revision++;
     }
   }
-}
 
-/** @param labels makes the labels of a series that is new */
-function addTo(spent: Map<string, Spent>, key: string, labels: () => string, amount: Fixed): void {
-  const known = spent.get(key);
-  if (known === undefined) spent.set(key, { labels: labels(), amount });
-  else known.amount += amount;
+  #seriesOf(group: number, currency: string): readonly Spent[] {
+    const key = `${group} ${currency}`;
+    const known = this.#series.get(key);
+    if (known !== undefined) return known;
+    const { groups } = this.#options;
+    const ofGroup: Spent = { labels: `${labelText(['currency'], [currency])},${groups.text(group)}`, amount: 0n };
+    this.#ofGroups.push(ofGroup);
+    const project = groups.values(group)[this.#project] ?? '';
+    const labels = labelText(['currency', 'project_id'], [currency, project]);
+    const ofProject: Spent = this.#ofProjects.get(labels) ?? { labels, amount: 0n };
+    this.#ofProjects.set(labels, ofProject);
+    this.#series.set(key, [ofGroup, ofProject]);
+    return [ofGroup, ofProject];
+  }
 }
