@@ -139,29 +139,6 @@ function isReported({ api, name }: LiveField): boolean {
 /** Words of HELP that the head of the page says once for all. */
 const saidAbove = [', in units of the currency', '; always 1'];
 
-/** Families whose names, and those of their labels, say all that their HELP says. */
-const saidByName: ReadonlySet<string> = new Set([
-  'openai_project_info',
-  'openai_api_key_info',
-  'openai_user_info',
-  'openai_organization_spend_limit_amount',
-  'openai_project_spend_limit_amount',
-  'openai_admin_api_key_expires_timestamp_seconds',
-  'openai_api_key_expires_timestamp_seconds',
-  'openai_organization_budget_amount',
-  'openai_project_budget_amount',
-  'openai_exporter_build_info',
-  'openai_exporter_poll_failures_total',
-  'openai_exporter_poll_duration_seconds',
-  'openai_exporter_last_success_timestamp_seconds',
-  'openai_exporter_api_retries_total',
-  'openai_exporter_publish_duration_seconds',
-  'openai_exporter_reader_restarts_total',
-  'openai_exporter_config_last_reload_successful',
-  'openai_exporter_config_last_reload_success_timestamp_seconds',
-  'openai_exporter_log_lines_dropped_total',
-]);
-
 /**
  * A list of families with their labels, without the place in the API.
  * @param saidElsewhere sentences of their HELP that the page has in another place
@@ -173,7 +150,7 @@ function familyList(families: readonly ServedFamily[], saidElsewhere: readonly s
       const meaning = rest.replace(/^\S+ of \/v1\/\S+[:.] +/, '').trim();
       const inBraces = labels.length === 0 ? '' : `{${labels.join(',')}}`;
       const text = type === 'histogram' ? `Histogram. ${meaning}` : meaning;
-      return [code(`${name}${inBraces}`), saidByName.has(name) ? '' : text];
+      return [code(`${name}${inBraces}`), text];
     }),
   );
 }

@@ -147,7 +147,7 @@ export function createEstimator(options: EstimatorOptions): Estimator {
 
   function pricesAt(now: Milliseconds): NonNullable<typeof prices> {
     const settled = settledDays(now);
-    const ended = settled.length === 0 ? undefined : endedDay(now);
+    const ended = endedDay(now);
     if (prices !== undefined && sameItems(prices.of, [...settled, ended])) return prices;
     const [newest, ...before] = settled;
     const error = newest === undefined ? new Map<string, number>() : errorOf(newest, pricesOf(before));

@@ -88,27 +88,12 @@ export function pricesOf(settled: readonly SettledDay[], ended?: SettledDay): Pr
       const billings = day.billed.get(currency)?.tools;
       return billings === undefined ? [] : [{ day, billings }];
     });
-    add(
-      null,
-      '',
-      currency,
-      termsOf(tools, () => false),
-    );
+    add(null, '', currency, termsOf(tools, notUsed));
   }
   if (ended !== undefined && days.length > 0) {
     const known = new Set(entries.map(({ model }) => model));
-    for (const [currency, { models }] of ended.billed) {
-      for (const [model, tiers] of models) {
-        if (known.has(model)) continue;
-        for (const [tier, billings] of tiers) {
-          add(
-            model,
-            tier,
-            currency,
-            termsOf([{ day: ended, billings }], () => false),
-          );
-        }
-      }
+    for (const { currency, model, tier, billings } of modelsBilledOn(ended)) {
+      if (!known.has(model)) add(model, tier, currency, termsOf([{ day: ended, billings }], notUsed));
     }
   }
   return {
@@ -163,9 +148,17 @@ interface BilledDay {
   readonly billings: Billings;
 }
 
+function modelsBilledOn({ billed }: SettledDay) {
+  return [...billed].flatMap(([currency, { models }]) =>
+    [...models].flatMap(([model, tiers]) =>
+      [...tiers].map(([tier, billings]) => ({ currency, model, tier, billings })),
+    ),
+  );
+}
+
 /**
- * Returns the days that bill a model and tier, the newest first, and as which tier they do. A tier that is used and not billed apart has the prices of no
- * tier; and what was not billed apart on the newest day is not looked for on older ones.
+ * Returns the days that bill a model and tier, the newest first, and as which tier they do. A tier that is used and not billed
+ * apart has the prices of no tier; and what was not billed apart on the newest day is not looked for on older ones.
  */
 function billedBy(
   days: readonly SettledDay[],
@@ -187,6 +180,8 @@ function billedBy(
 }
 
 const none: Amounts = new Float64Array(0);
+
+const notUsed = () => false;
 
 function isKindUsed({ used }: SettledDay, model: string, kind: number): boolean {
   return [...(used.get(model)?.values() ?? [])].some((amounts) => (amounts[kind] ?? 0) > 0);

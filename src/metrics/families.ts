@@ -76,7 +76,7 @@ export const projectBudgetFamily: Family = {
   help: 'Monthly budget of a project (--budget.monthly-project), in units of the currency.',
 };
 
-/** What both amounts are made of. */
+/** The sentences that say how both amounts are made. */
 export const estimated =
   'Settled usage at the prices that follow from settled days, in units of the currency. Usage without a price is left out.';
 

@@ -11,7 +11,7 @@ import type { Rendered, Section } from './section.ts';
 
 export const namesSectionName = 'names';
 
-/** What holds for the info series of ids. */
+/** The sentence that is true of every info series of ids. */
 export const everyId = 'Every id on the page has exactly one; where no name is known, the name is the id.';
 
 export const projectInfo: Family = {

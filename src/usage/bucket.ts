@@ -49,7 +49,7 @@ export function addDecimals(a: string, b: string): string {
   return new Decimal(a).plus(new Decimal(b)).toFixed();
 }
 
-/** What most buckets lack: one for all of them, because an exporter keeps thousands. */
+/** Shared by the buckets that have no money, or no refused rows: most of the thousands that an exporter keeps. */
 const noDecimals: Bucket['decimals'] = new Map();
 const noGroups: ReadonlySet<number> = new Set();
 

@@ -51,3 +51,8 @@ test('the two commands are on the first screen, each by itself', () => {
   expect([first, second]).toEqual(['npm ci && npm run demo\n', 'npm ci && npm test\n']);
   expect(readme.text.split('\n').indexOf('npm ci && npm test')).toBeLessThan(25);
 });
+
+test('it shows two boards, and has no more than 900 words', () => {
+  expect(readme.text.match(/^!\[.+\]\(docs\/img\/board-\w+\.png\)$/gm)).toHaveLength(2);
+  expect(readme.text.split(/\s+/).length).toBeLessThanOrEqual(900);
+});

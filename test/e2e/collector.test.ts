@@ -46,7 +46,7 @@ const exported = z.object({
   resourceMetrics: z.array(z.object({ scopeMetrics: z.array(z.object({ metrics: z.array(metric) })) })),
 });
 
-/** What is known of a scrape: its samples by the keys of their series, and the kind and the help of each family. */
+/** A scrape: its samples by the keys of their series, and the kind and the help of each family. */
 interface Scrape {
   readonly samples: Record<string, number>;
   readonly families: Record<string, readonly [kind: string, help: string]>;

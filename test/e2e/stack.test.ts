@@ -1,5 +1,5 @@
 /**
- * From organizations to the message that somebody reads: exporters, a real Prometheus with our configuration and rules,
+ * The way from organizations to the message that somebody reads: exporters, a real Prometheus with our configuration and rules,
  * a real Alertmanager with ours, a webhook. Rules and boards keep their expressions and have shorter spans.
  */
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

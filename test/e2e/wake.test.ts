@@ -1,5 +1,5 @@
 /**
- * From usage to whoever is woken, and how long that takes. What exporters show of two simulated organizations is put into a
+ * The way from usage to whoever is woken, and how long it takes. What exporters show of two simulated organizations is put into a
  * real Prometheus as a past that ends now. It has our rules, and a real Alertmanager with our configuration sends to a webhook.
  */
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
