@@ -3,37 +3,20 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import express, { type Express, type NextFunction, type Request, type Response, type Router } from 'express';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
-import type { OwnText } from '../metrics/own-text.ts';
-import type { PageSource } from '../metrics/page.ts';
 import { type OrganizationsStatus, type Status, StatusUnavailable } from '../status.ts';
-import type { Verdict } from './basic-auth.ts';
-import { clientAt } from './client-address.ts';
+import { answer } from './answer.ts';
+import { createDirectRoutes, type DirectSite, pathOf } from './direct-routes.ts';
 import { discovered } from './discovery.ts';
-import { type LiveRoutesOptions, livePaths, reportTakers, type TakeReport } from './live-routes.ts';
-import { sendExposition } from './metrics-answer.ts';
+import { createGuard, type GuardOptions } from './guard.ts';
+import { livePaths } from './live-routes.ts';
 import { orderIn, organizationsPage } from './organizations-page.ts';
 import { refreshScript } from './refresh.ts';
-import type { Refuse } from './refused-clients.ts';
 import { createSlots } from './slots.ts';
 import { assetPaths, type Place, statusPage, statusPolicy } from './status-page.ts';
 import { styleSheet } from './style.ts';
 
-/**
- * Finds out whether a request may see what the exporter knows; `busy` where that cannot be found out soon. Health
- * routes are open to everybody.
- * @param client who sends it: see `clientAt`
- */
-export type Authorize = (request: Request, client: string) => Verdict | Promise<Verdict>;
-
 /** The data shown of one organization, or of several together, whose page is empty. */
-export interface Site {
-  readonly page: PageSource;
-  /** Further pages that follow it. */
-  readonly further?: readonly PageSource[];
-  /** Takes live usage; without it there are no such routes. */
-  readonly live?: LiveRoutesOptions;
-  /** The exporter's own metrics in the text format; they follow the page. */
-  readonly own: () => Promise<readonly OwnText[]>;
+export interface Site extends DirectSite {
   /** Everything that the status page shows. @throws {StatusUnavailable} where it cannot be had now */
   readonly status: () => Status | OrganizationsStatus | Promise<Status>;
 }
@@ -50,7 +33,7 @@ export interface Sites {
   readonly secure: boolean;
 }
 
-export interface AppOptions extends Site {
+export interface AppOptions extends Site, GuardOptions {
   /** Several organizations; absent where there is only one. */
   readonly sites?: Sites;
   /** Every api was tried once. */
@@ -58,12 +41,6 @@ export interface AppOptions extends Site {
   /** Scrapes at once, and status pages at once; further ones get 503. */
   readonly maxRequests: number;
   readonly telemetryPath: string;
-  /** Everybody may read if this is not given. */
-  readonly authorize?: Authorize;
-  /** Counts a request of a client; gives the milliseconds after which it may come again, 0 if it may be answered. */
-  readonly delay?: (client: string) => number;
-  /** Called for each request that was not answered because of who sent it, or how many there were. */
-  readonly refuse?: Refuse;
   /** Headers of every answer; they replace ours of the same name. */
   readonly headers?: () => Readonly<Record<string, string>>;
   /** A scrape was turned away because of `maxRequests`. */
@@ -73,17 +50,16 @@ export interface AppOptions extends Site {
   readonly clock: Clock;
 }
 
-/** Milliseconds after which a client is told that too many passwords wait to be compared. */
-const busyAfter = 2_000;
-
 const closedPolicy = "default-src 'none'; frame-ancestors 'none'";
 
 const noHeaders: NonNullable<AppOptions['headers']> = () => ({});
 
 /** The routes as a handler of requests. It starts nothing; what a route throws is logged and answered with 500. */
 export function createApp(options: AppOptions): RequestListener {
-  const { authorize = () => true, delay = () => 0, refuse = () => {}, headers = noHeaders, log, clock } = options;
-  const takerOf = createTakers(options);
+  const { sites, delay = () => 0, refuse = () => {}, headers = noHeaders, log } = options;
+  const enters = createGuard(options);
+  const site = (name: string) => sites?.site(name);
+  const directly = createDirectRoutes({ ...options, delay, refuse, root: options, site, guard: enters });
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
@@ -91,28 +67,8 @@ export function createApp(options: AppOptions): RequestListener {
   app.enable('strict routing');
   app.set('query parser', false);
 
-  const guard = async (request: Request, response: Response, next: NextFunction) => {
-    // Taken now, because a closed connection has no remote address.
-    const { remoteAddress } = request.socket;
-    const client = clientAt(remoteAddress);
-    const wait = delay(client);
-    if (wait > 0) {
-      refuse('rate_limited', remoteAddress);
-      response.setHeader('Retry-After', Math.ceil(wait / 1_000));
-      return answer(response, 429, 'Too many requests.\n');
-    }
-    const verdict = await authorize(request, client);
-    if (verdict === true) return next();
-    if (verdict === 'busy') {
-      refuse('busy', remoteAddress);
-      // A guesser that is told at once would come again at once, thousands of times a second.
-      await clock.sleep(busyAfter);
-      response.setHeader('Retry-After', '5');
-      return answer(response, 503, 'Too many passwords are being checked.\n');
-    }
-    refuse('unauthorized', remoteAddress);
-    response.setHeader('WWW-Authenticate', 'Basic realm="metrics", charset="UTF-8"');
-    answer(response, 401, 'A user and password are needed.\n');
+  const guard: Handler = async (request, response, next) => {
+    if (await enters(request, response)) next();
   };
   const get = (path: string, ...handlers: Handler[]) => app.route(path).all(readOnly, ...handlers);
 
@@ -122,7 +78,7 @@ export function createApp(options: AppOptions): RequestListener {
     else answer(response, 503, 'not ready: not every api has been tried once\n');
   });
   addSite(app, options, options, { root: '.' }, guard);
-  if (options.sites !== undefined) addSites(app, options.sites, options, guard);
+  if (sites !== undefined) addSites(app, sites, options, guard);
   get(assetPaths.style, guard, (_request, response) => {
     answer(response, 200, styleSheet, 'text/css; charset=utf-8');
   });
@@ -154,46 +110,17 @@ export function createApp(options: AppOptions): RequestListener {
     response.setHeader('Referrer-Policy', 'no-referrer');
     response.setHeader('Cache-Control', 'no-store');
     for (const [name, value] of Object.entries(headers())) response.setHeader(name, value);
-    // Reports come thousands of times a second; to ask all the routes about each would cost more than to take it in.
-    const take = takerOf(request);
-    if (take !== undefined) {
-      take(request, response).catch((error: unknown) => failed(error, request, response));
+    const direct = directly(request);
+    // Only reports are read; another body that comes ends with its connection, however long it is.
+    if ((direct === undefined || request.method !== 'POST') && hasBody(request)) {
+      response.setHeader('Connection', 'close');
+    }
+    if (direct !== undefined) {
+      direct(request, response).catch((error: unknown) => failed(error, request, response));
       return;
     }
-    // Only reports are read; another body that comes ends with its connection, however long it is.
-    if (hasBody(request)) response.setHeader('Connection', 'close');
     app(request, response);
   };
-}
-
-/** Returns what finds out who takes a report: the only organization, or one of several. Nobody takes other requests. */
-function createTakers({ live, sites, delay = () => 0, refuse = () => {} }: AppOptions) {
-  const known = new WeakMap<LiveRoutesOptions, ReadonlyMap<string, TakeReport>>();
-  return (request: IncomingMessage): TakeReport | undefined => {
-    if (request.method !== 'POST') return undefined;
-    const path = pathOf(request);
-    const [, name, below = path] = /^\/organizations\/([^/]+)(\/.*)$/.exec(path) ?? [];
-    const options = name === undefined ? live : sites?.site(decoded(name))?.live;
-    if (options === undefined) return undefined;
-    const takers = known.get(options) ?? reportTakers(options, { delay, refuse });
-    known.set(options, takers);
-    return takers.get(below);
-  };
-}
-
-/** Returns a part of a path without its escapes; as it is if one of them is broken, which names nothing. */
-function decoded(part: string): string {
-  try {
-    return decodeURIComponent(part);
-  } catch {
-    return part;
-  }
-}
-
-/** Returns the path of a request. A client that takes this for a proxy sends a whole address. */
-function pathOf({ url = '' }: IncomingMessage): string {
-  const [path = ''] = url.replace(/^https?:\/\/[^/?]*/i, '').split('?', 1);
-  return path;
 }
 
 function hasBody({ headers }: IncomingMessage): boolean {
@@ -203,9 +130,10 @@ function hasBody({ headers }: IncomingMessage): boolean {
 type Handler = (request: Request, response: Response, next: NextFunction) => unknown;
 
 /**
- * Adds the routes of a site: its metrics, its status page, that as JSON, and its live usage.
+ * Adds the routes of a site: its status page, and that as JSON. Of those that are answered directly, only requests by
+ * another method come here.
  * @param place where they are
- * @param guard asked first at each route, but that of live usage, whose reports never come here
+ * @param guard asked first at each route
  */
 function addSite(
   to: Router,
@@ -215,7 +143,8 @@ function addSite(
   guard: Handler,
 ): void {
   const { maxRequests, telemetryPath, headers = noHeaders, refuse = () => {}, clock } = options;
-  if (site.live !== undefined) for (const path of Object.values(livePaths)) to.route(path).all(postOnly);
+  if (site.live !== undefined) for (const path of Object.values(livePaths)) to.route(path).all(only('POST'));
+  to.route(telemetryPath).all(readOnly);
   const get = (path: string, ...handlers: Handler[]) => to.route(path).all(readOnly, guard, ...handlers);
   const pageSlots = createSlots(maxRequests, clock, () => {});
   /** @param choose what of few answers is asked for */
@@ -235,7 +164,6 @@ function addSite(
       answer(response, 200, await shared(choose(request)), type);
     };
   };
-  get(telemetryPath, scrapeHandler(site, options));
   get(
     '/api/status',
     sendShared(async () => Buffer.from(`${JSON.stringify(await site.status())}\n`), 'application/json; charset=utf-8'),
@@ -304,23 +232,6 @@ function isBelow({ originalUrl }: Pick<Request, 'originalUrl'>, name: string): b
   return originalUrl.split('?')[0] !== `/organizations/${name}`;
 }
 
-function scrapeHandler({ page, further = [], own }: Site, { maxRequests, onRejected, clock, log }: AppOptions) {
-  const slots = createSlots(maxRequests, clock, (after) => {
-    log.warn('a scrape was cut off: its reader was too slow', { seconds: after / 1_000 });
-  });
-  return async (request: Request, response: Response) => {
-    // Gone while it was being authorized.
-    if (response.destroyed) return;
-    if (!slots.take(response)) {
-      onRejected(request.socket.remoteAddress);
-      response.setHeader('Retry-After', '1');
-      answer(response, 503, `Too many scrapes at once (--web.max-requests is ${maxRequests}).\n`);
-      return;
-    }
-    await sendExposition(request, response, { pages: [page, ...further], own });
-  };
-}
-
 const readOnly = only('GET', 'HEAD');
 
 /** Turns other methods away. */
@@ -334,25 +245,6 @@ function only(...methods: readonly string[]): Handler {
     const all = methods.length === 1 ? `Only ${methods[0]} is` : `Only ${methods.join(' and ')} are`;
     answer(response, 405, `${all} answered here.\n`);
   };
-}
-
-function postOnly(_request: Request, response: Response): void {
-  response.setHeader('Allow', 'POST');
-  answer(response, 405, 'Only POST is answered here.\n');
-}
-
-function answer(
-  response: ServerResponse,
-  status: number,
-  text: string | Buffer,
-  type: string = 'text/plain; charset=utf-8',
-): void {
-  // Not response.send: it would look at the request's caching headers and change the type.
-  response.removeHeader('Content-Encoding');
-  response.statusCode = status;
-  response.setHeader('Content-Type', type);
-  response.setHeader('Content-Length', Buffer.byteLength(text));
-  response.end(text);
 }
 
 /** 400 for what Express could not make sense of, such as a path with a broken escape. */

@@ -1,5 +1,5 @@
 /** Answers a scrape: the finished pages, then the exporter's own metrics; plain or as one gzip stream. */
-import type { Request, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { gzipHeader, gzipTrailer, joinPieces } from '../metrics/gzip.ts';
 import { type OwnText, onlyFamilies } from '../metrics/own-text.ts';
 import type { PageSource } from '../metrics/page.ts';
@@ -13,8 +13,8 @@ const expositionType = 'text/plain; version=0.0.4; charset=utf-8';
  * @throws what `own` does; what was sent until then is not all
  */
 export async function sendExposition(
-  request: Request,
-  response: Response,
+  request: IncomingMessage,
+  response: ServerResponse,
   { pages, own }: { readonly pages: readonly PageSource[]; readonly own: () => Promise<readonly OwnText[]> },
 ): Promise<void> {
   const families = familiesAsked(request.url);
@@ -31,29 +31,29 @@ export async function sendExposition(
     response.end();
     return;
   }
-  let rest: readonly Uint8Array[] = gzip
+  const page: readonly Uint8Array[] = gzip
     ? [gzipHeader, ...current.flatMap((each) => each.gzip)]
     : current.flatMap(({ plain }) => plain);
-  if (current.some(({ plainBytes }) => plainBytes > 0)) {
-    await write(response, rest);
-    rest = [];
-  }
-  // Made while the page is on its way.
+  const isLarge = page.reduce((sum, { length }) => sum + length, 0) >= batch;
+  // A large page is on its way while the rest is made; a small one goes out with it.
+  if (isLarge) await write(response, page);
   const all = await own();
+  if (response.destroyed) return;
+  if (!isLarge) for (const piece of page) response.write(piece);
   const chosen = families === undefined ? all : all.map((each) => onlyFamilies(each, families));
   if (!gzip) {
-    response.end(Buffer.concat([...rest, ...chosen.map(({ plain }) => plain)]));
+    response.end(Buffer.concat(chosen.map(({ plain }) => plain)));
     return;
   }
   const { length, crc } = joinPieces([
     ...current.map(({ plainBytes, crc }) => ({ length: plainBytes, crc })),
     ...chosen.map((each) => ({ length: each.plain.length, crc: each.crc })),
   ]);
-  response.end(Buffer.concat([...rest, ...chosen.map((each) => each.gzip), gzipTrailer(crc, length)]));
+  response.end(Buffer.concat([...chosen.map((each) => each.gzip), gzipTrailer(crc, length)]));
 }
 
 /** The families named by `name[]` in the query, as client_golang has it; undefined where none is: all are wanted. */
-function familiesAsked(url: string): ReadonlySet<string> | undefined {
+function familiesAsked(url = ''): ReadonlySet<string> | undefined {
   const query = url.indexOf('?');
   if (query === -1) return undefined;
   const names = new URLSearchParams(url.slice(query)).getAll('name[]');
@@ -64,7 +64,7 @@ function familiesAsked(url: string): ReadonlySet<string> | undefined {
 const batch = 1_048_576;
 
 /** Hands the pieces over, each batch when the client has taken enough of those before; resolves when the last has gone out. */
-async function write(response: Response, pieces: readonly Uint8Array[]): Promise<void> {
+async function write(response: ServerResponse, pieces: readonly Uint8Array[]): Promise<void> {
   let written = 0;
   for (const piece of pieces) {
     if (response.destroyed) return;
@@ -79,7 +79,7 @@ async function write(response: Response, pieces: readonly Uint8Array[]): Promise
 }
 
 /** Resolves when more can be written, or when nobody reads any more. */
-function drained(response: Response): Promise<void> {
+function drained(response: ServerResponse): Promise<void> {
   return new Promise((resolve) => {
     const done = () => {
       response.off('drain', done).off('close', done);

@@ -33,6 +33,7 @@ interface Answer {
 export function createSlots(most: number, clock: Clock, cutOff: (after: number) => void): Slots {
   /** The oldest first. */
   const taken = new Map<ServerResponse, Answer>();
+  let isWatching = false;
 
   function end({ response }: Answer, after: number): void {
     cutOff(after);
@@ -57,17 +58,26 @@ export function createSlots(most: number, clock: Clock, cutOff: (after: number) 
     return false;
   }
 
+  /** Watches for answers that take too long: one alarm at a time, since one for each would cost more than a small answer. */
+  function watch(): void {
+    const [oldest] = taken.values();
+    isWatching = oldest !== undefined;
+    if (oldest === undefined) return;
+    const left = oldest.began + longest - clock.monotonic();
+    if (left > 0) alarm(clock, left, watch);
+    else {
+      end(oldest, longest);
+      watch();
+    }
+  }
+
   return {
     take(response) {
       const client = clientAt(response.req.socket.remoteAddress);
       if (!isRoom(client)) return false;
-      const one = { response, client, began: clock.monotonic() };
-      taken.set(response, one);
-      const disarm = alarm(clock, longest, () => end(one, longest));
-      response.once('close', () => {
-        taken.delete(response);
-        disarm();
-      });
+      taken.set(response, { response, client, began: clock.monotonic() });
+      response.once('close', () => taken.delete(response));
+      if (!isWatching) watch();
       return true;
     },
   };

@@ -1,4 +1,5 @@
 /** Tests what a scrape can ask for, and how it can misbehave. */
+import { randomBytes } from 'node:crypto';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect } from 'node:net';
 import { gunzipSync } from 'node:zlib';
@@ -106,16 +107,36 @@ describe('name[]', () => {
   });
 });
 
-test('when its own metrics fail, what was sent does not look whole', async () => {
-  const log = recordingLog();
+describe('when its own metrics fail', () => {
   const own = async () => {
     throw new Error('broken');
   };
-  const { ask } = await serve(await publish(family('a', 1)), { own, log });
-  for (const coding of ['gzip', 'identity']) {
-    await expect(ask('/metrics', { 'accept-encoding': coding })).rejects.toThrow();
-  }
-  expect(log.of('error')).toHaveLength(2);
+
+  test('a small page is not sent, and the answer is 500', async () => {
+    const log = recordingLog();
+    const { ask } = await serve(await publish(family('a', 1)), { own, log });
+    for (const coding of ['gzip', 'identity']) {
+      const answer = await ask('/metrics', { 'accept-encoding': coding });
+      expect([answer.response.statusCode, answer.body.toString()]).toEqual([
+        500,
+        expect.stringContaining('Internal error'),
+      ]);
+    }
+    expect(log.of('error')).toHaveLength(2);
+  });
+
+  test('what was sent of a large page does not look whole', async () => {
+    const log = recordingLog();
+    const incompressible = family('a', 1).map((part) => ({
+      ...part,
+      text: part.text.replace('part="', `wide="${randomBytes(2_000_000).toString('base64')}",part="`),
+    }));
+    const { ask } = await serve(await publish(incompressible), { own, log });
+    for (const coding of ['gzip', 'identity']) {
+      await expect(ask('/metrics', { 'accept-encoding': coding })).rejects.toThrow();
+    }
+    expect(log.of('error')).toHaveLength(2);
+  });
 });
 
 describe('a scraper', () => {
