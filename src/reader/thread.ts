@@ -18,7 +18,7 @@ import { statusOf, summaryOf } from './make-status.ts';
 import type { FromReader, ReaderTask, ToReader } from './messages.ts';
 
 /** Milliseconds for which changes of the own metrics are gathered before they are sent. */
-const healthEvery = 100;
+const healthEvery = 500;
 /** Milliseconds for which changes are gathered before the line for the list of several organizations is made anew. */
 const summaryEvery = 5_000;
 /** Milliseconds between two signs of life. */
