@@ -12,11 +12,3 @@ setFlagsFromString('--no-wasm-tier-up');
 setFlagsFromString('--no-wasm-dynamic-tiering');
 // The young heap of a thread has one megabyte: helpers take longer to wake up than to clear it.
 setFlagsFromString('--no-parallel-scavenge');
-// Each thread optimizes the same code anew as soon as it is warm, which was a fifth of the time in which twenty
-// organizations start. What is hot is still optimized, a little later. Versions of V8 name this differently.
-const [v8 = ''] = process.versions.v8.split('.', 1);
-for (const flag of Number(v8) < 13
-  ? ['--interrupt-budget=1000000']
-  : ['--invocation-count-for-turbofan=30000', '--invocation-count-for-maglev=4000']) {
-  setFlagsFromString(flag);
-}

@@ -25,6 +25,7 @@ import type { Api } from './openai/catalogue.ts';
 import { createLineOutput, type LineOutput, stderrSink } from './output.ts';
 import { colours, logLook, paintFor, paintMistake } from './paint.ts';
 import type { ReaderTask } from './reader/messages.ts';
+import { optimizeLater } from './reader/optimize-later.ts';
 import { createOrganizations } from './reader/organizations.ts';
 import { createReader, ReaderFailed } from './reader/reader.ts';
 import type { BackfillSettings } from './settings/backfill-settings.ts';
@@ -247,6 +248,7 @@ async function runSeveral(
     },
   });
   if (reloads !== undefined) process.on('SIGHUP', () => void reloads.now());
+  optimizeLater();
   organizations.apply(first);
   const served = serveSeveral({
     ...{ organizations, metrics, version, revision, clock: systemClock },
