@@ -1,10 +1,12 @@
 /** Remembers which parts were made of what, so that a part whose sources are the same is not rendered again. */
 import type { Rendered } from './section.ts';
 
+const none = new Uint8Array(0);
+
 interface Kept {
   /** Compared one by one, by identity. */
   readonly sources: readonly unknown[];
-  /** The parts without their texts, of which the publisher has the bytes. */
+  /** The parts without their lines, which the publisher has handed over. */
   readonly parts: readonly Rendered[];
 }
 
@@ -33,7 +35,7 @@ export class KeptParts {
     const parts: Rendered[] = [];
     for (const part of render()) {
       const mark = {};
-      parts.push({ ...part, text: '', mark });
+      parts.push({ ...part, plain: none, mark });
       yield { ...part, mark };
     }
     this.#now.set(name, { sources, parts });

@@ -53,13 +53,11 @@ interface Segment {
 /** A clock that was set back by more than this makes a section be rendered again, in milliseconds. */
 const largestSlip = 1_000;
 
-const encoder = new TextEncoder();
-
 /** Returns a publisher that has shown nothing. What a section throws, `publish` and `run` throw; the page stays as it was. */
 export function createPublisher(options: PublisherOptions): Publisher {
   const { sections, changes, clock, compress = compressPiece } = options;
   const segments = new Map<string, Segment>();
-  /** The parts of marked texts, for as long as somebody keeps the mark. */
+  /** The parts of marked lines, for as long as somebody keeps the mark. */
   const marked = new WeakMap<object, Part>();
   let added: NewPart[] = [];
   let nextId = 0;
@@ -80,10 +78,9 @@ export function createPublisher(options: PublisherOptions): Publisher {
   }
 
   /** @param before what was in its place on the page before */
-  function partOf({ text, family, mark }: Rendered, before: Part | undefined): Part {
+  function partOf({ plain, family, mark }: Rendered, before: Part | undefined): Part {
     const known = mark === undefined ? undefined : marked.get(mark);
     if (known !== undefined) return known;
-    const plain = encoder.encode(text);
     const digest = hash('sha256', plain, 'base64');
     // Most of a page is as it was: then nothing is compressed, and nothing sent.
     const part = before?.digest === digest ? before : { id: nextId++, digest, piece: compress(plain) };

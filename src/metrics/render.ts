@@ -4,9 +4,10 @@ import type { Account } from '../usage/account.ts';
 import type { CounterBook } from '../usage/counters.ts';
 import type { Ledger, SeriesView } from '../usage/ledger.ts';
 import { type RecentOptions, recent, type Shown, samplesOf } from '../usage/recent.ts';
-import { sampleLine } from './exposition.ts';
+import { linesOf } from './exposition.ts';
 import { type Family, familyHeader, recentFamily, totalFamily } from './families.ts';
 import { KeptParts } from './kept-parts.ts';
+import { LineBytes } from './line-bytes.ts';
 import type { Rendered, Section } from './section.ts';
 
 /**
@@ -119,21 +120,25 @@ export function renderEntries<T>(
   return renderFamily(family, [block]);
 }
 
+/** Holds the lines of one part at a time, whoever renders. */
+const lines = new LineBytes();
+
 /** The samples of a block as parts, the first of which begins with the header. */
-function* renderBlock({ name }: Family, header: string, block: Block): Generator<Rendered> {
-  // Gathered as columns first, so that text is made part by part.
-  const fixed: string[] = [];
-  const labels: string[] = [];
-  const values: number[] = [];
-  block((common, own, value) => {
-    fixed.push(common);
-    labels.push(own);
-    values.push(value);
+function renderBlock({ name }: Family, header: string, block: Block): readonly Rendered[] {
+  const parts: Rendered[] = [];
+  let series = 0;
+  const end = () => {
+    if (series > 0) parts.push({ plain: lines.take(), series, family: name });
+    series = 0;
+  };
+  const line = linesOf(name);
+  lines.clear();
+  block((fixed, labels, value) => {
+    if (series === mostInPart) end();
+    if (series === 0 && parts.length === 0) lines.add(header);
+    lines.add(line(fixed, labels, value));
+    series++;
   });
-  for (let from = 0; from < values.length; from += mostInPart) {
-    const to = Math.min(values.length, from + mostInPart);
-    let text = from === 0 ? header : '';
-    for (let at = from; at < to; at++) text += sampleLine(name, fixed[at] ?? '', labels[at] ?? '', values[at] ?? 0);
-    yield { text, series: to - from, family: name };
-  }
+  end();
+  return parts;
 }

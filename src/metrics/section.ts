@@ -1,12 +1,13 @@
 /** A part of the page that changes as one: the usage of an api, the names, the limits. */
 
-/** Lines of a family as text, the first with its header, and how many samples they have. Large families come in several. */
+/** Lines of a family, the first with its header, and how many samples they have. Large families come in several. */
 export interface Rendered {
-  readonly text: string;
+  /** The lines in UTF-8, in a buffer of their own. */
+  readonly plain: Uint8Array<ArrayBuffer>;
   readonly series: number;
   /** The family's name; absent for lines that belong to none. */
   readonly family?: string;
-  /** Stands for the text: a part that is yielded again with the same mark has the text of before, and may leave it out. */
+  /** Stands for the lines: a part that is yielded again with the same mark has the lines of before, and may leave them out. */
   readonly mark?: object;
 }
 

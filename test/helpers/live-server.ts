@@ -10,6 +10,7 @@ import type { ShownHour } from '../../src/usage/recent.ts';
 import type { LiveRoutesOptions } from '../../src/web/live-routes.ts';
 import type { WebOptions } from '../../src/web/server.ts';
 import { type Exposition, parseExposition } from './exposition-parser.ts';
+import { textOf } from './rendered.ts';
 import { startWebServer } from './web-server.ts';
 
 export interface LiveServer {
@@ -50,7 +51,7 @@ export function livePage(
   hours: readonly ShownHour[] = [],
 ): string {
   return liveSections({ live, settleDelay: delay, shownByUsage: () => hours })
-    .flatMap((section) => [...section.render(now, elapsed)].map(({ text }) => text))
+    .flatMap((section) => [...section.render(now, elapsed)].map(textOf))
     .join('');
 }
 

@@ -5,6 +5,7 @@ import { createPublisher } from '../../src/metrics/publisher.ts';
 import type { Section } from '../../src/metrics/section.ts';
 import { createShownPage } from '../../src/metrics/shown-page.ts';
 import { GroupTable } from '../../src/usage/groups.ts';
+import { renderedOf } from '../helpers/rendered.ts';
 import { createVirtualClock } from '../helpers/virtual-clock.ts';
 
 const dimensions = ['project_id', 'model'];
@@ -16,7 +17,7 @@ function shows(name: string, table: () => GroupTable, during?: () => void): Sect
     *render() {
       const groups = table();
       during?.();
-      for (let id = 0; id < groups.size; id++) yield { text: `${name}{${groups.text(id)}} 1\n`, series: 1 };
+      for (let id = 0; id < groups.size; id++) yield renderedOf(`${name}{${groups.text(id)}} 1\n`);
       return undefined;
     },
   };
@@ -66,7 +67,7 @@ test('a section that names what others show is on the same page with it, also wh
     stale: () => onPage.version !== renderedFrom,
     *render() {
       renderedFrom = onPage.version;
-      for (const id of onPage.values('project_id')) yield { text: `info{project_id="${id}"} 1\n`, series: 1 };
+      for (const id of onPage.values('project_id')) yield renderedOf(`info{project_id="${id}"} 1\n`);
       return undefined;
     },
   };

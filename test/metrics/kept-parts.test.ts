@@ -13,6 +13,7 @@ import { CounterBook, type Opening } from '../../src/usage/counters.ts';
 import { Ledger } from '../../src/usage/ledger.ts';
 import { recent } from '../../src/usage/recent.ts';
 import { bucketAt, hour, minute } from '../../src/usage/windows.ts';
+import { textOf } from '../helpers/rendered.ts';
 import { endpointNamed, rawBucket, seconds } from '../helpers/rows.ts';
 
 const endpoint = endpointNamed('embeddings');
@@ -80,7 +81,7 @@ test('a page made of kept parts is that made anew, byte for byte', async () => {
           const { shown } = recent({ endpoint, settleDelay, interval: () => minute }, held, now);
           const view = { ledger, series: ledger.seriesNow(), shown, book, settleDelayMinutes: 15 };
           book.advance(now, elapsed);
-          whole = [...renderApi(view, new KeptParts())].map(({ text }) => text).join('');
+          whole = [...renderApi(view, new KeptParts())].map(textOf).join('');
           yield* renderApi(view, kept);
           return undefined;
         },
@@ -135,7 +136,7 @@ test('what has not changed is not rendered again', () => {
   const texts = (bucket: ReturnType<typeof bucketOf>) => {
     const shown = [{ width: '1m', state: 'settled', bucket, before: [] }] as const;
     const view = { ledger, series: ledger.seriesNow(), shown, book: undefined, settleDelayMinutes: 15 };
-    return [...renderApi(view, kept)].map(({ text }) => text);
+    return [...renderApi(view, kept)].map(textOf);
   };
   const bucket = bucketOf(start / 1_000 - 1_800);
   expect(texts(bucket).every((text) => text.includes('embeddings'))).toBe(true);

@@ -7,6 +7,7 @@ import type { Page } from '../../src/metrics/page.ts';
 import { createPublisher, type PublisherOptions } from '../../src/metrics/publisher.ts';
 import type { Section } from '../../src/metrics/section.ts';
 import { createShownPage } from '../../src/metrics/shown-page.ts';
+import { renderedOf } from '../helpers/rendered.ts';
 import { createVirtualClock } from '../helpers/virtual-clock.ts';
 
 const never = Number.POSITIVE_INFINITY;
@@ -20,7 +21,7 @@ function section(name: string, lines = 3) {
     *render() {
       it.renderings++;
       const { generation } = it;
-      for (let line = 0; line < lines; line++) yield { text: `${name} ${line} ${generation}\n`, series: 1 };
+      for (let line = 0; line < lines; line++) yield renderedOf(`${name} ${line} ${generation}\n`);
       return { until: it.until, untilElapsed: it.untilElapsed };
     },
   };

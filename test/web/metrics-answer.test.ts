@@ -13,6 +13,7 @@ import type { Rendered } from '../../src/metrics/section.ts';
 import { createShownPage } from '../../src/metrics/shown-page.ts';
 import type { WebOptions, WebServer } from '../../src/web/server.ts';
 import { recordingLog } from '../helpers/recording-log.ts';
+import { renderedOf, textOf } from '../helpers/rendered.ts';
 import { startWebServer } from '../helpers/web-server.ts';
 
 const running: WebServer[] = [];
@@ -32,14 +33,15 @@ own_seconds_count 1
 
 function family(name: string, ...values: readonly number[]): readonly Rendered[] {
   const header = `# HELP ${name} HELP own_total\n# TYPE ${name} gauge\n`;
-  return values.map((value, index) => ({
-    family: name,
-    text: `${index === 0 ? header : ''}${name}{part="${index}"} ${value}\n`,
-    series: 1,
-  }));
+  return values.map((value, index) =>
+    renderedOf(`${index === 0 ? header : ''}${name}{part="${index}"} ${value}\n`, { family: name }),
+  );
 }
 
-const textOf = (parts: readonly Rendered[]) => parts.map(({ text }) => text).join('');
+const textOfAll = (parts: readonly Rendered[]) => parts.map(textOf).join('');
+/** Adds a label of this value, which makes a part large. */
+const widened = (part: Rendered, value: string) =>
+  renderedOf(textOf(part).replace('part="', `wide="${value}",part="`), { family: part.family ?? '' });
 
 function* rendering(parts: readonly Rendered[]): Generator<Rendered, undefined> {
   yield* parts;
@@ -83,15 +85,15 @@ describe('name[]', () => {
   const ownSeconds = own.slice(ownTotal.length);
 
   test.each([
-    ['', textOf([...a, ...b, ...c]) + own],
-    ['?', textOf([...a, ...b, ...c]) + own],
-    ['?other=a', textOf([...a, ...b, ...c]) + own],
-    ['?name=a', textOf([...a, ...b, ...c]) + own],
-    ['?name[]=a', textOf(a)],
-    ['?name%5B%5D=a', textOf(a)],
-    ['?name[]=c_total&x=1&name[]=a&name[]=a', textOf([...a, ...c])],
+    ['', textOfAll([...a, ...b, ...c]) + own],
+    ['?', textOfAll([...a, ...b, ...c]) + own],
+    ['?other=a', textOfAll([...a, ...b, ...c]) + own],
+    ['?name=a', textOfAll([...a, ...b, ...c]) + own],
+    ['?name[]=a', textOfAll(a)],
+    ['?name%5B%5D=a', textOfAll(a)],
+    ['?name[]=c_total&x=1&name[]=a&name[]=a', textOfAll([...a, ...c])],
     ['?name[]=own_total', ownTotal],
-    ['?name[]=own_seconds&name[]=b', textOf(b) + ownSeconds],
+    ['?name[]=own_seconds&name[]=b', textOfAll(b) + ownSeconds],
     ['?name[]=own_seconds_bucket', ''],
     ['?name[]=c', ''],
     ['?name[]=', ''],
@@ -127,10 +129,7 @@ describe('when its own metrics fail', () => {
 
   test('what was sent of a large page does not look whole', async () => {
     const log = recordingLog();
-    const incompressible = family('a', 1).map((part) => ({
-      ...part,
-      text: part.text.replace('part="', `wide="${randomBytes(2_000_000).toString('base64')}",part="`),
-    }));
+    const incompressible = family('a', 1).map((part) => widened(part, randomBytes(2_000_000).toString('base64')));
     const { ask } = await serve(await publish(incompressible), { own, log });
     for (const coding of ['gzip', 'identity']) {
       await expect(ask('/metrics', { 'accept-encoding': coding })).rejects.toThrow();
@@ -141,11 +140,8 @@ describe('when its own metrics fail', () => {
 
 describe('a scraper', () => {
   /** Larger than what sockets hold. */
-  const big = (value: number) => family('big', ...Array.from({ length: 300 }, () => value)).map(widened);
-  const widened = (part: Rendered): Rendered => ({
-    ...part,
-    text: part.text.replace('part="', `wide="${'x'.repeat(100_000)}",part="`),
-  });
+  const big = (value: number) =>
+    family('big', ...Array.from({ length: 300 }, () => value)).map((part) => widened(part, 'x'.repeat(100_000)));
 
   test('that reads a byte at a time gets the page that it began with, and keeps nobody waiting', async () => {
     const [before, after] = [await publish(big(1)), await publish(big(2))];
@@ -171,7 +167,7 @@ describe('a scraper', () => {
     });
     const answer = Buffer.concat(read);
     const body = answer.subarray(answer.indexOf('\r\n\r\n') + 4);
-    expect(body.toString() === textOf(big(1)) + own).toBe(true);
+    expect(body.toString() === textOfAll(big(1)) + own).toBe(true);
   });
 
   test('that hangs up, at any byte, leaves nothing behind', async () => {
@@ -214,6 +210,6 @@ describe('a scraper', () => {
     const { response, body } = await ask('/metrics', { 'accept-encoding': header });
     expect(response.statusCode).toBe(200);
     expect(response.headers['content-encoding']).toBeUndefined();
-    expect(body.toString()).toBe(textOf(parts) + own);
+    expect(body.toString()).toBe(textOfAll(parts) + own);
   });
 });
