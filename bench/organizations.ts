@@ -91,9 +91,11 @@ async function scrapes(exporter: Exporter<Reading>, folder: string): Promise<str
   const took: { readonly own: number[]; readonly rival: number[] } = { own: [], rival: [] };
   const until = performance.now() + minute;
   while (performance.now() < until) {
+    // Each after the same pause: what follows another at once finds a processor that is awake.
+    await sleep(10);
     took.own.push((await scraper.scrape('gzip')).took);
+    await sleep(10);
     took.rival.push((await rival.scrape('gzip')).took);
-    await sleep(20);
   }
   await buffer.end();
   const [own, other] = [median(took.own), median(took.rival)];
@@ -115,9 +117,10 @@ async function reloaded(exporter: Exporter<Reading>, file: string, count: number
     polls.set(poll, [...(polls.get(poll) ?? []), at]);
   }
   const later = [...polls.values()].flatMap((times) => {
-    const [earlier = 0, last = 0] = times.filter((at) => at < changedAt).slice(-2);
+    const [earlier, last] = times.filter((at) => at < changedAt).slice(-2);
     const next = times.find((at) => at >= changedAt);
-    return next === undefined || last - earlier > 1.5 * minute ? [] : [next - last - minute];
+    if (earlier === undefined || last === undefined || next === undefined) return [];
+    return last - earlier > 1.5 * minute ? [] : [next - last - minute];
   });
   return Math.max(...later);
 }

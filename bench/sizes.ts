@@ -228,9 +228,10 @@ async function scrapeThroughPoll(exporter: Exporter<Reading>, scraper: Scraper, 
     return polled === -1 ? undefined : log.slice(polled).find(isPublished);
   };
   for (;;) {
+    await sleep(3);
     times.own.push((await scraper.scrape('gzip')).took);
+    await sleep(3);
     times.buffer.push((await buffer.scrape('gzip')).took);
-    await sleep(5);
     const page = published();
     if (page !== undefined && Date.now() > page.at + 1_000) return times;
   }
