@@ -7,6 +7,7 @@ import type { Socket } from 'node:net';
 import { clientAt } from './client-address.ts';
 import { type Intake, piece, readInPieces } from './intake.ts';
 import type { Refuse } from './refused-clients.ts';
+import { createTurns } from './turns.ts';
 
 export interface ConnectionsOptions {
   /** Connections at once. */
@@ -34,6 +35,9 @@ export interface Connections {
  */
 const mostInTurn = 4;
 
+/** Pieces of reports in one turn: together they take less than a millisecond. */
+const mostReportsInTurn = 8;
+
 interface Connection {
   readonly socket: Socket;
   readonly client: string;
@@ -51,6 +55,7 @@ export function createConnections({ most, answer, refuse }: ConnectionsOptions):
   const open = new Map<Socket, Connection>();
   /** Those with an answer behind them, and more requests that have come already. */
   const goingOn: Connection[] = [];
+  const turns = createTurns(mostReportsInTurn);
   let isDue = false;
   let isStopping = false;
 
@@ -129,11 +134,12 @@ export function createConnections({ most, answer, refuse }: ConnectionsOptions):
     ready(socket, opened) {
       if (opened !== undefined) open.delete(opened);
       const connection = add(socket);
-      connection.intake = readInPieces(
-        socket,
-        () => connection.isAnswering && !isBodyRead(connection),
-        () => (isBodyRead(connection) ? bodyLeft(connection) : 0),
-      );
+      connection.intake = readInPieces(socket, {
+        isBusy: () => connection.isAnswering && !isBodyRead(connection),
+        isBodyRead: () => isBodyRead(connection),
+        bodyLeft: () => (isBodyRead(connection) ? bodyLeft(connection) : 0),
+        turns,
+      });
     },
     asked(request, response) {
       const connection = open.get(request.socket);

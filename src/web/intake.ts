@@ -3,6 +3,7 @@
  * takes 64 KiB at a time by itself and makes a request of everything in it: thousands, before one answer is read.
  */
 import type { Socket } from 'node:net';
+import type { Turns } from './turns.ts';
 
 /** Bytes. The shortest request has 25, so that at most twenty wait behind the one that is answered. */
 export const piece = 512;
@@ -18,12 +19,22 @@ export interface Intake {
   handed(): number;
 }
 
-/**
- * Takes over a connection that Node's HTTP server has begun to read.
- * @param isBusy reports whether a request is being answered, and nothing more of it is wanted
- * @param bodyLeft the bytes that are left of a body that is being read; 0 where that is not known
- */
-export function readInPieces(socket: Socket, isBusy: () => boolean, bodyLeft: () => number): Intake {
+export interface IntakeOptions {
+  /** Reports whether a request is being answered, and nothing more of it is wanted. */
+  readonly isBusy: () => boolean;
+  /** Reports whether a body is being read. */
+  readonly isBodyRead: () => boolean;
+  /** Returns the bytes that are left of a body that is being read; 0 where that is not known. */
+  readonly bodyLeft: () => number;
+  /** Spreads what comes of reports, of all connections together; scrapes do not wait for a turn. */
+  readonly turns: Turns;
+}
+
+/** The first letter of POST, by which only reports come that often. */
+const post = 0x50;
+
+/** Takes over a connection that Node's HTTP server has begun to read. */
+export function readInPieces(socket: Socket, { isBusy, isBodyRead, bodyLeft, turns }: IntakeOptions): Intake {
   const parsers = socket.listeners('data');
   socket.removeAllListeners('data');
   let unread: Buffer = Buffer.alloc(0);
@@ -43,18 +54,22 @@ export function readInPieces(socket: Socket, isBusy: () => boolean, bodyLeft: ()
       for (const parse of parsers) Reflect.apply(parse, socket, [next]);
     }
     isReading = false;
-    if (unread.length > 0) {
-      socket.pause();
-      isHeld = true;
-    } else if (isHeld) {
+    if (unread.length > 0) hold();
+    else if (isHeld) {
       socket.resume();
       isHeld = false;
     }
   }
 
+  function hold(): void {
+    socket.pause();
+    isHeld = true;
+  }
+
   socket.on('data', (chunk: Buffer) => {
     unread = unread.length === 0 ? chunk : Buffer.concat([unread, chunk]);
-    read();
+    if (!isBodyRead() && unread[0] !== post) read();
+    else if (!turns.soon(read)) hold();
   });
   return { read, isEmpty: () => unread.length === 0, handed: () => handed };
 }

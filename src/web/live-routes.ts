@@ -10,6 +10,7 @@ import { createBodyPieces } from './body-pieces.ts';
 import { clientAt } from './client-address.ts';
 import type { Refuse } from './refused-clients.ts';
 import { createReportsUnderWay, type UnderWay } from './reports-under-way.ts';
+import { createTurns } from './turns.ts';
 
 export interface LiveRoutesOptions {
   readonly isAllowed: CheckReporter;
@@ -36,12 +37,18 @@ export type TakeReport = (request: IncomingMessage, response: ServerResponse) =>
 /** Seconds after which an overloaded exporter may be tried again. */
 const retryAfter = '1';
 
+/** Answers to reports in one turn of the event loop: together they take less than a millisecond. */
+const mostAnswersInTurn = 8;
+
 /** Returns what takes the reports of each path; the paths share the bounds. */
 export function reportTakers(
   { isAllowed, report, refused = () => {} }: LiveRoutesOptions,
   { delay, refuse }: { readonly delay: Delay; readonly refuse: Refuse },
 ): ReadonlyMap<string, TakeReport> {
   const underWay = createReportsUnderWay();
+  // Answers come back many at once.
+  const answers = createTurns(mostAnswersInTurn);
+  const answerTurn = () => new Promise<void>((resolve) => answers.soon(resolve));
 
   /** Answers a request that may not come in. Returns true if it did. */
   function turnedAway(response: ServerResponse, route: LiveRoute, client: string): boolean {
@@ -102,6 +109,7 @@ export function reportTakers(
     const reported = await report({ ...form, body, query: queryOf(request.url) }).catch((error: unknown) => {
       return error instanceof Error ? error : new Error('nobody takes it');
     });
+    await answerTurn();
     if (response.destroyed) return;
     if (reported instanceof Error) return refuseReport(response, route, 503, reported.message);
     end(response, reported.status, reported.body, form.form === 'otlp protobuf' ? protobuf : json);

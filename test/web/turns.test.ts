@@ -1,0 +1,83 @@
+/** Work that comes all at once, and what goes first. */
+import { EventEmitter } from 'node:events';
+import type { Socket } from 'node:net';
+import { describe, expect, test } from 'vitest';
+import { readInPieces } from '../../src/web/intake.ts';
+import { createTurns } from '../../src/web/turns.ts';
+
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+describe('turns', () => {
+  test('a turn has so many pieces of work and no more; all are done once, in order', async () => {
+    const turns = createTurns(3);
+    const done: number[] = [];
+    const atOnce = Array.from({ length: 8 }, (_, index) => turns.soon(() => done.push(index)));
+    expect(atOnce).toEqual([true, true, true, false, false, false, false, false]);
+    expect(done).toEqual([0, 1, 2]);
+    await nextTurn();
+    expect(done).toEqual([0, 1, 2, 3, 4, 5]);
+    await nextTurn();
+    expect(done).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    await nextTurn();
+    expect(done).toHaveLength(8);
+  });
+
+  test('what comes later does not overtake what waits, and after a quiet turn there is room again', async () => {
+    const turns = createTurns(1);
+    const done: string[] = [];
+    turns.soon(() => done.push('first'));
+    turns.soon(() => done.push('second'));
+    turns.soon(() => done.push('third'));
+    await nextTurn();
+    expect(turns.soon(() => done.push('fourth'))).toBe(false);
+    await nextTurn();
+    await nextTurn();
+    expect(done).toEqual(['first', 'second', 'third', 'fourth']);
+    await nextTurn();
+    expect(turns.soon(() => done.push('fifth'))).toBe(true);
+  });
+});
+
+describe('what connections send', () => {
+  /** A connection without the network: what it hands over is noted with its name. */
+  function connection(name: string, handed: string[], turns = createTurns(1), body = { isRead: false }) {
+    const paused: boolean[] = [];
+    const socket = Object.assign(new EventEmitter(), {
+      destroyed: false,
+      pause: () => paused.push(true),
+      resume: () => paused.push(false),
+    });
+    socket.on('data', (chunk: Buffer) => handed.push(`${name} ${chunk}`));
+    readInPieces(socket as unknown as Socket, {
+      ...{ isBusy: () => false, isBodyRead: () => body.isRead, bodyLeft: () => 0 },
+      turns,
+    });
+    return { send: (text: string) => socket.emit('data', Buffer.from(text)), paused };
+  }
+
+  test('a scrape overtakes reports that came before it, and who waits is not read from', async () => {
+    const turns = createTurns(1);
+    const handed: string[] = [];
+    const [a, b, c] = ['a', 'b', 'c'].map((name) => connection(name, handed, turns));
+    a?.send('POST 1');
+    b?.send('POST 2');
+    c?.send('GET');
+    expect(handed).toEqual(['a POST 1', 'c GET']);
+    expect(b?.paused).toEqual([true]);
+    await nextTurn();
+    expect(handed).toEqual(['a POST 1', 'c GET', 'b POST 2']);
+    expect(b?.paused).toEqual([true, false]);
+  });
+
+  test('the pieces of a body wait for their turn, too', async () => {
+    const turns = createTurns(1);
+    const handed: string[] = [];
+    const a = connection('a', handed, turns);
+    const b = connection('b', handed, turns, { isRead: true });
+    a.send('POST');
+    b.send('{}');
+    expect(handed).toEqual(['a POST']);
+    await nextTurn();
+    expect(handed).toEqual(['a POST', 'b {}']);
+  });
+});
