@@ -216,7 +216,7 @@ async function measurePromClient(file: string): Promise<{ readonly plain: number
   }
 }
 
-/** Scrapes without a pause from before a poll until its page has been out for a second. */
+/** Scrapes, each after the same short pause, from before a poll until its page has been out for a second. */
 async function scrapeThroughPoll(exporter: Exporter<Reading>, scraper: Scraper, buffer: Scraper) {
   const { log } = exporter;
   const from = log.length;

@@ -10,5 +10,5 @@ setFlagsFromString('--no-sparkplug');
 // undici parses answers in WebAssembly. Compiled once more, optimized, that would take forty megabytes for a moment.
 setFlagsFromString('--no-wasm-tier-up');
 setFlagsFromString('--no-wasm-dynamic-tiering');
-// The young heap of a thread has one megabyte: helpers take longer to wake up than to clear it.
+// Young heaps are small here: helpers take longer to wake up than to clear one.
 setFlagsFromString('--no-parallel-scavenge');

@@ -8,7 +8,7 @@ export function valueText(value: number): string {
 }
 
 /** Returns what makes the lines of a metric: of label text without braces, common to many or its own, and a value. */
-export function linesOf(name: string): (fixed: string, labels: string, value: number) => string {
+export function lineMaker(name: string): (fixed: string, labels: string, value: number) => string {
   let before = '';
   let start = `${name}{`;
   return (fixed, labels, value) => {

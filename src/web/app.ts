@@ -131,9 +131,9 @@ type Handler = (request: Request, response: Response, next: NextFunction) => unk
 
 /**
  * Adds the routes of a site: its status page, and that as JSON. Of those that are answered directly, only requests by
- * another method come here.
+ * another method come here, which are turned away.
  * @param place where they are
- * @param guard asked first at each route
+ * @param guard asked at each of the others
  */
 function addSite(
   to: Router,

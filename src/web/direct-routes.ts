@@ -77,7 +77,7 @@ export function createDirectRoutes(options: DirectRoutesOptions): (request: Inco
 
 /** Returns the path of a request. A client that takes this for a proxy sends a whole address. */
 export function pathOf({ url = '' }: Pick<IncomingMessage, 'url'>): string {
-  const [path = ''] = url.replace(/^https?:\/\/[^/?]*/i, '').split('?', 1);
+  const [path = ''] = url.replace(/^https?:\/\/[^/?]*/i, '').split(/[?#]/, 1);
   return path;
 }
 

@@ -10,7 +10,7 @@ const expositionType = 'text/plain; version=0.0.4; charset=utf-8';
 
 /**
  * Writes the whole answer, head included. Resolves when it is written or the client has gone.
- * @throws what `own` does; what was sent until then is not all
+ * @throws what `own` does; what was sent of a large page until then is not all
  */
 export async function sendExposition(
   request: IncomingMessage,

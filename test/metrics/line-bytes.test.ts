@@ -23,6 +23,12 @@ test('a line can be longer than all that was there before, and three bytes for e
   expect(lines.take()).toEqual(encoder.encode(`a${'€'.repeat(100_000)}`));
 });
 
+test('half of a pair of surrogates becomes U+FFFD, as everywhere', () => {
+  const lines = new LineBytes();
+  lines.add('a\ud800b\udc00é');
+  expect(lines.take()).toEqual(encoder.encode('a\ufffdb\ufffdé'));
+});
+
 test('what was taken stays as it is', () => {
   const lines = new LineBytes();
   lines.add('first');

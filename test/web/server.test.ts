@@ -265,6 +265,14 @@ describe('scrapes in flight', () => {
 });
 
 describe('routes', () => {
+  test.each(['/metrics?a=b', '/metrics#a', '/metrics?a#b', 'http://elsewhere/metrics', 'HTTP://elsewhere:1/metrics?a'])(
+    'metrics are found at %s',
+    async (path) => {
+      const { ask } = await serve();
+      expect(await ask(path)).toMatchObject({ status: 200 });
+    },
+  );
+
   test.each(['POST', 'PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE'])('%s is not allowed', async (method) => {
     const { ask } = await serve();
     for (const path of ['/metrics', '/', '/-/healthy', '/-/ready', '/api/status']) {
