@@ -18,7 +18,9 @@ import { statusOf, summaryOf } from './make-status.ts';
 import type { FromReader, ReaderTask, ToReader } from './messages.ts';
 
 /** Milliseconds for which changes of the own metrics are gathered before they are sent. */
-const healthEvery = 500;
+const healthEvery = 100;
+/** The same with several organizations, whose threads start all at once and share the processors. */
+const healthEveryAmongOthers = 500;
 /** Milliseconds for which changes are gathered before the line for the list of several organizations is made anew. */
 const summaryEvery = 5_000;
 /** Milliseconds between two signs of life. */
@@ -163,6 +165,7 @@ async function memoryIn(file: StateFile, { settings, key }: ReaderTask): Promise
 function tellHealth(exporter: Exporter, post: (message: FromReader) => void, summary?: () => void) {
   let timer: NodeJS.Timeout | undefined;
   let summaryTimer: NodeJS.Timeout | undefined;
+  const every = summary === undefined ? healthEvery : healthEveryAmongOthers;
   const send = async () => {
     const own = ownText(await exporter.self.text());
     post({ kind: 'health', own, ready: exporter.ready(), up: isUp(exporter) });
@@ -175,7 +178,7 @@ function tellHealth(exporter: Exporter, post: (message: FromReader) => void, sum
     timer ??= setTimeout(() => {
       timer = undefined;
       void send();
-    }, healthEvery);
+    }, every);
   };
   exporter.self.onChange(tell);
   void send();
