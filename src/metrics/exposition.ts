@@ -7,17 +7,8 @@ export function valueText(value: number): string {
   return String(value);
 }
 
-/** Returns what makes the lines of a metric: of label text without braces, common to many or its own, and a value. */
-export function lineMaker(name: string): (fixed: string, labels: string, value: number) => string {
-  let before = '';
-  let start = `${name}{`;
-  return (fixed, labels, value) => {
-    if (labels === '')
-      return fixed === '' ? `${name} ${valueText(value)}\n` : `${name}{${fixed}} ${valueText(value)}\n`;
-    // Most lines begin as the one before.
-    if (fixed !== before) start = fixed === '' ? `${name}{` : `${name}{${fixed},`;
-    before = fixed;
-    const end = `} ${valueText(value)}\n`;
-    return start + labels + end;
-  };
+/** One line. `fixed` and `labels` are label text without braces; either can be empty. */
+export function sampleLine(name: string, fixed: string, labels: string, value: number): string {
+  const both = fixed === '' || labels === '' ? fixed + labels : `${fixed},${labels}`;
+  return both === '' ? `${name} ${valueText(value)}\n` : `${name}{${both}} ${valueText(value)}\n`;
 }

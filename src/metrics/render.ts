@@ -4,7 +4,7 @@ import type { Account } from '../usage/account.ts';
 import type { CounterBook } from '../usage/counters.ts';
 import type { Ledger, SeriesView } from '../usage/ledger.ts';
 import { type RecentOptions, recent, type Shown, samplesOf } from '../usage/recent.ts';
-import { lineMaker } from './exposition.ts';
+import { sampleLine } from './exposition.ts';
 import { type Family, familyHeader, recentFamily, totalFamily } from './families.ts';
 import { KeptParts } from './kept-parts.ts';
 import { LineBytes } from './line-bytes.ts';
@@ -131,12 +131,11 @@ function renderBlock({ name }: Family, header: string, block: Block): readonly R
     if (series > 0) parts.push({ plain: lines.take(), series, family: name });
     series = 0;
   };
-  const line = lineMaker(name);
   lines.clear();
   block((fixed, labels, value) => {
     if (series === mostInPart) end();
     if (series === 0 && parts.length === 0) lines.add(header);
-    lines.add(line(fixed, labels, value));
+    lines.add(sampleLine(name, fixed, labels, value));
     series++;
   });
   end();

@@ -11,7 +11,7 @@ export interface Facts {
   readonly reason: string;
   /** A closer description, where that asks for other advice than the reason. */
   readonly kind?: string | undefined;
-  /** Below the base URL, without the query. */
+  /** The path below the base URL, without the query. */
   readonly path: string;
   readonly status?: number | undefined;
   /** The API's `error.code`. */

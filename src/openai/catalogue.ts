@@ -64,7 +64,7 @@ export interface PageLimit {
 interface Entry {
   /** Value of the `api` label and the middle of the metric names. */
   readonly api: string;
-  /** Below the base URL. */
+  /** The path below the base URL. */
   readonly path: string;
   /** `object` of a row. Some differ from the path; the endpoint is taken from the request, never from the row. */
   readonly rowObject: string;

@@ -15,7 +15,7 @@ import type { BodyShape } from './scan.ts';
 
 export interface GetRequest {
   readonly api: ApiLabel;
-  /** Below the base URL, beginning with a slash. */
+  /** The path below the base URL, beginning with a slash. */
   readonly path: string;
   readonly query: readonly (readonly [string, string])[];
   readonly priority: Priority;

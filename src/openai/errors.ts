@@ -36,7 +36,7 @@ export function reasonOfStatus(status: number): Reason {
 export interface ApiErrorDetails {
   readonly reason: Reason;
   readonly api: ApiLabel;
-  /** Below the base URL, without the query. */
+  /** The path below the base URL, without the query. */
   readonly path: string;
   /** The error in a few words: the API's own, where it has some. */
   readonly detail: string;

@@ -31,7 +31,7 @@ import { listShape } from './scan.ts';
 
 export interface List<T> {
   readonly api: ListApi;
-  /** Below the base URL. `projectId` is null for the organization's own. */
+  /** The path below the base URL. `projectId` is null for the organization's own. */
   path(projectId: string | null): string;
   readonly query: readonly (readonly [string, string])[];
   readonly item: ReadItem<T>;

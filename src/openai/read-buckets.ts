@@ -24,7 +24,7 @@ export interface PageSizes {
   readonly withoutEnd: Set<string>;
 }
 
-/** Below the 4 MB that a page may have, so that a busier hour than the last still fits. */
+/** The bytes that a page aims at: below the 4 MB that it may have, so that a busier hour than the last still fits. */
 const targetBytes = 3_000_000;
 /** The state before anything is known. */
 const firstLimits: Readonly<Record<Width, number>> = { '1m': 16, '1h': 4, '1d': 2 };

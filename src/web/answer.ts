@@ -1,5 +1,8 @@
 /** Answers that are made whole before they are sent. */
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** Answers a request. It rejects with what goes wrong. */
+export type Handle = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
 /** Sends an answer; what was set of another one before does not stay. */
 export function answer(

@@ -54,9 +54,8 @@ export function createConnections({ most, answer, refuse }: ConnectionsOptions):
   /** Those that came first, or that began to answer first, are first. */
   const open = new Map<Socket, Connection>();
   /** Those with an answer behind them, and more requests that have come already. */
-  const goingOn: Connection[] = [];
-  const turns = createTurns(mostReportsInTurn);
-  let isDue = false;
+  const goingOn = createTurns(mostInTurn);
+  const reports = createTurns(mostReportsInTurn);
   let isStopping = false;
 
   function add(socket: Socket): Connection {
@@ -90,19 +89,8 @@ export function createConnections({ most, answer, refuse }: ConnectionsOptions):
     // The head of an answer may have promised to keep the connection, before there was nothing to keep it for.
     if (isStopping) socket.destroySoon();
     if (!open.has(socket) || socket.writableEnded || socket.destroyed) return;
-    if (waiting.length > 0 || intake?.isEmpty() === false) goOnLater(connection);
+    if (waiting.length > 0 || intake?.isEmpty() === false) goingOn.soon(() => goOn(connection));
     else connection.isAnswering = false;
-  }
-
-  function goOnLater(...more: readonly Connection[]): void {
-    goingOn.push(...more);
-    if (isDue || goingOn.length === 0) return;
-    isDue = true;
-    setImmediate(() => {
-      isDue = false;
-      for (const connection of goingOn.splice(0, mostInTurn)) goOn(connection);
-      goOnLater();
-    });
   }
 
   function goOn(connection: Connection): void {
@@ -138,7 +126,7 @@ export function createConnections({ most, answer, refuse }: ConnectionsOptions):
         isBusy: () => connection.isAnswering && !isBodyRead(connection),
         isBodyRead: () => isBodyRead(connection),
         bodyLeft: () => (isBodyRead(connection) ? bodyLeft(connection) : 0),
-        turns,
+        turns: reports,
       });
     },
     asked(request, response) {

@@ -2,12 +2,12 @@
  * The requests that do not pass the router, which would cost more than to answer them: scrapes, and reports of live
  * usage. Of one organization they are at the root, of several below the name of each.
  */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Clock } from '../clock.ts';
 import type { Logger } from '../log.ts';
 import type { OwnText } from '../metrics/own-text.ts';
 import type { PageSource } from '../metrics/page.ts';
-import { answer } from './answer.ts';
+import { answer, type Handle } from './answer.ts';
 import type { Guard } from './guard.ts';
 import { type Delay, type LiveRoutesOptions, reportTakers } from './live-routes.ts';
 import { sendExposition } from './metrics-answer.ts';
@@ -42,17 +42,14 @@ export interface DirectRoutesOptions {
   readonly clock: Clock;
 }
 
-/** Answers a request. */
-export type Direct = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
-
 interface SiteRoutes {
-  readonly scrape: Direct;
-  /** By path. */
-  readonly reports: ReadonlyMap<string, Direct>;
+  readonly scrape: Handle;
+  /** The paths at which reports are taken, and what takes them. */
+  readonly reports: ReadonlyMap<string, Handle>;
 }
 
 /** Returns what finds out who answers a request; undefined where that is up to the router. */
-export function createDirectRoutes(options: DirectRoutesOptions): (request: IncomingMessage) => Direct | undefined {
+export function createDirectRoutes(options: DirectRoutesOptions): (request: IncomingMessage) => Handle | undefined {
   const { root, site, telemetryPath, delay, refuse } = options;
   /** The routes of a site go with it. */
   const known = new WeakMap<DirectSite, SiteRoutes>();
@@ -90,7 +87,7 @@ function decoded(part: string): string {
   }
 }
 
-function scrapeHandler({ page, further = [], own }: DirectSite, options: DirectRoutesOptions): Direct {
+function scrapeHandler({ page, further = [], own }: DirectSite, options: DirectRoutesOptions): Handle {
   const { maxRequests, guard, onRejected, clock, log } = options;
   const pages = [page, ...further];
   const slots = createSlots(maxRequests, clock, (after) => {

@@ -5,6 +5,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { failure } from '../live/otlp/failure.ts';
 import { mostBytes, type Report, type ReportAnswer, type ReportForm } from '../live/report.ts';
+import type { Handle } from './answer.ts';
 import type { CheckReporter } from './bearer-token.ts';
 import { createBodyPieces } from './body-pieces.ts';
 import { clientAt } from './client-address.ts';
@@ -31,9 +32,6 @@ const protobuf = 'application/x-protobuf';
 export const livePaths = { records: '/api/live', otlp: '/api/live/otlp/v1/metrics' } as const;
 type LiveRoute = keyof typeof livePaths;
 
-/** Takes a report and answers it. */
-export type TakeReport = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
-
 /** Seconds after which an overloaded exporter may be tried again. */
 const retryAfter = '1';
 
@@ -44,7 +42,7 @@ const mostAnswersInTurn = 8;
 export function reportTakers(
   { isAllowed, report, refused = () => {} }: LiveRoutesOptions,
   { delay, refuse }: { readonly delay: Delay; readonly refuse: Refuse },
-): ReadonlyMap<string, TakeReport> {
+): ReadonlyMap<string, Handle> {
   const underWay = createReportsUnderWay();
   // Answers come back many at once.
   const answers = createTurns(mostAnswersInTurn);
@@ -116,7 +114,7 @@ export function reportTakers(
   }
 
   const taker =
-    (route: LiveRoute): TakeReport =>
+    (route: LiveRoute): Handle =>
     (request, response) =>
       take(request, response, route);
   return new Map([

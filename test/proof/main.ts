@@ -55,7 +55,7 @@ console.log(
 );
 process.exitCode = failed ? 1 : 0;
 
-/** Two at a time: most of the work is done by the first two. */
+/** Proves all plans, two at a time: most of the work is done by the first two. */
 async function proveAll(plans: readonly ReplicaPlan[]): Promise<Proven[]> {
   const left = [...plans];
   const done: Proven[] = [];
