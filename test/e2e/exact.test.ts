@@ -3,10 +3,10 @@
  * and is restated, polls fail and the processes are restarted; afterwards the rises between its raw samples are
  * what the API recorded, to the unit. The processes run many times as fast as the wall, Prometheus runs as it is.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
+import { folderInMemory } from '../helpers/folder-in-memory.ts';
 import { reply } from '../helpers/http-server.ts';
 import type { Exporter } from '../helpers/process.ts';
 import { type Matrix, startPrometheus } from '../helpers/prometheus.ts';
@@ -129,7 +129,7 @@ function rises({ samples }: Matrix): number {
 describe.skipIf(prometheusPath === undefined)('through late data, restatements, faults and a restart', () => {
   test('the rises that Prometheus has are what the API recorded', { timeout: 120_000 }, async ({ onTestFinished }) => {
     const begun = performance.now();
-    const directory = mkdtempSync(join(tmpdir(), 'exact-'));
+    const directory = folderInMemory('exact-');
     onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
     const clock = shiftedClock(begin * 1_000, speed);
     const api = await scriptedApi({ rows, clock });
