@@ -6,6 +6,7 @@
  */
 import { type Endpoint, widthSeconds } from '../openai/catalogue.ts';
 import { inMilliseconds, type Milliseconds, type Seconds } from '../units.ts';
+import { adopted, canAdopt } from './adopt.ts';
 import type { Bucket } from './bucket.ts';
 import type { CounterBook } from './counters.ts';
 import { type Changes, Ledger } from './ledger.ts';
@@ -167,7 +168,7 @@ export abstract class Account {
     return pollSpans(this.plan, held(this.polled), now);
   }
 
-  /** Returns what is to be read besides, and the ledger that it belongs to. */
+  /** Returns what is to be read besides, and the ledger that it belongs to. What polls have read is not among it. */
   history(now: Milliseconds): { readonly ledger: Ledger; readonly spans: readonly Span[] } {
     const { replay } = this;
     const ledger = replay ?? this.#ledger;
@@ -177,7 +178,13 @@ export abstract class Account {
     const from = this.historyFrom(ledger, now);
     const spans = historySpans(this.plan, held(ledger), from, now, isKnown, this.summedOf(ledger, now)?.to);
     if (replay === undefined) return spans.length > 0 ? { ledger, spans } : this.#daysBefore(now);
-    const lacking = pollSpans(this.plan, held(ledger), now).filter((span) => this.lacks(span, ledger, now));
+    const recent = pollSpans(this.plan, held(ledger), now);
+    if (this.polled !== ledger && canAdopt(this.polled, ledger)) {
+      // After all that is older, whose groups come first.
+      if (spans.length > 0) return { ledger, spans };
+      this.#adopt(ledger, recent, now);
+    }
+    const lacking = recent.filter((span) => this.lacks(span, ledger, now));
     return { ledger, spans: [...spans, ...lacking] };
   }
 
@@ -201,6 +208,15 @@ export abstract class Account {
     ledger.buckets.keep((bucket) => isNeeded(this.plan, bucket, summed, now, (part) => stoodIn(ledger, part)));
     this.#keepOlder(now);
     return { up, down, incomplete };
+  }
+
+  /** Takes over what polls have read of these spans for the ledger on show. */
+  #adopt(replay: Ledger, spans: readonly Span[], now: Milliseconds): void {
+    const { polled } = this;
+    const isNew = ({ width, start, readAt }: Bucket) =>
+      readAt <= now && readAt > (replay.buckets.get(width, start)?.readAt ?? Number.NEGATIVE_INFINITY);
+    const found = spans.flatMap(({ width, from, to }) => [...polled.buckets.between(width, from, to)].filter(isNew));
+    if (found.length > 0) this.put(replay, adopted(found, polled, replay), now);
   }
 
   /** The start of the next period. */
