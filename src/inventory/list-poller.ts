@@ -8,11 +8,12 @@ import { adminKeysUrl } from '../openai/advice.ts';
 import { type ApiLabel, isListApi, type ListApi, listApis } from '../openai/catalogue.ts';
 import { ApiError, inFull, type Reason } from '../openai/errors.ts';
 import type { Filters } from '../openai/query.ts';
+import type { PageSizes } from '../openai/read-buckets.ts';
 import { attempt, type Outcome } from '../poll/attempt.ts';
 import type { FailureLog } from '../poll/failure-log.ts';
 import { day } from '../usage/windows.ts';
 import { createListTasks, type ListTasksOptions, type Task } from './list-tasks.ts';
-import { createModelsInUseReader } from './read-models-in-use.ts';
+import { createModelsInUseReader, dimensionsOfUse } from './read-models-in-use.ts';
 import { createRounds, dueAt } from './rounds.ts';
 
 export interface NamesPollerOptions extends Omit<ListTasksOptions, 'readModelsInUse' | 'malformed' | 'dropped'> {
@@ -20,6 +21,10 @@ export interface NamesPollerOptions extends Omit<ListTasksOptions, 'readModelsIn
   readonly failureLog: FailureLog;
   /** The filters of the usage that tells which models are in use. */
   readonly filters: Filters;
+  /** Sizes of the pages that polls read. */
+  readonly sizes: PageSizes;
+  /** The dimensions that polls group by. */
+  readonly groupBy: readonly string[];
   readonly report: {
     polled(api: ApiLabel, reason: Reason | undefined): void;
     /** A list that goes on counts as failed until its page has come: there was no answer for too long. */
@@ -51,13 +56,14 @@ export interface NamesPoller {
 
 /** A poller that has read nothing; `run` rejects with the reason of its signal. */
 export function createNamesPoller(options: NamesPollerOptions): NamesPoller {
-  const { limits, client, clock, filters, log, failureLog, report } = options;
+  const { limits, client, clock, filters, sizes, groupBy, log, failureLog, report } = options;
   const tasks = createListTasks({
     ...options,
     readModelsInUse: createModelsInUseReader({
       client,
       clock,
       filters,
+      polledSizes: dimensionsOfUse.every((name) => groupBy.includes(name)) ? sizes : undefined,
       inUse: limits.inUse,
       refused: ({ api }, dimension, reason) => sayRefused(api, dimension, reason),
       // They tell whose limits are shown.

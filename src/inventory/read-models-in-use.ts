@@ -8,7 +8,7 @@ import type { Client } from '../openai/client.ts';
 import { ApiError } from '../openai/errors.ts';
 import { askerOf, findGranted } from '../openai/granted.ts';
 import type { Filters } from '../openai/query.ts';
-import { createPageSizes, type ReadPage, readBuckets } from '../openai/read-buckets.ts';
+import { createPageSizes, type PageSizes, type ReadPage, readBuckets } from '../openai/read-buckets.ts';
 import { bucketAt, bucketEnd } from '../usage/windows.ts';
 import type { ModelsInUse } from './models-in-use.ts';
 
@@ -16,6 +16,8 @@ export interface ModelsInUseOptions {
   readonly client: Client;
   readonly clock: Clock;
   readonly filters: Filters;
+  /** Sizes of the pages that polls read; undefined where these do not go by project and model. */
+  readonly polledSizes?: PageSizes | undefined;
   /** Takes in what is read. */
   readonly inUse: ModelsInUse;
   /** OpenAI does not grant this dimension, for this reason; called each time that it is found out. */
@@ -41,19 +43,21 @@ const deadline = 1_800_000;
 /** Days that tell which models are in use, the running one included: what a page holds. */
 const days = 31;
 
-const dimensions: readonly string[] = ['project_id', 'model'];
+/** Dimensions of these reads. */
+export const dimensionsOfUse: readonly string[] = ['project_id', 'model'];
 
 /** Makes what reads one usage api again and again: once a day all of the days, otherwise the running one and the one before. */
 export function createModelsInUseReader({
   client,
   clock,
   filters,
+  polledSizes,
   inUse,
   leftOut,
   refused,
 }: ModelsInUseOptions): (endpoint: Endpoint) => ModelsInUseRead {
   /** Sizes of its own: days by project and model are far smaller than days by everything. */
-  const sizes = createPageSizes();
+  const sizes = createPageSizes(polledSizes);
 
   return (endpoint) => {
     /** The day, in seconds, on which the whole span was read the last time. */
@@ -62,11 +66,11 @@ export function createModelsInUseReader({
     let span: { readonly today: number; readonly whole: boolean; position: number } | undefined;
     let pages: AsyncGenerator<ReadPage> | undefined;
     /** The dimensions that are granted, as far as it is known today. */
-    let groupBy = dimensions;
+    let groupBy = dimensionsOfUse;
 
     function nextSpan(today: number): NonNullable<typeof span> {
       const whole = wholeReadOn !== today;
-      if (whole) groupBy = dimensions;
+      if (whole) groupBy = dimensionsOfUse;
       return { today, whole, position: today - (whole ? days - 1 : 1) * widthSeconds['1d'] };
     }
 

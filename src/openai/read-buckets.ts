@@ -36,27 +36,32 @@ const guesses: Readonly<Partial<Record<Width, { readonly from: Width; readonly t
 /** Nights are small: what is known of a bucket's size is forgotten only slowly. */
 const memory = 0.8;
 
-/** Sizes of which nothing is learned yet: the first pages are small. */
-export function createPageSizes(): PageSizes {
+/**
+ * Sizes of which nothing is learned yet: the first pages are small.
+ * @param finer those of reads by more dimensions, whose buckets are no smaller
+ */
+export function createPageSizes(finer?: PageSizes): PageSizes {
   interface Known {
     limit: number;
     bytesPerBucket: number;
   }
   const known = new Map<string, Known>();
+  const keyOf = (api: string, width: Width) => `${api} ${width}`;
   const guess = (api: string, width: Width): number => {
+    if (finer !== undefined) return finer.limit(api, width, Number.POSITIVE_INFINITY);
     const { from, times } = guesses[width] ?? {};
-    const narrower = from === undefined ? undefined : known.get(`${api} ${from}`)?.bytesPerBucket;
+    const narrower = from === undefined ? undefined : known.get(keyOf(api, from))?.bytesPerBucket;
     if (narrower === undefined || narrower === 0 || times === undefined) return firstLimits[width];
     return Math.max(1, Math.floor(targetBytes / (narrower * times)));
   };
   const of = (api: string, width: Width): Known => {
-    const key = `${api} ${width}`;
+    const key = keyOf(api, width);
     const found = known.get(key) ?? { limit: guess(api, width), bytesPerBucket: 0 };
     known.set(key, found);
     return found;
   };
   return {
-    limit: (api, width, most) => Math.max(1, Math.min(most, of(api, width).limit)),
+    limit: (api, width, most) => Math.max(1, Math.min(most, known.get(keyOf(api, width))?.limit ?? guess(api, width))),
     observe(api, width, buckets, bytes) {
       if (buckets < 1) return;
       const entry = of(api, width);

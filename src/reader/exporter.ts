@@ -197,6 +197,7 @@ export function createExporter(options: ExporterOptions): Exporter {
     failureLog,
     memory: options.memory,
     changes,
+    sizes,
   });
   const self = createSelfMetrics({
     version,

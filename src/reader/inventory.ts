@@ -14,6 +14,7 @@ import type { SelfMetrics, SelfSourcePolls } from '../metrics/self.ts';
 import type { Endpoint } from '../openai/catalogue.ts';
 import { listApis } from '../openai/catalogue.ts';
 import type { Client } from '../openai/client.ts';
+import type { PageSizes } from '../openai/read-buckets.ts';
 import type { FailureLog } from '../poll/failure-log.ts';
 import type { Settings } from '../settings/settings.ts';
 
@@ -27,6 +28,8 @@ export interface NamesOptions {
   /** The names that an earlier process knew, and the place where this one leaves what it knows. */
   readonly memory?: { readonly earlierNames?: Uint8Array | undefined; keepNames?(names: Uint8Array): void } | undefined;
   readonly changes: Pick<Changes, 'note'>;
+  /** Sizes of the pages that polls read. */
+  readonly sizes: PageSizes;
 }
 
 /** Milliseconds between two times that names are kept: in a large organization there are many, and lists come one by one. */
@@ -63,7 +66,7 @@ function budgetedProjects({ monthlyByProject }: Settings['budget']): Groups {
 
 /** Puts together what reads names and limits and what shows them. Nothing is asked before `run`. */
 export function createNames(options: NamesOptions): NamesParts {
-  const { settings, apis, clock, log, failureLog, memory, changes } = options;
+  const { settings, apis, clock, log, failureLog, memory, changes, sizes } = options;
   const { refresh, userEmail, allRateLimits } = settings.names;
   const onPage = new IdsOnPage(namedDimensions, [budgetedProjects(settings.budget)]);
   // Two tables of groups for each api at the most, a period's and that of the one before: no more ids can be shown.
@@ -120,6 +123,8 @@ export function createNames(options: NamesOptions): NamesParts {
         allRateLimits,
         apisByModel: apis.filter(({ dimensions }) => dimensions.includes('model')),
         filters: settings.poll.filters,
+        sizes,
+        groupBy: settings.poll.groupBy,
         isUsed: (projectId) => onPage.values('project_id').has(projectId),
         report: { polled: self.polled, late: self.changed, malformed: self.malformed },
         changed() {

@@ -491,6 +491,17 @@ describe('the limit', () => {
     expect(sizes.limit('large', '1d', 31)).toBe(1);
   });
 
+  it('begins with that of reads by more dimensions, and learns by itself from then on', () => {
+    const polled = createPageSizes();
+    const sizes = createPageSizes(polled);
+    expect(sizes.limit('a', '1d', 31)).toBe(2);
+    polled.observe('a', '1d', 29, 29 * 1_000);
+    expect(sizes.limit('a', '1d', 31)).toBe(31);
+    sizes.tooLarge('a', '1d', 31);
+    expect(sizes.limit('a', '1d', 31)).toBe(7);
+    expect(polled.limit('a', '1d', 31)).toBe(31);
+  });
+
   it('shrinks at once, and remembers a busy hour for some pages', () => {
     const sizes = createPageSizes();
     const limit = () => sizes.limit('a', '1h', 168);
