@@ -12,7 +12,7 @@ export function decimalText(value: unknown): string | undefined {
   if (typeof value !== 'string' || value.length > 256) return undefined;
   const parts = /^[+-]?(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d+))?$/.exec(value);
   if (parts === null) return undefined;
-  const [, whole = '', fraction = '', exponent = '0'] = parts;
+  const { 1: whole = '', 2: fraction = '', 3: exponent = '0' } = parts;
   const digits = whole + fraction;
   if (digits === '') return undefined;
   if (/^0*$/.test(digits)) return '0';

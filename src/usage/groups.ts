@@ -155,8 +155,9 @@ export class GroupTable {
 /** Joins label values with a separator that is escaped where a value has it, so that no two tuples share a key. */
 function keyOf(labels: readonly RawLabel[]): string {
   let key = '';
-  for (const raw of labels) {
-    const value = labelValue(raw);
+  // By numbers, for this is done for each row: see openai/rows.ts.
+  for (let index = 0; index < labels.length; index++) {
+    const value = labelValue(labels[index] ?? null);
     const special = value.includes(separator) || value.includes(escapeMark);
     key += special ? value.replaceAll(escapeMark, `${escapeMark}e`).replaceAll(separator, `${escapeMark}s`) : value;
     key += separator;
