@@ -21,7 +21,7 @@ FROM packages AS build
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY tsconfig.json tsconfig.build.json LICENSE ./
 COPY src ./src
-COPY docs/generate/write-revision.mjs ./docs/generate/
+COPY docs/generate/write-revision.mjs docs/generate/bundle-thread.mjs ./docs/generate/
 RUN npm run build && mkdir state
 # The commit, for `--version` and the metric build_info; there is no git in here.
 ARG REVISION=""

@@ -202,7 +202,7 @@ async function runOne(settings: Settings, key: KeySetting | undefined): Promise<
       }
     : undefined;
   const reader = createReader({
-    spawn: () => spawnReader({ settings, key, coloured: isColoured(), began }),
+    spawn: () => spawnReader({ settings, key, coloured: isColoured(), began, build: buildInfo }),
     clock: systemClock,
     log,
     writeLine: (line) => logOutput?.write(line),
@@ -226,7 +226,7 @@ async function runSeveral(
   const began = systemClock.now();
   const organizations = createOrganizations({
     spawn: ({ name, settings, key }, number) =>
-      spawnReader({ settings, key, coloured: isColoured(), began, among: { name, number } }),
+      spawnReader({ settings, key, coloured: isColoured(), began, build: buildInfo, among: { name, number } }),
     clock: systemClock,
     log,
     writeLine: (line) => logOutput?.write(line),

@@ -2,6 +2,7 @@
  * The messages between the serving thread and a reading thread: plain data, and buffers that change hands instead of
  * being copied. Everything that the two know of each other is in this file.
  */
+import type { BuildInfo } from '../build-info.ts';
 import type { PriceEntry } from '../estimate/prices.ts';
 import type { OwnText } from '../metrics/own-text.ts';
 import type { PageUpdate } from '../metrics/page.ts';
@@ -20,6 +21,7 @@ export interface ReaderTask {
   readonly coloured: boolean;
   /** The start of the process, in UTC. */
   readonly began: Milliseconds;
+  readonly build: BuildInfo;
   /** Its name and number among several, from 0; undefined where it is the only one. */
   readonly among?: { readonly name: string; readonly number: number };
 }

@@ -4,7 +4,6 @@
  */
 import { setMaxListeners } from 'node:events';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { buildInfo } from '../build-info.ts';
 import { type Clock, systemClock } from '../clock.ts';
 import { createLogger, type Logger, withFields } from '../log.ts';
 import { ownText } from '../metrics/own-text.ts';
@@ -47,7 +46,7 @@ async function read(task: ReaderTask, port: MessagePort): Promise<void> {
   let taken: (() => void) | undefined;
   let exporter: Exporter | undefined;
 
-  const { version, revision } = buildInfo;
+  const { version, revision } = task.build;
   const organization = await organizationOf(task, version, log);
   const { clock } = organization;
   const simulated = task.key === undefined;

@@ -1,6 +1,6 @@
 /** The package as people get it: what is in it, and that `npx` starts it on every Node that it is for. */
 import { execFileSync, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -43,6 +43,18 @@ beforeAll(() => {
 
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
+/** Modules that a file of the program loads from beside or above it. */
+const loadedBy = (path: string) =>
+  [...readFileSync(join(work, 'copy', path), 'utf8').matchAll(/(?:from|import\() ?["'](\.[^"']+)["']/g)].map(
+    ([, to]) => to,
+  );
+
+test('a reading thread is one file, with a part for the network, and one for the demonstration alone', () => {
+  expect(loadedBy('dist/reader/thread.js')).toEqual(['./thread-transport.js', './thread-demo.js']);
+  expect(loadedBy('dist/reader/thread-transport.js')).toEqual([]);
+  expect(loadedBy('dist/reader/thread-demo.js')).toEqual(['./thread-transport.js']);
+});
+
 const under = (folder: string) =>
   readdirSync(join(top, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
@@ -53,7 +65,8 @@ test('it holds what src is compiled to, documents, boards and rules, and nothing
   const documents = under('docs').filter((path) => /^docs\/[^/]+$/.test(path));
   const program = under('src').map((path) => path.replace(/^src/, 'dist').replace(/ts$/, 'js'));
   const queries = [...under('grafana/dashboards'), ...under('deploy/prometheus/rules')];
-  const others = ['dist/revision', 'CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
+  const threadParts = ['demo', 'transport'].map((name) => `dist/reader/thread-${name}.js`);
+  const others = [...threadParts, 'dist/revision', 'CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
   expect([...files].sort()).toEqual([...program, ...documents, ...queries, ...others].sort());
   expect(program).toContain('dist/main.js');
   expect(queries.length).toBeGreaterThan(5);
