@@ -178,13 +178,13 @@ export abstract class Account {
     const from = this.historyFrom(ledger, now);
     const spans = historySpans(this.plan, held(ledger), from, now, isKnown, this.summedOf(ledger, now)?.to);
     if (replay === undefined) return spans.length > 0 ? { ledger, spans } : this.#daysBefore(now);
-    const recent = pollSpans(this.plan, held(ledger), now);
+    const recent = () => pollSpans(this.plan, held(ledger), now);
     if (this.polled !== ledger && canAdopt(this.polled, ledger)) {
       // After all that is older, whose groups come first.
       if (spans.length > 0) return { ledger, spans };
-      this.#adopt(ledger, recent, now);
+      this.#adopt(ledger, recent(), now);
     }
-    const lacking = recent.filter((span) => this.lacks(span, ledger, now));
+    const lacking = recent().filter((span) => this.lacks(span, ledger, now));
     return { ledger, spans: [...spans, ...lacking] };
   }
 

@@ -54,17 +54,30 @@ describe('buckets of another ledger', () => {
     });
   });
 
-  test('keep which groups had refused rows', () => {
+  test('are left out where rows were refused, or a field has no room; no other field takes any', () => {
     const from = newLedger();
     const raw = rawBucket('1m', minute, [row('a', { input_tokens: 1 }), row('b', { input_tokens: 2 })]);
-    const odd = { ...raw, malformedRows: 1, refused: [['b']] };
-    const bucket = collectBucket(odd, '1m', now, 900_000, from.groups, from.fields);
-    if (bucket === undefined) throw new Error('not a whole bucket');
+    const odd = collectBucket(
+      { ...raw, malformedRows: 1, refused: [['b']] },
+      '1m',
+      now,
+      900_000,
+      from.groups,
+      from.fields,
+    );
+    if (odd === undefined) throw new Error('not a whole bucket');
+    expect(adopted([odd], from, newLedger())).toEqual([]);
+
+    for (let each = 0; each < 64; each++) put(from, '1m', minute + 60, [row('a', { [`old_${each}`]: 1 })]);
+    put(from, '1m', minute, [row('a', { old_0: 1 })]);
     const into = newLedger();
-    into.groups.intern(['z']);
-    const [own] = adopted([bucket], from, into);
-    expect(own?.refusedSince).toBe(bucket.refusedSince);
-    expect([...(own?.refused ?? [])].map((group) => into.groups.values(group))).toEqual([['b']]);
+    const found = [...from.buckets.between('1m', minute, minute + 60)];
+    expect(canAdopt(from, into)).toBe(true);
+    expect(adopted(found, from, into)).toHaveLength(1);
+    expect(into.fields.all.length - into.fields.known).toBe(1);
+    const full = newLedger();
+    for (let each = 0; each < 64; each++) full.fields.index(`own_${each}`);
+    expect(adopted(found, from, full)).toEqual([]);
   });
 
   test('are not taken where groups are told apart otherwise, were folded, or would be, nor where units have groups', () => {
@@ -107,6 +120,16 @@ describe('an account at its first start', () => {
     const fresh = createReplica({ organization: smallOrganization(entries), time: time() });
     fresh.readHistory();
     expect(widths(fresh)).toEqual(['1m', '1h']);
+  });
+
+  test('asks for the one minute that has settled since, and not for those before it', () => {
+    const later = { now, elapsed: 5_000 };
+    const replica = createReplica({ organization: smallOrganization(entries), time: later });
+    replica.poll();
+    later.now += 40_000;
+    replica.readHistory();
+    const [minutes] = replica.account.history(later.now).spans.filter(({ width }) => width === '1m');
+    expect(minutes?.from).toBe(seconds('2026-06-15T09:45Z'));
   });
 
   test('asks for minutes itself where groups may be folded, so that the oldest keep their names', () => {
