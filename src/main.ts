@@ -265,7 +265,7 @@ async function runSeveral(
 const resourceLimits = { maxYoungGenerationSizeMb: 12 };
 
 /** Several threads have as many heaps, so each has less. */
-const limitsAmongOthers = { maxYoungGenerationSizeMb: 4 };
+const limitsAmongOthers = { maxYoungGenerationSizeMb: 2 };
 
 function spawnReader(task: ReaderTask): Worker {
   const limits = task.among === undefined ? resourceLimits : limitsAmongOthers;
