@@ -168,7 +168,7 @@ export abstract class Account {
     return pollSpans(this.plan, held(this.polled), now);
   }
 
-  /** Returns what is to be read besides, and the ledger that it belongs to. What polls have read is not among it. */
+  /** Returns what is to be read besides, and the ledger that it belongs to. Minutes that polls have read are not among it. */
   history(now: Milliseconds): { readonly ledger: Ledger; readonly spans: readonly Span[] } {
     const { replay } = this;
     const ledger = replay ?? this.#ledger;
@@ -179,13 +179,13 @@ export abstract class Account {
     const spans = historySpans(this.plan, held(ledger), from, now, isKnown, this.summedOf(ledger, now)?.to);
     if (replay === undefined) return spans.length > 0 ? { ledger, spans } : this.#daysBefore(now);
     const recent = () => pollSpans(this.plan, held(ledger), now);
+    const lacking = () => recent().filter((span) => this.lacks(span, ledger, now));
     if (this.polled !== ledger && canAdopt(this.polled, ledger)) {
       // After all that is older, whose groups come first.
-      if (spans.length > 0) return { ledger, spans };
-      this.#adopt(ledger, recent(), now);
+      if (spans.length > 0) return { ledger, spans: [...spans, ...lacking().filter((span) => !isAdopted(span))] };
+      this.#adopt(ledger, recent().filter(isAdopted), now);
     }
-    const lacking = recent().filter((span) => this.lacks(span, ledger, now));
-    return { ledger, spans: [...spans, ...lacking] };
+    return { ledger, spans: [...spans, ...lacking()] };
   }
 
   /** Takes buckets in, all at once. */
@@ -319,6 +319,11 @@ export abstract class Account {
     if (this.#earlier?.buckets.size === 0) this.#earlier = undefined;
     if (this.#before?.buckets.size === 0) this.#before = undefined;
   }
+}
+
+/** Minutes are taken over. Hours are few and weigh more, and may have been restated since they were polled. */
+function isAdopted({ width }: Span): boolean {
+  return width === '1m';
 }
 
 /** Reports whether the second ledger groups by all dimensions of the first. */

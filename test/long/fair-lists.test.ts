@@ -103,25 +103,25 @@ test('a list of many pages goes on where it failed, and its first pages are not 
   const from = start + 4 * minute;
   const { clock, page, dispatcher, log, self } = huge({
     projects: 4,
-    users: 2_000,
+    users: 3_000,
     used: 4,
     faults: [{ when: { api: 'users', from, to: from + 5 * minute }, fault: { kind: 'status', status: 500 } }],
   });
   await clock.advance(4 * minute);
   const before = dispatcher.counts.get('users') ?? 0;
   expect(before).toBeGreaterThan(2);
-  expect(before).toBeLessThan(20);
+  expect(before).toBeLessThan(30);
   await clock.advance(5 * minute);
   expect(await self('openai_up{api="users"}')).toBe(0);
   // What came before the failure stands.
   expect(namesOf(page(), 'user').get('user-idle-0')).toBe('Idle 0');
   await clock.advance(7 * minute);
   expect(await self('openai_up{api="users"}')).toBe(1);
-  expect(namesOf(page(), 'user').size).toBe(2_000 + 1);
+  expect(namesOf(page(), 'user').size).toBe(3_000 + 1);
   expect(log.of('warn').filter((line) => line.startsWith('users: '))).toHaveLength(1);
   const answered = dispatcher.requests.filter(
     ({ api, receivedAt }) => api === 'users' && !(receivedAt >= from && receivedAt < from + 5 * minute),
   );
   const pages = answered.map(({ query }) => query.get('after'));
-  expect(new Set(pages.slice(0, 20)).size).toBe(20);
+  expect(new Set(pages.slice(0, 30)).size).toBe(30);
 });

@@ -105,10 +105,11 @@ describe('an account at its first start', () => {
   const widths = (replica: ReturnType<typeof createReplica>) =>
     replica.account.history(now).spans.map(({ width }) => width);
 
-  test('asks for days and hours of the history alone, once it has polled', () => {
+  test('asks for days and hours alone, once it has polled', () => {
     const replica = createReplica({ organization: smallOrganization(entries), time: time() });
     replica.poll();
-    expect(widths(replica)).toEqual(['1d', '1h']);
+    // The last is the hours that are polled as well, as they are now.
+    expect(widths(replica)).toEqual(['1d', '1h', '1h']);
     replica.readHistory();
     // What was polled has come over, and all is shown at once.
     expect(replica.show()).toEqual(
@@ -119,7 +120,7 @@ describe('an account at its first start', () => {
     );
     const fresh = createReplica({ organization: smallOrganization(entries), time: time() });
     fresh.readHistory();
-    expect(widths(fresh)).toEqual(['1m', '1h']);
+    expect(widths(fresh)).toEqual(['1m']);
   });
 
   test('asks for the one minute that has settled since, and not for those before it', () => {
@@ -136,7 +137,7 @@ describe('an account at its first start', () => {
     const replica = createReplica({ organization: smallOrganization(entries), time: time(), maxGroups: 1 });
     replica.poll();
     replica.readHistory();
-    expect(widths(replica)).toEqual(['1m', '1h']);
+    expect(widths(replica)).toEqual(['1m']);
     replica.readHistory();
     expect(replica.show()).toEqual(
       new Map([
