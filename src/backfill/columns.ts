@@ -119,7 +119,7 @@ export class ColumnFile {
     this.#end += bytes.length;
   }
 
-  /** So many rows of a block from this one on, as many as it has. */
+  /** Returns the numbers of so many rows of a block from this one on, as many as it has. */
   #read({ instants, offset, rows }: Block, field: number, first: number, count: number): Float64Array {
     const numbers = new Float64Array(Math.max(0, count) * instants.length);
     const bytes = new Uint8Array(numbers.buffer);

@@ -3,7 +3,7 @@
  * take longer than to make them, and leave a large string behind for each part of the page.
  */
 export class LineBytes {
-  /** What it can hold grows to the largest part and stays. */
+  /** The bytes so far; the room for them grows to the largest part and stays. */
   #bytes = Buffer.allocUnsafeSlow(16_384);
   #length = 0;
 

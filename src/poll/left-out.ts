@@ -22,7 +22,7 @@ export interface LeftOutStatus {
 export interface LeftOutOptions {
   readonly log: Pick<Logger, 'warn'>;
   readonly clock: { now(): number };
-  /** So many rows or items more. */
+  /** Notes so many rows or items more. */
   readonly count: (api: ApiLabel, rows: number) => void;
 }
 

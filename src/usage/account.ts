@@ -9,6 +9,7 @@ import { inMilliseconds, type Milliseconds, type Seconds } from '../units.ts';
 import { adopted, canAdopt } from './adopt.ts';
 import type { Bucket } from './bucket.ts';
 import type { CounterBook } from './counters.ts';
+import { sameDimensions } from './groups.ts';
 import { type Changes, Ledger } from './ledger.ts';
 import {
   type Held,
@@ -178,14 +179,14 @@ export abstract class Account {
     const from = this.historyFrom(ledger, now);
     const spans = historySpans(this.plan, held(ledger), from, now, isKnown, this.summedOf(ledger, now)?.to);
     if (replay === undefined) return spans.length > 0 ? { ledger, spans } : this.#daysBefore(now);
-    const recent = () => pollSpans(this.plan, held(ledger), now);
-    const lacking = () => recent().filter((span) => this.lacks(span, ledger, now));
-    if (this.polled !== ledger && canAdopt(this.polled, ledger)) {
-      // After all that is older, whose groups come first.
-      if (spans.length > 0) return { ledger, spans: [...spans, ...lacking().filter((span) => !isAdopted(span))] };
-      this.#adopt(ledger, recent().filter(isAdopted), now);
-    }
-    return { ledger, spans: [...spans, ...lacking()] };
+    const adopts = this.polled !== ledger && canAdopt(this.polled, ledger);
+    // After all that is older, whose groups come first.
+    const adoptsLater = adopts && spans.length > 0;
+    if (adopts && !adoptsLater) this.#adoptMinutes(ledger, now);
+    const lacking = pollSpans(this.plan, held(ledger), now).filter(
+      (span) => !(adoptsLater && span.width === '1m') && this.lacks(span, ledger, now),
+    );
+    return { ledger, spans: [...spans, ...lacking] };
   }
 
   /** Takes buckets in, all at once. */
@@ -210,12 +211,17 @@ export abstract class Account {
     return { up, down, incomplete };
   }
 
-  /** Takes over what polls have read of these spans for the ledger on show. */
-  #adopt(replay: Ledger, spans: readonly Span[], now: Milliseconds): void {
+  /**
+   * Takes over the minutes that polls have read for the ledger on show. Hours are few and weigh more, and may have been
+   * restated since they were polled.
+   */
+  #adoptMinutes(replay: Ledger, now: Milliseconds): void {
     const { polled } = this;
     const isNew = ({ width, start, readAt }: Bucket) =>
       readAt <= now && readAt > (replay.buckets.get(width, start)?.readAt ?? Number.NEGATIVE_INFINITY);
-    const found = spans.flatMap(({ width, from, to }) => [...polled.buckets.between(width, from, to)].filter(isNew));
+    const found = pollSpans(this.plan, held(replay), now).flatMap(({ width, from, to }) =>
+      width === '1m' ? [...polled.buckets.between(width, from, to)].filter(isNew) : [],
+    );
     if (found.length > 0) this.put(replay, adopted(found, polled, replay), now);
   }
 
@@ -321,18 +327,9 @@ export abstract class Account {
   }
 }
 
-/** Minutes are taken over. Hours are few and weigh more, and may have been restated since they were polled. */
-function isAdopted({ width }: Span): boolean {
-  return width === '1m';
-}
-
 /** Reports whether the second ledger groups by all dimensions of the first. */
 function isSubset(of: Ledger, all: Ledger): boolean {
   return of.groups.dimensions.every((name) => all.groups.dimensions.includes(name));
-}
-
-export function sameDimensions(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((name, index) => name === b[index]);
 }
 
 function held(ledger: Ledger): Held {

@@ -3,6 +3,7 @@
  * the ledger that is to take its place needs it, too.
  */
 import type { Bucket, Numbers } from './bucket.ts';
+import { sameDimensions } from './groups.ts';
 import type { Ledger } from './ledger.ts';
 
 /** The tables of a ledger. */
@@ -14,11 +15,8 @@ type Tables = Pick<Ledger, 'groups' | 'fields'>;
  */
 export function canAdopt(from: Tables, into: Tables): boolean {
   const { dimensions, folded, size } = from.groups;
-  const alike =
-    dimensions.length === into.groups.dimensions.length &&
-    dimensions.every((name, index) => name === into.groups.dimensions[index]);
   return (
-    alike &&
+    sameDimensions(dimensions, into.groups.dimensions) &&
     folded === undefined &&
     into.groups.folded === undefined &&
     size <= into.groups.room &&
@@ -41,7 +39,7 @@ export function adopted(buckets: readonly Bucket[], from: Tables, into: Tables):
   };
   const fieldOf = (field: number) => into.fields.index(from.fields.all[field]?.name ?? '');
   return buckets.flatMap((bucket) => {
-    if (bucket.refusedSince !== undefined || bucket.decimals.size > 0) return [];
+    if (bucket.refusedSince !== undefined) return [];
     const numbers = new Map<number, Numbers>();
     for (const [field, column] of bucket.numbers) {
       const own = fieldOf(field);

@@ -152,6 +152,11 @@ export class GroupTable {
   }
 }
 
+/** Reports whether these are the same dimensions in the same order. */
+export function sameDimensions(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, index) => name === b[index]);
+}
+
 /** Joins label values with a separator that is escaped where a value has it, so that no two tuples share a key. */
 function keyOf(labels: readonly RawLabel[]): string {
   let key = '';

@@ -4,9 +4,10 @@
  */
 import { type UsageEndpoint, widthSeconds } from '../openai/catalogue.ts';
 import { inMilliseconds, type Milliseconds, type Seconds } from '../units.ts';
-import { Account, type AccountOptions, type CountersState, sameDimensions } from './account.ts';
+import { Account, type AccountOptions, type CountersState } from './account.ts';
 import type { Bucket } from './bucket.ts';
 import { type BookOptions, CounterBook, type Opening } from './counters.ts';
+import { sameDimensions } from './groups.ts';
 import { Handover } from './handover.ts';
 import type { Ledger } from './ledger.ts';
 import type { Span, Summed } from './plan.ts';
@@ -158,7 +159,7 @@ export class UsageAccount extends Account {
   }
 
   /**
-   * While no counter has been shown, the clock may be put right, and a period end: the replay goes by the time.
+   * Begins the replay that the time asks for: while no counter has been shown, the clock may be put right, and a period end.
    * @param runningSince when this process began, by the clock as it is now
    */
   #aim(now: Milliseconds, runningSince: Milliseconds): void {

@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Where Linux keeps files in memory. */
+/** The place of files in memory on Linux. */
 const memory = '/dev/shm';
 
 /** Returns the path of a new folder: in memory, or among the temporary ones where the machine has no such place. */

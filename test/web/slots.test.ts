@@ -1,4 +1,4 @@
-/** How long an answer may take, where its reader is slow. */
+/** Tests of the time that an answer may take whose reader is slow. */
 import { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { expect, test } from 'vitest';
