@@ -12,3 +12,5 @@ setFlagsFromString('--no-wasm-tier-up');
 setFlagsFromString('--no-wasm-dynamic-tiering');
 // Young heaps are small here: helpers take longer to wake up than to clear one.
 setFlagsFromString('--no-parallel-scavenge');
+// Calls within V8 would be shorter with a copy of its code in each thread, which takes two megabytes and time to load.
+setFlagsFromString('--no-short-builtin-calls');

@@ -5,6 +5,7 @@
  */
 import './heap.ts';
 import { setMaxListeners } from 'node:events';
+import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { buildInfo } from './build-info.ts';
 import { systemClock } from './clock.ts';
@@ -28,6 +29,7 @@ import type { ReaderTask } from './reader/messages.ts';
 import { optimizeLater } from './reader/optimize-later.ts';
 import { createOrganizations } from './reader/organizations.ts';
 import { createReader, ReaderFailed } from './reader/reader.ts';
+import { createStarts } from './reader/starts.ts';
 import type { BackfillSettings } from './settings/backfill-settings.ts';
 import { helpText } from './settings/help.ts';
 import type { KeySetting } from './settings/key-setting.ts';
@@ -231,6 +233,7 @@ async function runSeveral(
     log,
     writeLine: (line) => logOutput?.write(line),
     processStart: systemClock.now() - process.uptime() * 1_000,
+    starts: createStarts({ atOnce: availableParallelism(), longest: longestStart, clock: systemClock }),
     starting: ({ settings }, own) => tellNotPolled(settings, own),
     beside: settings.live.enabled
       ? ({ settings, key }, number, own) => liveThread(settings, own, key === undefined ? { began, number } : undefined)
@@ -266,6 +269,9 @@ const resourceLimits = { maxYoungGenerationSizeMb: 12 };
 
 /** Several threads have as many heaps, so each has less. */
 const limitsAmongOthers = { maxYoungGenerationSizeMb: 2 };
+
+/** Milliseconds for which the start of one of several threads may hold up the next: about what it costs a processor. */
+const longestStart = 1_000;
 
 function spawnReader(task: ReaderTask): Worker {
   const limits = task.among === undefined ? resourceLimits : limitsAmongOthers;

@@ -10,6 +10,7 @@ import { createReaderMetrics } from '../metrics/self-reader.ts';
 import type { Organization } from '../settings/settings.ts';
 import type { ShownHour } from '../usage/recent.ts';
 import { createReader, type Reader, type ReaderOptions } from './reader.ts';
+import type { Starts } from './starts.ts';
 
 /** An organization whose thread was started, and has not been told to end. */
 export interface RunningOrganization<Beside = unknown> {
@@ -63,6 +64,8 @@ export interface OrganizationsOptions<Beside extends Runs> {
   readonly starting?: (organization: Organization, log: Logger) => void;
   /** Makes what runs beside the reading thread of one that is new; nothing does without it. */
   readonly beside?: ((organization: Organization, number: number, log: Logger) => Beside) | undefined;
+  /** Gives each thread a turn for its start; without it, all start at once. */
+  readonly starts?: Starts;
   /** Limits that differ from the usual ones. */
   readonly limits?: ReaderOptions['limits'];
 }
@@ -78,7 +81,7 @@ const patience = 60_000;
 
 /** None runs before `apply` names one. */
 export function createOrganizations<Beside extends Runs>(options: OrganizationsOptions<Beside>): Organizations<Beside> {
-  const { spawn, clock, log, writeLine, processStart, starting = () => {}, beside, limits } = options;
+  const { spawn, clock, log, writeLine, processStart, starting = () => {}, beside, starts, limits } = options;
   const startedAt = clock.monotonic();
   let running = new Map<string, Entry<Beside>>();
   /** Resolve when the thread has ended that an organization of the name had. */
@@ -102,6 +105,7 @@ export function createOrganizations<Beside extends Runs>(options: OrganizationsO
       restarting: metrics.restarted,
       showsHours: (hours) => entry.beside?.showsHours?.(hours),
       goesBy: (prices) => entry.beside?.goBy?.(prices),
+      starts,
       // One whose thread dies again and again is down by itself.
       limits: { ...limits, deaths: Number.POSITIVE_INFINITY },
     });

@@ -12,6 +12,7 @@ import { createShownPage } from '../metrics/shown-page.ts';
 import { type OrganizationSummary, type Status, StatusUnavailable } from '../status.ts';
 import type { ShownHour } from '../usage/recent.ts';
 import type { FromReader, ToReader } from './messages.ts';
+import type { Starts } from './starts.ts';
 
 /** All in milliseconds, but for `deaths` and `messages`. */
 const usualLimits = {
@@ -47,6 +48,8 @@ export interface ReaderOptions {
   readonly showsHours?: (hours: readonly ShownHour[]) => void;
   /** Called with the prices that estimates go by, each time they have changed. */
   readonly goesBy?: (prices: readonly PriceEntry[]) => void;
+  /** Gives each life of the thread a turn for its start; without it, it starts at once. */
+  readonly starts?: Starts | undefined;
   /** Limits that differ from the usual ones. */
   readonly limits?: Partial<typeof usualLimits>;
 }
@@ -84,7 +87,7 @@ export class ReaderFailed extends Error {
 
 /** Returns a reader whose thread has not been started. */
 export function createReader(options: ReaderOptions): Reader {
-  const { spawn, clock, log, writeLine, restarting, showsHours = () => {}, goesBy = () => {} } = options;
+  const { spawn, clock, log, writeLine, restarting, showsHours = () => {}, goesBy = () => {}, starts } = options;
   const limits = { ...usualLimits, ...options.limits };
   let page: PageSource = { current: () => emptyPage };
   let own: OwnText | undefined;
@@ -120,11 +123,17 @@ export function createReader(options: ReaderOptions): Reader {
 
   /** One life of the thread. Resolves with the reason of its death; undefined if it was told to stop. */
   async function live(signal: AbortSignal): Promise<unknown> {
+    let started = () => {};
     let thread: Worker;
     try {
+      if (starts !== undefined) {
+        started = await starts.turn(signal);
+        signal.throwIfAborted();
+      }
       thread = spawn();
     } catch (error) {
-      return error;
+      started();
+      return signal.aborted ? undefined : error;
     }
     worker = thread;
     // Parts of pages are numbered anew in each life; the last page of the life before stays until the first of this one.
@@ -162,6 +171,7 @@ export function createReader(options: ReaderOptions): Reader {
         case 'health':
           own = message.own;
           ready ||= message.ready;
+          if (message.ready) started();
           // A thread that was started anew does not know yet what the one before it did.
           up = message.up ?? up;
           break;
@@ -207,6 +217,7 @@ export function createReader(options: ReaderOptions): Reader {
         }, limits.stop);
       };
       thread.on('exit', (code) => {
+        started();
         clearInterval(watch);
         clearTimeout(killer);
         signal.removeEventListener('abort', stop);

@@ -4,8 +4,10 @@ import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Clock, systemClock } from '../../src/clock.ts';
 import { createOrganizations } from '../../src/reader/organizations.ts';
+import { createStarts, type Starts } from '../../src/reader/starts.ts';
 import type { Organization } from '../../src/settings/settings.ts';
 import { demoSettings } from '../helpers/demo-settings.ts';
+import { handClock } from '../helpers/hand-clock.ts';
 
 /** The things that a thread does, life by life; the last one for all further lives. */
 type Plan = readonly Readonly<Record<string, unknown>>[];
@@ -23,7 +25,12 @@ function organization(name: string, more: Partial<Organization> = {}): Organizat
   return { name, settings, key: { from: 'file', path: `/keys/${name}` }, ...more };
 }
 
-function start(plans: Readonly<Record<string, Plan>>, { clock = systemClock }: { readonly clock?: Clock } = {}) {
+interface StartOptions {
+  readonly clock?: Clock;
+  readonly starts?: Starts;
+}
+
+function start(plans: Readonly<Record<string, Plan>>, { clock = systemClock, starts }: StartOptions = {}) {
   const lives = new Map<string, SharedArrayBuffer>();
   const lines: string[] = [];
   const errors: string[] = [];
@@ -45,6 +52,7 @@ function start(plans: Readonly<Record<string, Plan>>, { clock = systemClock }: {
     log: { debug: () => {}, info: () => {}, warn: () => {}, error: at },
     writeLine: (line) => lines.push(line),
     processStart: 1_000,
+    ...(starts && { starts }),
     limits: { firstPause: 1, longestPause: 2, stop: 1_000 },
   });
   const stop = new AbortController();
@@ -185,5 +193,64 @@ describe('an organization', () => {
     organizations.apply([organization('slow'), organization('new')]);
     now = 0;
     expect(organizations.ready()).toBe(true);
+  });
+});
+
+describe('threads that start in turn', () => {
+  const names = ['a', 'b', 'c', 'd'];
+
+  /** One at a time; a start has all the time that the test gives it. */
+  function oneAtATime(plans: Readonly<Record<string, Plan>>) {
+    const clock = handClock();
+    const started = start(plans, { starts: createStarts({ atOnce: 1, longest: 1_000, clock }) });
+    return { ...started, clock, shown: () => names.filter((name) => started.text(name) !== '') };
+  }
+
+  test('do so when the one before has tried every api, and all are there at last', async () => {
+    const { organizations, shown, until, threads, clock } = oneAtATime({ b: [{}] });
+    organizations.apply(names.map((name) => organization(name)));
+    // The second one never tells that it has tried every api.
+    await until(() => shown().length === 2);
+    expect([shown(), threads()]).toEqual([['a', 'b'], 2]);
+    clock.pass(1_000);
+    await until(() => shown().length === 4);
+  });
+
+  test('wait for one that hangs a second at most', async () => {
+    const { organizations, shown, until, threads, clock, livesOf } = oneAtATime({ a: [{ spins: true, page: false }] });
+    organizations.apply(names.map((name) => organization(name)));
+    await until(() => livesOf('a') === 1);
+    clock.pass(999);
+    await sleep(0);
+    expect(threads()).toBe(1);
+    clock.pass(1);
+    await until(() => shown().length === 3);
+    expect(shown()).toEqual(['b', 'c', 'd']);
+  });
+
+  test('do not wait for one that dies, or for which no thread can be had', async () => {
+    const { organizations, shown, until, failAt, livesOf } = oneAtATime({ a: [{ throws: 'broken', page: false }] });
+    failAt('b');
+    organizations.apply(names.map((name) => organization(name)));
+    await until(() => shown().length === 2);
+    expect([shown(), livesOf('b')]).toEqual([['c', 'd'], 0]);
+  });
+
+  test('do not start at all if they are removed before, or all are told to end', async () => {
+    const { organizations, until, shown, livesOf, end } = oneAtATime({ a: [{}] });
+    organizations.apply(names.map((name) => organization(name)));
+    await until(() => shown().length === 1);
+    organizations.apply([organization('a'), organization('d')]);
+    await end();
+    expect(names.map(livesOf)).toEqual([1, 0, 0, 0]);
+  });
+
+  test('start with what was changed while they waited', async () => {
+    const { organizations, until, shown, text, clock } = oneAtATime({ a: [{}] });
+    organizations.apply([organization('a'), organization('b')]);
+    await until(() => shown().length === 1);
+    organizations.apply([organization('a'), organization('b', { settings: other })]);
+    clock.pass(1_000);
+    await until(() => text('b') === 'life 1\n');
   });
 });
