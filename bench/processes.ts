@@ -42,11 +42,14 @@ interface StartOptions {
   readonly pinned?: boolean;
 }
 
+/** Where programs are, and what the image sets for its memory. */
+const passedOn = ['PATH', 'MALLOC_ARENA_MAX', 'MALLOC_MMAP_THRESHOLD_'];
+
 function start(nodeArgs: readonly string[], args: readonly string[], { env, pinned = false }: StartOptions = {}) {
-  const { PATH = '' } = process.env;
+  const own = Object.fromEntries(passedOn.map((name) => [name, process.env[name]]));
   const [command, ...before] = pinned ? ['taskset', '-c', '0', process.execPath] : [process.execPath];
   const child = spawn(command ?? process.execPath, [...before, ...nodeArgs, ...args], {
-    env: { PATH, ...env },
+    env: { ...own, ...env },
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
   });
   running.add(child);
