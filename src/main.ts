@@ -233,7 +233,7 @@ async function runSeveral(
     log,
     writeLine: (line) => logOutput?.write(line),
     processStart: systemClock.now() - process.uptime() * 1_000,
-    starts: createStarts({ atOnce: availableParallelism(), longest: longestStart, clock: systemClock }),
+    starts: createStarts({ atOnce: startsAtOnce(), longest: longestStart, clock: systemClock }),
     starting: ({ settings }, own) => tellNotPolled(settings, own),
     beside: settings.live.enabled
       ? ({ settings, key }, number, own) => liveThread(settings, own, key === undefined ? { began, number } : undefined)
@@ -269,6 +269,9 @@ const resourceLimits = { maxYoungGenerationSizeMb: 12 };
 
 /** Several threads have as many heaps, so each has less. */
 const limitsAmongOthers = { maxYoungGenerationSizeMb: 2 };
+
+/** The threads that start at once: what the processors can do, and as many as memory is meant to hold. */
+const startsAtOnce = () => Math.min(availableParallelism(), 4);
 
 /** Milliseconds for which the start of one of several threads may hold up the next: about what it costs a processor. */
 const longestStart = 1_000;

@@ -12,7 +12,7 @@ import type { ShownHour } from '../usage/recent.ts';
 import { createReader, type Reader, type ReaderOptions } from './reader.ts';
 import type { Starts } from './starts.ts';
 
-/** An organization whose thread was started, and has not been told to end. */
+/** An organization that is to be read, and whose thread has not been told to end. */
 export interface RunningOrganization<Beside = unknown> {
   readonly name: string;
   readonly reader: Reader;
@@ -64,7 +64,7 @@ export interface OrganizationsOptions<Beside extends Runs> {
   readonly starting?: (organization: Organization, log: Logger) => void;
   /** Makes what runs beside the reading thread of one that is new; nothing does without it. */
   readonly beside?: ((organization: Organization, number: number, log: Logger) => Beside) | undefined;
-  /** Gives each thread a turn for its start; without it, all start at once. */
+  /** Gives each reading thread a turn for its start; without it, all start at once. */
   readonly starts?: Starts;
   /** Limits that differ from the usual ones. */
   readonly limits?: ReaderOptions['limits'];
@@ -74,15 +74,16 @@ interface Entry<Beside> extends RunningOrganization<Beside> {
   /** Takes effect with the next start of the thread. */
   organization: Organization;
   readonly stop: AbortController;
+  /** Monotonic milliseconds: the first start of its thread. */
+  begun: number | undefined;
 }
 
-/** Milliseconds for which an organization that was not tried yet holds up the readiness of all. */
+/** Milliseconds for which an organization whose thread runs, but was not tried yet, holds up the readiness of all. */
 const patience = 60_000;
 
 /** None runs before `apply` names one. */
 export function createOrganizations<Beside extends Runs>(options: OrganizationsOptions<Beside>): Organizations<Beside> {
   const { spawn, clock, log, writeLine, processStart, starting = () => {}, beside, starts, limits } = options;
-  const startedAt = clock.monotonic();
   let running = new Map<string, Entry<Beside>>();
   /** Resolve when the thread has ended that an organization of the name had. */
   const ends = new Map<string, Promise<void>>();
@@ -98,7 +99,10 @@ export function createOrganizations<Beside extends Runs>(options: OrganizationsO
     starting(organization, own);
     const stop = new AbortController();
     const reader = createReader({
-      spawn: () => spawn(entry.organization, place),
+      spawn() {
+        entry.begun ??= clock.monotonic();
+        return spawn(entry.organization, place);
+      },
       clock,
       log: own,
       writeLine,
@@ -110,7 +114,7 @@ export function createOrganizations<Beside extends Runs>(options: OrganizationsO
       limits: { ...limits, deaths: Number.POSITIVE_INFINITY },
     });
     const entry: Entry<Beside> = {
-      ...{ name, organization, reader, stop },
+      ...{ name, organization, reader, stop, begun: undefined },
       beside: beside?.(organization, place, own),
       ownText: metrics.text,
     };
@@ -166,9 +170,10 @@ export function createOrganizations<Beside extends Runs>(options: OrganizationsO
       return { added, removed: removed.map(({ name }) => name), changed };
     },
     ready() {
-      wasReady ||=
-        clock.monotonic() - startedAt >= patience ||
-        [...running.values()].every(({ reader }) => reader.ready() || reader.up() === false);
+      const now = clock.monotonic();
+      wasReady ||= [...running.values()].every(
+        ({ reader, begun = now }) => reader.ready() || reader.up() === false || now - begun >= patience,
+      );
       return wasReady;
     },
     async run(signal) {

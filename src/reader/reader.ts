@@ -16,7 +16,7 @@ import type { Starts } from './starts.ts';
 
 /** All in milliseconds, but for `deaths` and `messages`. */
 const usualLimits = {
-  /** The time from a death to the next start; it doubles with each death that follows soon. */
+  /** The time from a death until the next start, or its turn, is asked for; it doubles with each death that follows soon. */
   firstPause: 1_000,
   longestPause: 60_000,
   /** The number of deaths, and the time within which they are too many to go on. */
@@ -60,7 +60,10 @@ export interface Reader {
   own(): OwnText | undefined;
   /** Reports whether every api was tried once. */
   ready(): boolean;
-  /** Reports whether the thread runs and OpenAI answers one api at least; undefined until that is known. */
+  /**
+   * Reports whether OpenAI answers one api at least, false after a death; undefined until that is known. A thread that is
+   * started anew has the value of the one before until it knows better.
+   */
   up(): boolean | undefined;
   /** Returns the thread's line in the list of several; undefined before the first time. */
   summary(): OrganizationSummary | undefined;
@@ -76,7 +79,10 @@ export interface Reader {
    * @throws {ReaderFailed} if it dies again and again
    */
   run(signal: AbortSignal): Promise<void>;
-  /** Ends the thread as `run` does at its end, and starts it anew; the page stays on show meanwhile. */
+  /**
+   * Ends the thread as `run` does at its end, and starts it anew; the page stays on show meanwhile. One that waits for its
+   * turn goes on waiting: it has not been started.
+   */
   restart(): void;
 }
 
@@ -99,6 +105,7 @@ export function createReader(options: ReaderOptions): Reader {
   let worker: Worker | undefined;
   let lastId = 0;
   let stuck = false;
+  let waitsForTurn = false;
   let asked: { readonly answer: Promise<Status>; readonly take: (id: number, status: Status) => void } | undefined;
 
   const tell = (to: Worker, message: ToReader) => to.postMessage(message);
@@ -127,7 +134,10 @@ export function createReader(options: ReaderOptions): Reader {
     let thread: Worker;
     try {
       if (starts !== undefined) {
-        started = await starts.turn(signal);
+        waitsForTurn = true;
+        started = await starts.turn(signal).finally(() => {
+          waitsForTurn = false;
+        });
         signal.throwIfAborted();
       }
       thread = spawn();
@@ -234,7 +244,9 @@ export function createReader(options: ReaderOptions): Reader {
     ready: () => ready,
     up: () => up,
     summary: () => summary,
-    restart: () => life.abort(),
+    restart() {
+      if (!waitsForTurn) life.abort();
+    },
     isStuck: () => stuck,
     async status() {
       if (worker === undefined) throw silent();

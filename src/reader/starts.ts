@@ -1,6 +1,6 @@
 /**
  * Lets threads start a few at a time: all at once, each would hold the garbage of its start until the last one is done.
- * A thread that hangs holds up the others for a moment alone.
+ * A thread that hangs holds up the others no longer than a turn may last.
  */
 import { alarm, type Clock } from '../clock.ts';
 import type { Milliseconds } from '../units.ts';

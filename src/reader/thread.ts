@@ -18,7 +18,7 @@ import type { FromReader, ReaderTask, ToReader } from './messages.ts';
 
 /** Milliseconds for which changes of the own metrics are gathered before they are sent. */
 const healthEvery = 100;
-/** The same with several organizations, whose threads start all at once and share the processors. */
+/** The same with several organizations, whose threads share the processors. */
 const healthEveryAmongOthers = 500;
 /** Milliseconds for which changes are gathered before the line for the list of several organizations is made anew. */
 const summaryEvery = 5_000;
@@ -164,6 +164,7 @@ async function memoryIn(file: StateFile, { settings, key }: ReaderTask): Promise
 function tellHealth(exporter: Exporter, post: (message: FromReader) => void, summary?: () => void) {
   let timer: NodeJS.Timeout | undefined;
   let summaryTimer: NodeJS.Timeout | undefined;
+  let wasReady = false;
   const every = summary === undefined ? healthEvery : healthEveryAmongOthers;
   const send = async () => {
     const own = ownText(await exporter.self.text());
@@ -174,6 +175,11 @@ function tellHealth(exporter: Exporter, post: (message: FromReader) => void, sum
       summaryTimer = undefined;
       summary?.();
     }, summaryEvery);
+    // Another thread may wait for its turn to start.
+    if (!wasReady && exporter.ready()) {
+      wasReady = true;
+      void send();
+    }
     timer ??= setTimeout(() => {
       timer = undefined;
       void send();

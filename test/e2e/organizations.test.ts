@@ -3,10 +3,13 @@ import { mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { dashboards, fillIn, queriesOf } from '../helpers/dashboards.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
+import { hasten, hastyRules } from '../helpers/hasty-rules.ts';
 import { reply } from '../helpers/http-server.ts';
 import { type Exporter, runProgram, startExporter } from '../helpers/process.ts';
 import { type Matrix, startPrometheus } from '../helpers/prometheus.ts';
+import { parseRules } from '../helpers/rules.ts';
 import { type Fault, refuse, type ScriptedApi, type ScriptedApiOptions, secondsIn } from '../helpers/scripted-api.ts';
 import { shiftedClock, wallClock } from '../helpers/test-clock.ts';
 import { findTool } from '../helpers/tools.ts';
@@ -74,6 +77,17 @@ const up = async (exporter: Exporter, organization: string) =>
   (await exporter.metrics()).value('openai_exporter_organization_up', { organization });
 const reload = async (exporter: Exporter) => await fetch(`${exporter.url}/-/reload`, { method: 'POST' });
 const patience = { timeout: 30_000, interval: 100 };
+
+/** What a board shows where nobody has chosen anything but the job. */
+const anything = {
+  ...{ namespace: '.*', organization: '.*', instance: '.+', project: '.*', key: '.*', user: '.*', model: '.*' },
+  ...{ tier: '.*', batch: '.*', currency: 'usd', label: 'api_key_id' },
+};
+
+/** Returns what a board asks for a job, of the last 20 s. */
+function asked(expr: string, job: string): string {
+  return fillIn(hasten(expr), { ...anything, job }, { range: 20, step: 2 }).replaceAll('[120s]', '[6s]');
+}
 
 /** Counts as Prometheus does: a fall is a reset, after which the whole value is a rise. */
 function rises({ samples }: Matrix): number {
@@ -184,6 +198,60 @@ describe.skipIf(prometheusPath === undefined)('Prometheus', () => {
       ['exporter', ...Object.keys(weights).map((name) => `openai-${name}`)].sort(),
     );
     expect(await prometheus.vector('openai_exporter_organization_up == 1')).toHaveLength(4);
+  });
+
+  test('has the rules and boards of each by its job, as if it were alone', { timeout: 120_000 }, async () => {
+    // At noon in the middle of a month, 20 times as fast: boards have something to show at any time of the day.
+    const clock = shiftedClock(Date.parse('2026-05-14T12:05:00Z'), 20);
+    const exporter = await startExporter(['demo', '--demo.organizations=3', '--counters.zero-hold=1s'], { clock });
+    onTestFinished(async () => {
+      await exporter.stop('SIGKILL');
+    });
+    const prometheus = await startPrometheus({
+      path: prometheusPath ?? '',
+      scrapeInterval: '500ms',
+      jobs: { exporter: [`127.0.0.1:${exporter.port}`] },
+      discovery: `${exporter.url}/sd`,
+      rules: parseRules(hastyRules()).map((group) => ({ ...group, interval: '1s' })),
+    });
+    onTestFinished(prometheus.stop);
+    const jobs = (await targetsOf(exporter)).map((name) => `openai-${name}`);
+    expect(jobs).toHaveLength(3);
+
+    /** The names that rules have recorded for a job. */
+    const recordedFor = async (job: string) => {
+      const found = await prometheus.vector(`group by (__name__) ({__name__=~".+:.+", job="${job}"})`);
+      return found.map(({ labels }) => labels['__name__'] ?? '').sort();
+    };
+    /** The panels that have something to show for a job, which must be of no other. */
+    const shownFor = async (job: string) => {
+      const shown = new Set<string>();
+      for (const board of dashboards) {
+        for (const { panel, target } of queriesOf(board)) {
+          const found = await prometheus.vector(asked(target.expr, job));
+          if (found.length > 0) shown.add(`${board.title}: ${panel.title}`);
+          const others = found.filter(({ labels }) => (labels['job'] ?? job) !== job);
+          expect([board.title, panel.title, others]).toEqual([board.title, panel.title, []]);
+        }
+      }
+      return [...shown].sort();
+    };
+    await vi.waitFor(
+      async () => {
+        const names = await Promise.all(jobs.map(recordedFor));
+        expect(names[0]?.length).toBeGreaterThan(50);
+        expect(names.slice(1)).toEqual([names[0], names[0]]);
+        const panels = await Promise.all(jobs.map(shownFor));
+        expect(panels[0]?.length).toBeGreaterThan(50);
+        expect(panels.slice(1)).toEqual([panels[0], panels[0]]);
+      },
+      { timeout: 90_000, interval: 1_000 },
+    );
+
+    const compared = dashboards.filter(({ uid }) => uid === 'openai-organizations').flatMap(queriesOf);
+    const tokens = compared.find(({ panel }) => panel.title === 'Tokens per minute of each');
+    const all = await prometheus.vector(asked(tokens?.target.expr ?? '', '.*'));
+    expect(all.map(({ labels }) => labels['job']).sort()).toEqual(jobs.toSorted());
   });
 });
 

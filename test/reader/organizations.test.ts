@@ -35,11 +35,14 @@ function start(plans: Readonly<Record<string, Plan>>, { clock = systemClock, sta
   const lines: string[] = [];
   const errors: string[] = [];
   const threads = new Set<Worker>();
+  /** The settings with which each thread was started, in order. */
+  const spawned: Organization['settings'][] = [];
   let failing = '';
   const at = (message: string, fields: Readonly<Record<string, unknown>> = {}) =>
     errors.push(`${fields['organization']}: ${message}`);
   const organizations = createOrganizations({
-    spawn({ name }) {
+    spawn({ name, settings: own }) {
+      spawned.push(own);
       if (name === failing) throw new Error('no thread is to be had');
       const counted = lives.get(name) ?? new SharedArrayBuffer(4);
       lives.set(name, counted);
@@ -68,7 +71,7 @@ function start(plans: Readonly<Record<string, Plan>>, { clock = systemClock, sta
     while (!isTrue()) await sleep(2);
   };
   return {
-    ...{ organizations, lines, errors, reader, text, until, end },
+    ...{ organizations, lines, errors, spawned, reader, text, until, end },
     /** Returns how many threads there are that have not ended. */
     threads: () => threads.size,
     livesOf: (name: string) => new Int32Array(lives.get(name) ?? new ArrayBuffer(4))[0] ?? 0,
@@ -199,10 +202,11 @@ describe('an organization', () => {
 describe('threads that start in turn', () => {
   const names = ['a', 'b', 'c', 'd'];
 
-  /** One at a time; a start has all the time that the test gives it. */
+  /** Threads start one at a time, and a turn lasts until the test lets a second pass. */
   function oneAtATime(plans: Readonly<Record<string, Plan>>) {
     const clock = handClock();
-    const started = start(plans, { starts: createStarts({ atOnce: 1, longest: 1_000, clock }) });
+    const turns = createStarts({ atOnce: 1, longest: 1_000, clock });
+    const started = start(plans, { clock: { ...systemClock, monotonic: clock.monotonic }, starts: turns });
     return { ...started, clock, shown: () => names.filter((name) => started.text(name) !== '') };
   }
 
@@ -216,7 +220,7 @@ describe('threads that start in turn', () => {
     await until(() => shown().length === 4);
   });
 
-  test('wait for one that hangs a second at most', async () => {
+  test('wait a second at most for one that hangs', async () => {
     const { organizations, shown, until, threads, clock, livesOf } = oneAtATime({ a: [{ spins: true, page: false }] });
     organizations.apply(names.map((name) => organization(name)));
     await until(() => livesOf('a') === 1);
@@ -237,20 +241,35 @@ describe('threads that start in turn', () => {
   });
 
   test('do not start at all if they are removed before, or all are told to end', async () => {
-    const { organizations, until, shown, livesOf, end } = oneAtATime({ a: [{}] });
+    const { organizations, until, shown, livesOf, errors, end } = oneAtATime({ a: [{}] });
     organizations.apply(names.map((name) => organization(name)));
     await until(() => shown().length === 1);
     organizations.apply([organization('a'), organization('d')]);
     await end();
-    expect(names.map(livesOf)).toEqual([1, 0, 0, 0]);
+    expect([names.map(livesOf), errors]).toEqual([[1, 0, 0, 0], []]);
   });
 
-  test('start with what was changed while they waited', async () => {
-    const { organizations, until, shown, text, clock } = oneAtATime({ a: [{}] });
+  test('hold up readiness for a minute from their own start', async () => {
+    const { organizations, until, shown, clock } = oneAtATime({ a: [{}], b: [{}] });
     organizations.apply([organization('a'), organization('b')]);
     await until(() => shown().length === 1);
-    organizations.apply([organization('a'), organization('b', { settings: other })]);
+    clock.pass(60_000);
+    await until(() => shown().length === 2);
+    expect(organizations.ready()).toBe(false);
+    clock.pass(60_000);
+    expect(organizations.ready()).toBe(true);
+  });
+
+  test('keep their place if they are changed while they wait, and start with what was changed', async () => {
+    const { organizations, until, shown, reader, spawned, errors, clock } = oneAtATime({ a: [{}] });
+    organizations.apply(['a', 'b', 'c'].map((name) => organization(name)));
+    await until(() => shown().length === 1);
+    const changed = ['a', 'b', 'c'].map((name) => organization(name, name === 'b' ? { settings: other } : {}));
+    expect(organizations.apply(changed).changed).toEqual(['b']);
+    expect(reader('b')?.up()).toBeUndefined();
     clock.pass(1_000);
-    await until(() => text('b') === 'life 1\n');
+    await until(() => shown().length === 3);
+    expect([spawned, errors]).toEqual([[settings, other, settings], []]);
+    expect(await organizations.running().get('b')?.ownText()).toContain('openai_exporter_reader_restarts_total 0');
   });
 });

@@ -143,3 +143,26 @@ describe('a reading thread', () => {
     expect(restarts()).toBe(0);
   });
 });
+
+test('a thread that is told to stop as its turn comes is not started, and gives the turn back', async () => {
+  const stop = new AbortController();
+  const happened: string[] = [];
+  const reader = createReader({
+    spawn() {
+      happened.push('spawned');
+      throw new Error('no thread is to be had');
+    },
+    clock: handClock().clock,
+    log: silentLogger,
+    writeLine: () => {},
+    restarting: () => happened.push('restarting'),
+    starts: {
+      async turn() {
+        stop.abort();
+        return () => happened.push('turn ended');
+      },
+    },
+  });
+  await reader.run(stop.signal);
+  expect(happened).toEqual(['turn ended']);
+});

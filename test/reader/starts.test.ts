@@ -39,7 +39,7 @@ function starts(atOnce: number) {
   };
 }
 
-test('so many start at once; each that has started lets the next one start, in the order in which they asked', async () => {
+test('as many start at once as there are turns; each that has started lets the next one start, in the order in which they asked', async () => {
   const { ask, begun, end } = starts(2);
   for (const name of ['a', 'b', 'c', 'd', 'e']) await ask(name);
   expect(begun).toEqual(['a', 'b']);
