@@ -270,7 +270,7 @@ const resourceLimits = { maxYoungGenerationSizeMb: 12 };
 /** Several threads have as many heaps, so each has less. */
 const limitsAmongOthers = { maxYoungGenerationSizeMb: 2 };
 
-/** The threads that start at once: what the processors can do, and as many as memory is meant to hold. */
+/** The threads that start at once: however many processors there are, memory is to hold the garbage of four starts. */
 const startsAtOnce = () => Math.min(availableParallelism(), 4);
 
 /** Milliseconds for which the start of one of several threads may hold up the next: about what it costs a processor. */

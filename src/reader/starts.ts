@@ -22,6 +22,7 @@ export interface StartsOptions {
   readonly clock: Pick<Clock, 'sleep'>;
 }
 
+/** Returns turns that nobody has taken. */
 export function createStarts({ atOnce, longest, clock }: StartsOptions): Starts {
   const waiting = new Set<() => void>();
   let taken = 0;
@@ -36,6 +37,7 @@ export function createStarts({ atOnce, longest, clock }: StartsOptions): Starts 
 
   function begin(): () => void {
     taken++;
+    let ended = false;
     const end = () => {
       off();
       if (ended) return;
@@ -43,7 +45,6 @@ export function createStarts({ atOnce, longest, clock }: StartsOptions): Starts 
       taken--;
       next();
     };
-    let ended = false;
     const off = alarm(clock, longest, end);
     return end;
   }
