@@ -11,7 +11,7 @@ export interface OrganizationSize {
   /** Fields of completions that have usage: ten, as text with some audio has; all seventeen; or others in each group. */
   readonly fields: 'ten' | 'all' | 'mixed';
   readonly historyDays: number;
-  /** Instead of the above, the organization of the demonstration. */
+  /** True for the organization of the demonstration, instead of the above. */
   readonly demo?: boolean;
 }
 

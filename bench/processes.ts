@@ -42,7 +42,7 @@ interface StartOptions {
   readonly pinned?: boolean;
 }
 
-/** Where programs are, and what the image sets for its memory. */
+/** The variables that say where programs are, and what the image sets for its memory. */
 const passedOn = ['PATH', 'MALLOC_ARENA_MAX', 'MALLOC_MMAP_THRESHOLD_'];
 
 function start(nodeArgs: readonly string[], args: readonly string[], { env, pinned = false }: StartOptions = {}) {

@@ -35,7 +35,7 @@ export interface About {
 
 export interface Words {
   readonly from: number;
-  /** Up to which value; default: that value alone. */
+  /** The last value that it is for; default: `from` alone. */
   readonly to?: number;
   readonly text: string;
   readonly color?: string;

@@ -49,8 +49,8 @@ export function* pastOf(options: PastOptions): Generator<string> {
 }
 
 /**
- * As often as boards look: every 10 minutes of the month, every 4 of the last week, every 2 of the last day and of the
- * same day a week before.
+ * The instants of the past, as close as boards look: every 10 minutes of the month, every 4 of the last week, every 2 of
+ * the last day and of the same day a week before.
  */
 function* instantsTo(end: number, days: number): Generator<number> {
   const stepAt = (age: number) => {

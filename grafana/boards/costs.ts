@@ -37,7 +37,7 @@ const budget = once(of('openai_organization_budget_amount', [], currency), ['cur
 const limit = once(of('openai_organization_spend_limit_amount', [], currency), ['currency']);
 const spent = `sum by (currency) (${once(of('openai_costs_month_to_date_amount_value', [], currency), costLabels)})`;
 const ofProjects = (name: string) => of(`job_project:openai_${name}`, ['project'], currency);
-/** Until when each project's budget lasts, in milliseconds: as `lasts` says of the organization's. */
+/** The instant until which each project's budget lasts, in milliseconds: as `lasts` says of the organization's. */
 const projectLasts = byProject(`(1000 * ${ofProjects('budget_ends:timestamp_seconds')} < ${monthEnds})
 or
 9e15 * (${ofProjects('budget_amount:max')} - ${recorded('month_to_date_amount')} > bool 0)`);

@@ -4,7 +4,7 @@
  */
 import { type Endpoint, endpoints, type Field } from '../openai/catalogue.ts';
 
-/** Counted, but never billed. */
+/** The field that is counted, but never billed. */
 const requests = 'num_model_requests';
 
 /** Returns the name of what a field measures: of tools, that is their api; undefined where it bills nothing. */

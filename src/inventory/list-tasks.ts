@@ -187,7 +187,7 @@ export function createListTasks(options: ListTasksOptions): ListTasks {
   const ofOrganization = [projects, ...kinds.organization.map((kind) => new Task(kind, null, 'organization'))];
   /** Tasks by project; the rate limits, if they are read, come last. */
   const ofProjects = new Map<string, Task[]>();
-  /** Looked through before each page, so it is made when projects come and go. */
+  /** All tasks, which are looked through before each page, so the list is made when projects come and go. */
   let all: readonly Task[] = ofOrganization;
   const tallies = new Map<string, Tally<Task>>(listApis.map((api) => [api, new Tally()]));
   let updated: { readonly version: number; readonly elapsed: number } | undefined;

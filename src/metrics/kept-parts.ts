@@ -4,7 +4,7 @@ import type { Rendered } from './section.ts';
 const none = new Uint8Array(0);
 
 interface Kept {
-  /** Compared one by one, by identity. */
+  /** What the parts were made from; it is compared one by one, by identity. */
   readonly sources: readonly unknown[];
   /** The parts without their lines, which the publisher has handed over. */
   readonly parts: readonly Rendered[];

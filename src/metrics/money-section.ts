@@ -32,7 +32,7 @@ export function moneySection(account: CostAccount): Section {
 }
 
 export interface UserMoneyOptions {
-  /** That of costs by user; and that of costs, whose money is the same. */
+  /** The account of costs by user; `costs` has the same money. */
   readonly byUser: CostAccount;
   readonly costs: CostAccount;
   /** They differ by this much, in units of the currency. */

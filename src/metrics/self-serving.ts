@@ -8,7 +8,7 @@ export const refusals = [
   'unauthorized',
   /** 503: too many passwords waited to be compared, of this client or in all. */
   'busy',
-  /** Cut off, or 503 for the status page: there were too many at once. */
+  /** The connection was cut off, or the status page answered 503: there were too many at once. */
   'crowded',
   /** 429. */
   'rate_limited',

@@ -195,7 +195,7 @@ const costsByUser = {
   summedOver: ['line_item'],
 } as const satisfies CostEntry;
 
-/** Kept with its literal types, so that the compiler can hold it against the official client's. */
+/** The catalogue with its literal types, so that the compiler can hold it against the official client's. */
 const catalogue = [
   usage('completions', {
     fields: completionFields,

@@ -85,7 +85,7 @@ const patience = 60_000;
 export function createOrganizations<Beside extends Runs>(options: OrganizationsOptions<Beside>): Organizations<Beside> {
   const { spawn, clock, log, writeLine, processStart, starting = () => {}, beside, starts, limits } = options;
   let running = new Map<string, Entry<Beside>>();
-  /** Resolve when the thread has ended that an organization of the name had. */
+  /** Promises by name, each of which resolves when the thread has ended that an organization of the name had. */
   const ends = new Map<string, Promise<void>>();
   let number = 0;
   let wasReady = false;

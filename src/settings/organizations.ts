@@ -132,7 +132,7 @@ const entryShape = {
     .optional(),
 };
 
-/** Checked whatever else is wrong with the entry, so that all is said at once. */
+/** Has an entry checked whatever else is wrong with it, so that all is said at once. */
 const always = { when: () => true };
 const hasBoth = (entry: object) => 'key_file' in entry && 'key_env' in entry;
 const hasOne = (entry: object) => 'key_file' in entry || 'key_env' in entry;

@@ -21,7 +21,7 @@ export interface RateLimit {
 
 export interface WebConfig {
   readonly tls: TlsConfig | undefined;
-  /** Added to every answer; they replace those of the same name. */
+  /** The headers of every answer; they replace those of the same name. */
   readonly headers: Readonly<Record<string, string>>;
   /** bcrypt hashes by user; empty: nobody is asked for a password. */
   readonly users: ReadonlyMap<string, string>;

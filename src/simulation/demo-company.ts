@@ -188,7 +188,7 @@ export interface Chat {
   readonly image?: number;
   readonly batch?: boolean | null;
   readonly tier?: string | null;
-  /** Made through the Agents API; otherwise nobody says. */
+  /** True for usage through the Agents API; otherwise nobody says. */
   readonly agents?: boolean;
   /** Default: completions. */
   readonly api?: 'decisions';

@@ -10,7 +10,7 @@ import { type Width, widthSeconds } from '../openai/catalogue.ts';
 import type { Seconds } from '../units.ts';
 import type { Bucket } from './bucket.ts';
 
-/** About how many numbers a bucket holds. */
+/** Returns about how many numbers a bucket holds. */
 function sizeOf(bucket: Bucket): number {
   const columns = bucket.numbers.size + bucket.decimals.size;
   return 1 + bucket.groups.length * (1 + columns);

@@ -13,7 +13,7 @@ export interface ScrollTable {
   readonly label: string;
   readonly caption?: string;
   readonly head: readonly Column[];
-  /** Made of whole `<tr>`. */
+  /** The rows, each a whole `<tr>`. */
   readonly rows: readonly Html[];
 }
 

@@ -26,7 +26,7 @@ export interface ReplicaOptions {
   readonly state?: Buffer | undefined;
   /** A read of a bucket fails: everything of that read from it on is lost. */
   readonly fails?: (width: Width, start: number) => boolean;
-  /** Instead of the organization's: a clipped, empty or otherwise odd bucket. */
+  /** Makes a clipped, empty or otherwise odd bucket, instead of the organization's. */
   readonly page?: (width: Width, start: number, at: number) => ReturnType<SmallOrganization['bucket']>;
 }
 

@@ -20,7 +20,7 @@ import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
 export interface RunOptions {
   /** UTC, like `2026-11-20T09:07:03Z`. */
   readonly start?: string;
-  /** Instead of a clock of its own that shows `start`. */
+  /** The clock; without it, there is one that shows `start`. */
   readonly clock?: VirtualClock;
   /** Names are read only if `--names.refresh` is among them. */
   readonly flags?: readonly string[];
