@@ -1,5 +1,5 @@
 /** Several organizations in the built program: found by a real Prometheus, exact each, and reloaded under way. */
-import { mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -392,6 +392,40 @@ test('check asks each of them, or the one that is named, and says whose key does
   expect(all.out).toMatch(/^good\n.*13 of 13 apis answered.*\nbad\n.*0 of 13 apis answered/s);
   const one = await runProgram([...args, '--organization=good']);
   expect([one.code, one.out]).toEqual([0, expect.not.stringContaining('bad')]);
+});
+
+test('backfill writes the history of the one that is named, with its key, address and dimensions', async () => {
+  const folder = folderOf();
+  const rows = (tokens: number): ScriptedApiOptions => ({
+    rows: (api) => (api === 'completions' ? [{ input_tokens: tokens, project_id: 'proj_a' }] : []),
+  });
+  const [production, europe] = await Promise.all([
+    organizationApi('production', rows(1)),
+    organizationApi('europe', rows(700)),
+  ]);
+  const file = write(folder, [
+    { name: 'production', api: production },
+    { name: 'europe', api: europe, more: ', poll: {group_by: [project_id]}' },
+  ]);
+  const output = join(folder, 'europe.om');
+  const { code, err } = await runProgram(
+    [
+      ...['backfill', `--organizations.file=${file}`, '--organization=europe', `--output=${output}`],
+      ...['--labels=job=openai-europe,organization=europe,instance=exporter', '--poll.apis=completions'],
+      ...['--from=2026-05-12', '--to=2026-05-13', '--bucket-width=1h', '--openai.max-requests-per-minute=600'],
+    ],
+    { clock: shiftedClock(Date.parse('2026-05-15T12:00:00Z')) },
+  );
+  expect(code, err).toBe(0);
+  const lines = readFileSync(output, 'utf8')
+    .split('\n')
+    .filter((line) => line.startsWith('openai_completions_input_tokens_total{'));
+  expect(lines.length).toBeGreaterThan(20);
+  for (const line of lines) expect(line).toContain('organization="europe"');
+  expect(lines.every((line) => line.includes('project_id="proj_a"') && !line.includes('model='))).toBe(true);
+  const values = lines.map((line) => Number(line.split('} ')[1]?.split(' ')[0]));
+  expect([Math.max(...values) > 0, values.filter((value) => value % 700 !== 0)]).toEqual([true, []]);
+  expect(production.requests).toEqual([]);
 });
 
 test('a demonstration can have several', { timeout: 120_000 }, async () => {
