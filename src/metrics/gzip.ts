@@ -21,6 +21,11 @@ export function compressPiece(text: Uint8Array): Piece {
   return { bytes: new Uint8Array(compressed), length: text.length, crc: crc32(text) };
 }
 
+/** Reports whether two pieces have the same text, which is when they have the same bytes. */
+export function isSamePiece(a: Piece, b: Piece): boolean {
+  return a.crc === b.crc && a.length === b.length && Buffer.compare(a.bytes, b.bytes) === 0;
+}
+
 /** Compresses a small text, which has to be quick rather than small. */
 export function compressSmallPiece(text: Uint8Array): Piece {
   const bytes = deflateRawSync(text, small);

@@ -2,10 +2,9 @@
  * Makes the page: one segment for each section, rendered and compressed again only when something of it changed. Each
  * new page is handed over whole, as an update of the one before, so that what did not change is not sent again.
  */
-import { hash } from 'node:crypto';
 import { type Clock, longestNap } from '../clock.ts';
 import type { Changes } from './changes.ts';
-import { compressPiece, joinPieces, type Piece } from './gzip.ts';
+import { compressPiece, isSamePiece, joinPieces, type Piece } from './gzip.ts';
 import type { NewPart, PageUpdate } from './page.ts';
 import type { Expiry, Rendered, Section } from './section.ts';
 
@@ -35,10 +34,9 @@ export interface Publisher {
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** A part that was handed over: what is kept of it to know it again, and its compressed form. */
+/** A part that was handed over; its compressed form is kept, which tells whether a text is that of the part. */
 interface Part {
   readonly id: number;
-  readonly digest: string;
   readonly piece: Piece;
 }
 
@@ -81,9 +79,9 @@ export function createPublisher(options: PublisherOptions): Publisher {
   function partOf({ plain, family, mark }: Rendered, before: Part | undefined): Part {
     const known = mark === undefined ? undefined : marked.get(mark);
     if (known !== undefined) return known;
-    const digest = hash('sha256', plain, 'base64');
-    // Most of a page is as it was: then nothing is compressed, and nothing sent.
-    const part = before?.digest === digest ? before : { id: nextId++, digest, piece: compress(plain) };
+    // Few parts are rendered that are as they were: to compress those, too, takes less than a digest of all others.
+    const piece = compress(plain);
+    const part = before !== undefined && isSamePiece(before.piece, piece) ? before : { id: nextId++, piece };
     if (part !== before) added.push({ id: part.id, family, plain });
     if (mark !== undefined) marked.set(mark, part);
     return part;
