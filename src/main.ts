@@ -17,6 +17,7 @@ import { serveOne, serveSeveral } from './commands/served.ts';
 import { type BackfillTask, startBackfill } from './commands/start-backfill.ts';
 import { codeOf, reasonOf } from './error-code.ts';
 import { leaveHanging } from './leave.ts';
+import { collectAlone } from './live/collect-alone.ts';
 import { createLiveThread, type LiveThread } from './live/live-thread.ts';
 import type { LiveTask } from './live/messages.ts';
 import { createLogger, type Logger } from './log.ts';
@@ -191,6 +192,7 @@ function notPolled(poll: Settings['poll']): readonly Api[] {
 
 /** @param key undefined for a demonstration */
 async function runOne(settings: Settings, key: KeySetting | undefined): Promise<number> {
+  if (settings.live.enabled) collectAlone();
   const stop = stopping();
   const log = loggerOf(settings);
   tellNotPolled(settings, log);
