@@ -12,6 +12,7 @@ import { colours, logLook, noPaint } from '../paint.ts';
 import { type StateFile, stateFile } from '../state/file.ts';
 import { formerFingerprint, seriesFingerprint } from '../state/fingerprint.ts';
 import { createExporter, type Exporter, type ExporterOptions } from './exporter.ts';
+import { createHeapGrowth } from './heap-growth.ts';
 import { createLiveClient } from './live-client.ts';
 import { statusOf, summaryOf } from './make-status.ts';
 import type { FromReader, ReaderTask, ToReader } from './messages.ts';
@@ -46,6 +47,8 @@ async function read(task: ReaderTask, port: MessagePort): Promise<void> {
   let taken: (() => void) | undefined;
   let exporter: Exporter | undefined;
 
+  // The flag is one for all threads. Several have no room to grow.
+  const grow = task.among === undefined ? createHeapGrowth() : () => {};
   const { version, revision } = task.build;
   const organization = await organizationOf(task, version, log);
   const { clock } = organization;
@@ -85,6 +88,7 @@ async function read(task: ReaderTask, port: MessagePort): Promise<void> {
     prices: (prices) => post({ kind: 'prices', prices }),
     stateFileTrouble: () => (isWithoutPlace(task) ? noPlace : file?.trouble()),
     show(update, hours) {
+      grow(update.series);
       const done = new Promise<void>((resolve) => {
         taken = resolve;
       });
