@@ -47,8 +47,8 @@ async function read(task: ReaderTask, port: MessagePort): Promise<void> {
   let taken: (() => void) | undefined;
   let exporter: Exporter | undefined;
 
-  // The flag is one for all threads. Several have no room to grow.
-  const grow = task.among === undefined ? createHeapGrowth() : () => {};
+  // The flag is one for all threads: several, and what takes reports, have no room to grow.
+  const grow = task.among === undefined && !settings.live.enabled ? createHeapGrowth() : () => {};
   const { version, revision } = task.build;
   const organization = await organizationOf(task, version, log);
   const { clock } = organization;
