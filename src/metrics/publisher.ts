@@ -2,6 +2,7 @@
  * Makes the page: one segment for each section, rendered and compressed again only when something of it changed. Each
  * new page is handed over whole, as an update of the one before, so that what did not change is not sent again.
  */
+import { hash } from 'node:crypto';
 import { type Clock, longestNap } from '../clock.ts';
 import type { Changes } from './changes.ts';
 import { compressPiece, isSamePiece, joinPieces, type Piece } from './gzip.ts';
@@ -34,10 +35,12 @@ export interface Publisher {
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** A part that was handed over; its compressed form is kept, which tells whether a text is that of the part. */
+/** A part that was handed over; what is kept of it tells whether a text is that of the part. */
 interface Part {
   readonly id: number;
   readonly piece: Piece;
+  /** Undefined until it was rendered again as it was. Most parts never are, and a digest takes time. */
+  digest?: string;
 }
 
 interface Segment {
@@ -79,12 +82,23 @@ export function createPublisher(options: PublisherOptions): Publisher {
   function partOf({ plain, family, mark }: Rendered, before: Part | undefined): Part {
     const known = mark === undefined ? undefined : marked.get(mark);
     if (known !== undefined) return known;
-    // Few parts are rendered that are as they were: to compress those, too, takes less than a digest of all others.
-    const piece = compress(plain);
-    const part = before !== undefined && isSamePiece(before.piece, piece) ? before : { id: nextId++, piece };
+    const part = before !== undefined && isAsBefore(before, plain) ? before : madeOf(plain, before);
     if (part !== before) added.push({ id: part.id, family, plain });
     if (mark !== undefined) marked.set(mark, part);
     return part;
+  }
+
+  /** Asks a part that has once stayed as it was, without compressing the text. */
+  function isAsBefore({ digest }: Part, plain: Uint8Array): boolean {
+    return digest !== undefined && digest === digestOf(plain);
+  }
+
+  /** A new part, or the one before if that turns out to have the same text. */
+  function madeOf(plain: Uint8Array, before: Part | undefined): Part {
+    const piece = compress(plain);
+    if (before === undefined || !isSamePiece(before.piece, piece)) return { id: nextId++, piece };
+    before.digest = digestOf(plain);
+    return before;
   }
 
   /** Milliseconds until time alone changes something, or until the clock is to be looked at again. */
@@ -155,6 +169,8 @@ export function createPublisher(options: PublisherOptions): Publisher {
     },
   };
 }
+
+const digestOf = (text: Uint8Array): string => hash('sha256', text, 'base64');
 
 function updateOf(parts: readonly Part[], added: readonly NewPart[], series: number): PageUpdate {
   const pieces = parts.map(({ piece }) => piece);

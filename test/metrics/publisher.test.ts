@@ -3,7 +3,7 @@ import { gunzipSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { createChanges } from '../../src/metrics/changes.ts';
 import { gzipHeader, gzipTrailer } from '../../src/metrics/gzip.ts';
-import type { Page } from '../../src/metrics/page.ts';
+import type { Page, PageUpdate } from '../../src/metrics/page.ts';
 import { createPublisher, type PublisherOptions } from '../../src/metrics/publisher.ts';
 import type { Section } from '../../src/metrics/section.ts';
 import { createShownPage } from '../../src/metrics/shown-page.ts';
@@ -145,5 +145,67 @@ describe('the published page', () => {
     stop.abort();
     await clock.advance(0);
     await run;
+  });
+});
+
+describe('a part that is rendered again', () => {
+  /** A section of two lines, each a part; and the updates that it led to, with how often a text was compressed for each. */
+  function watched() {
+    const lines = ['a 1\n', 'b 1\n'];
+    const seen: { readonly added: readonly string[]; readonly ids: readonly number[]; readonly compressed: number }[] =
+      [];
+    let compressed = 0;
+    const changes = createChanges();
+    const publisher = createPublisher({
+      sections: [
+        {
+          name: 'lines',
+          *render() {
+            for (const line of lines) yield renderedOf(line);
+            return { until: never, untilElapsed: never };
+          },
+        },
+      ],
+      changes,
+      clock: createVirtualClock({ start }),
+      // All pieces are alike but for the text itself, as if every CRC collided.
+      compress(text) {
+        compressed++;
+        return { bytes: text, length: text.length, crc: 0 };
+      },
+      show({ added, ids }: PageUpdate) {
+        seen.push({ added: added.map(({ plain }) => Buffer.from(plain).toString()), ids: [...ids], compressed });
+        compressed = 0;
+      },
+    });
+    const publish = async (): Promise<void> => {
+      changes.note('lines');
+      await publisher.publish();
+    };
+    return { lines, seen, publish };
+  }
+
+  test('is not sent again while its text is the same, and soon not compressed, either', async () => {
+    const { seen, publish } = watched();
+    for (let time = 0; time < 4; time++) await publish();
+    const ids = seen[0]?.ids;
+    expect(seen).toEqual([
+      { added: ['a 1\n', 'b 1\n'], ids, compressed: 2 },
+      { added: [], ids, compressed: 2 },
+      { added: [], ids, compressed: 0 },
+      { added: [], ids, compressed: 0 },
+    ]);
+  });
+
+  test.each([1, 3])('is sent once it differs, after %i times as it was; the others are not', async (times) => {
+    const { lines, seen, publish } = watched();
+    for (let time = 0; time < times; time++) await publish();
+    lines[1] = 'b 2\n';
+    await publish();
+    expect(seen.at(-1)?.added).toEqual(['b 2\n']);
+    expect(seen.at(-1)?.ids[0]).toBe(seen[0]?.ids[0]);
+    expect(seen[0]?.ids).not.toContain(seen.at(-1)?.ids[1]);
+    await publish();
+    expect(seen.at(-1)?.added).toEqual([]);
   });
 });
