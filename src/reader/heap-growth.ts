@@ -1,7 +1,7 @@
 /** How much the heap may grow between two collections, by the size of the page. */
 import { setFlagsFromString } from 'node:v8';
 
-/** Series from which the garbage of a new page is megabytes, and up to which there is memory to hold it a little longer. */
+/** The number of series from which a new page makes megabytes of garbage, and that up to which there is memory to hold them. */
 const large = { from: 20_000, to: 200_000 };
 
 /**
@@ -12,9 +12,12 @@ function heapGrowth(series: number): number {
   return series >= large.from && series <= large.to ? 200 : 0;
 }
 
-/** Returns a function that takes the number of series of each new page, and lets the heap grow accordingly. */
+/**
+ * Returns a function that takes the number of series of each new page, and lets the heap grow accordingly. The first one always
+ * sets the flag, which is the process's: an earlier thread may have left another value.
+ */
 export function createHeapGrowth(set: (flag: string) => void = setFlagsFromString): (series: number) => void {
-  let now = 0;
+  let now: number | undefined;
   return (series) => {
     const next = heapGrowth(series);
     if (next === now) return;
