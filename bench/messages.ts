@@ -14,7 +14,7 @@ export interface Reading {
 
 /** The figures of the simulated API, since it started. */
 export interface Served {
-  /** When each answer had been handed over whole, in UTC milliseconds. */
+  /** The instants at which each answer had been handed over whole, in UTC milliseconds. */
   readonly answers: readonly number[];
 }
 

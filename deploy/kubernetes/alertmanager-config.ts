@@ -31,7 +31,7 @@ const configuration = z.strictObject({
   receivers: z.array(z.strictObject({ name: z.string(), slack_configs: z.array(slack) })),
 });
 
-/** Only our alerts: others of the namespace have routes of their own. */
+/** Matches only our alerts: others of the namespace have routes of their own. */
 const ours = { name: 'alertname', matchType: '=~', value: 'OpenAI.+' };
 /** The Secret with an address for each receiver. */
 const secret = 'openai-alertmanager';

@@ -569,7 +569,7 @@ const rateLimits: Group = {
   ],
 };
 
-/** When a model or key was first on show. The rule carries its own result on. */
+/** The instant at which a model or key was first on show. The rule carries its own result on. */
 function firstSeen(level: string, label: string): Rule {
   const record = `${level}:openai_first_seen:timestamp_seconds`;
   const used = requests.map((endpoint) => counterOf(endpoint, 'num_model_requests'));

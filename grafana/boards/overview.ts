@@ -33,7 +33,7 @@ export const noBudget = { from: -1, text: 'no budget given' } as const;
 export const monthEnds =
   '1000 * (time() - time() % 86400 + 86400 * (scalar(days_in_month()) - scalar(day_of_month()) + 1))';
 
-/** When a budget is used up, in milliseconds: 0 if nothing is left, and the end of time if it lasts all month. */
+/** The instant at which a budget is used up, in milliseconds: 0 if nothing is left, the end of time if it lasts. */
 export function lasts(ends: string, left: string): string {
   const milliseconds = `1000 * min(${ends})`;
   return `(${milliseconds} < ${monthEnds})

@@ -46,7 +46,7 @@ export interface BackfillOptions {
   readonly log: Logger;
   /** Aborted when the program is told to stop. */
   readonly signal: AbortSignal;
-  /** Asked by what gives the event loop no turn. @throws once the program was told to stop */
+  /** Lets what gives the event loop no turn end. @throws once the program was told to stop */
   readonly throwIfStopped: () => void;
   readonly stdout: Writable;
   /** stderr, for what is wrong with the command line. */

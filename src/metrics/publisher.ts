@@ -39,7 +39,7 @@ export interface Publisher {
 interface Part {
   readonly id: number;
   readonly piece: Piece;
-  /** Undefined until it was rendered again as it was. Most parts never are, and a digest takes time. */
+  /** The digest of its text; undefined until it was rendered again as it was, for most parts never are. */
   digest?: string;
 }
 
@@ -82,19 +82,15 @@ export function createPublisher(options: PublisherOptions): Publisher {
   function partOf({ plain, family, mark }: Rendered, before: Part | undefined): Part {
     const known = mark === undefined ? undefined : marked.get(mark);
     if (known !== undefined) return known;
-    const part = before !== undefined && isAsBefore(before, plain) ? before : madeOf(plain, before);
+    const part = partWith(plain, before);
     if (part !== before) added.push({ id: part.id, family, plain });
     if (mark !== undefined) marked.set(mark, part);
     return part;
   }
 
-  /** Asks a part that has once stayed as it was, without compressing the text. */
-  function isAsBefore({ digest }: Part, plain: Uint8Array): boolean {
-    return digest !== undefined && digest === digestOf(plain);
-  }
-
-  /** A new part, or the one before if that turns out to have the same text. */
-  function madeOf(plain: Uint8Array, before: Part | undefined): Part {
+  /** Returns the part before if it has this text, and a new one otherwise. */
+  function partWith(plain: Uint8Array, before: Part | undefined): Part {
+    if (before?.digest !== undefined && before.digest === digestOf(plain)) return before;
     const piece = compress(plain);
     if (before === undefined || !isSamePiece(before.piece, piece)) return { id: nextId++, piece };
     before.digest = digestOf(plain);

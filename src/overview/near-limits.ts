@@ -19,7 +19,7 @@ export interface LimitsOptions extends SpendOptions {
   readonly limits: Limits;
   /** True if limits are read at all. */
   readonly read: boolean;
-  /** Kept from one time to the next. */
+  /** The state that is kept from one time to the next. */
   readonly holding: HoldingLimits;
   /** The counters of usage. */
   readonly accounts: readonly Account[];

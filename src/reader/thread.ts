@@ -47,7 +47,7 @@ async function read(task: ReaderTask, port: MessagePort): Promise<void> {
   let taken: (() => void) | undefined;
   let exporter: Exporter | undefined;
 
-  // The flag is one for all threads: with several organizations, or with live usage, memory does not suffice for all of them.
+  // The flag is one for all threads: with several organizations, or live usage, memory does not suffice for all.
   const grow = task.among === undefined && !settings.live.enabled ? createHeapGrowth() : () => {};
   const { version, revision } = task.build;
   const organization = await organizationOf(task, version, log);

@@ -32,7 +32,7 @@ export interface DirectRoutesOptions {
   readonly telemetryPath: string;
   /** Scrapes at once of each site; further ones get 503. */
   readonly maxRequests: number;
-  /** Asked at each scrape; reports have a door of their own. */
+  /** Decides on each scrape; reports have a door of their own. */
   readonly guard: Guard;
   readonly delay: Delay;
   readonly refuse: Refuse;
