@@ -9,6 +9,7 @@ import { documentAt, fenceWith } from '../helpers/documents.ts';
 import { parseExposition } from '../helpers/exposition-parser.ts';
 import { startHttpServer } from '../helpers/http-server.ts';
 import { startScriptedApi, testKey } from '../helpers/scripted-api.ts';
+import { wallClock } from '../helpers/test-clock.ts';
 import { buildArguments, revision, version } from './build.ts';
 import { docker, engineAnswers, image, run } from './docker.ts';
 import { type Container, containerOf, hardened, newVolume, startContainer } from './engine.ts';
@@ -36,7 +37,7 @@ async function onHost(environment: Readonly<Record<string, string>>) {
 
 /** An exporter that serves the numbers of an API without any, until the test ends. */
 async function serving(...options: readonly string[]): Promise<Container & { readonly url: string }> {
-  const api = await startScriptedApi();
+  const api = await startScriptedApi({ clock: wallClock });
   onTestFinished(() => api.close());
   const host = await onHost({
     OPENAI_BASE_URL: api.url,

@@ -5,6 +5,7 @@
 import { type Message, startReceiver } from '../../deploy/stack/receiver.ts';
 import { reply, startHttpServer } from '../helpers/http-server.ts';
 import { type RowsOf, startScriptedApi, testKey } from '../helpers/scripted-api.ts';
+import { wallClock } from '../helpers/test-clock.ts';
 
 const rows: RowsOf = (api) =>
   api === 'costs'
@@ -13,7 +14,7 @@ const rows: RowsOf = (api) =>
 const host = '0.0.0.0';
 const messages: Message[] = [];
 
-const api = await startScriptedApi({ rows, listen: { host, port: 8080 } });
+const api = await startScriptedApi({ rows, clock: wallClock, listen: { host, port: 8080 } });
 api.keys = new Set([testKey, `${testKey}-europe`]);
 await startReceiver((message) => messages.push(message), { host, port: 8081 });
 await startHttpServer((_, response) => reply(response, 200, { messages }), { host, port: 8082 });

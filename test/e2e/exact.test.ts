@@ -142,8 +142,7 @@ describe.skipIf(prometheusPath === undefined)('through late data, restatements, 
       '--counters.zero-hold=20m',
       '--openai.timeout=5m',
     ];
-    const start = async (port: number, more: readonly string[]) =>
-      await exporterOf(api, [...args, ...more], { clock, port });
+    const start = async (port: number, more: readonly string[]) => await exporterOf(api, [...args, ...more], { port });
     const remembering = [`--state.file=${join(directory, 'state')}`];
     let exporters = await Promise.all([start(0, remembering), start(0, [])]);
     const [one, other] = exporters.map(({ port }) => port);

@@ -2,7 +2,6 @@
 import { onTestFinished } from 'vitest';
 import { type Exporter, type ProgramOptions, startExporter } from '../helpers/process.ts';
 import { type ScriptedApi, type ScriptedApiOptions, startScriptedApi, testKey } from '../helpers/scripted-api.ts';
-import { wallClock } from '../helpers/test-clock.ts';
 
 /** A scripted API that ends with the test. */
 export async function scriptedApi(options?: ScriptedApiOptions): Promise<ScriptedApi> {
@@ -17,11 +16,11 @@ export interface ExporterOptions extends ProgramOptions {
   readonly names?: boolean;
 }
 
-/** An exporter that ends with the test, and asks this API as often as it likes; for usage and costs, unless told. */
+/** An exporter that ends with the test, has its API's time, and asks it as often as it likes; for usage and costs, unless told. */
 export async function exporterOf(
   api: ScriptedApi,
   args: readonly string[] = [],
-  { clock = wallClock, env = { OPENAI_ADMIN_KEY: testKey }, names = false, ...more }: ExporterOptions = {},
+  { clock = api.clock, env = { OPENAI_ADMIN_KEY: testKey }, names = false, ...more }: ExporterOptions = {},
 ): Promise<Exporter> {
   const own = [
     `--openai.base-url=${api.url}`,

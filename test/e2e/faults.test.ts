@@ -53,7 +53,7 @@ async function complete(exporter: Exporter): Promise<Exposition> {
 
 async function setUp(args: readonly string[] = everySecond, clock: TestClock = shiftedClock(quietTime)) {
   const api = await scriptedApi({ rows, clock });
-  const exporter = await exporterOf(api, args, { clock });
+  const exporter = await exporterOf(api, args);
   const before = await complete(exporter);
   return { api, exporter, before: shown(before) };
 }

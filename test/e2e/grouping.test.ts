@@ -40,7 +40,7 @@ test('a refused dimension costs no more than itself, and is tried again the next
     refusing('api_source', () => ({ message: 'Invalid value for group_by', param: 'group_by', code: null })),
   );
   const args = ['--poll.apis=completions,costs', '--poll.interval=1s', '--poll.idle-interval=1s'];
-  const exporter = await exporterOf(api, args, { clock });
+  const exporter = await exporterOf(api, args);
   const page = await vi.waitFor(
     async () => {
       const read = await exporter.metrics();

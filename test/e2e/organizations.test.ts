@@ -11,7 +11,7 @@ import { type Exporter, runProgram, startExporter } from '../helpers/process.ts'
 import { type Matrix, startPrometheus } from '../helpers/prometheus.ts';
 import { parseRules } from '../helpers/rules.ts';
 import { type Fault, refuse, type ScriptedApi, type ScriptedApiOptions, secondsIn } from '../helpers/scripted-api.ts';
-import { shiftedClock, wallClock } from '../helpers/test-clock.ts';
+import { shiftedClock, usualClock } from '../helpers/test-clock.ts';
 import { findTool } from '../helpers/tools.ts';
 import { scriptedApi } from './exporter.ts';
 
@@ -50,7 +50,7 @@ function write(folder: string, entries: readonly Entry[]): string {
   return file;
 }
 
-async function start(file: string, args: readonly string[] = [], clock = wallClock): Promise<Exporter> {
+async function start(file: string, args: readonly string[] = [], clock = usualClock): Promise<Exporter> {
   const own = [`--organizations.file=${file}`, '--names.refresh=0', '--openai.max-requests-per-minute=600'];
   const exporter = await startExporter([...own, '--poll.group-by=project_id', ...args], {
     clock,

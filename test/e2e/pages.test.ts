@@ -152,7 +152,7 @@ describe('hostile labels', () => {
       const rows: RowsOf = (name, width, start, now) =>
         start < now / 1_000 - ages[width] ? [] : Object.values(hostile).flatMap(([raw]) => everyField(name, raw));
       const api = await scriptedApi({ rows, clock });
-      return await ready(await exporterOf(api, [], { clock, names: true }));
+      return await ready(await exporterOf(api, [], { names: true }));
     })();
     return page;
   }

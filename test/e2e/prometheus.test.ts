@@ -43,7 +43,7 @@ describe.skipIf(path === undefined)('Prometheus', () => {
         batch: null,
       }));
     };
-    const exporter = await exporterOf(await scriptedApi({ rows, clock }), [], { clock, names: true });
+    const exporter = await exporterOf(await scriptedApi({ rows, clock }), [], { names: true });
     const prometheus = await scraping(exporter.port, onTestFinished);
     await vi.waitFor(
       async () => {

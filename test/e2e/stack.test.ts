@@ -18,7 +18,7 @@ import { reply } from '../helpers/http-server.ts';
 import { type Exporter, startExporter } from '../helpers/process.ts';
 import { recorded } from '../helpers/rules.ts';
 import { type RowsOf, type ScriptedApi, secondsIn, startScriptedApi, testKey } from '../helpers/scripted-api.ts';
-import { shiftedClock } from '../helpers/test-clock.ts';
+import { shiftedClock, wallClock } from '../helpers/test-clock.ts';
 import { findTool } from '../helpers/tools.ts';
 
 const deploy = fileURLToPath(new URL('../../deploy/', import.meta.url));
@@ -78,7 +78,8 @@ const costs: RowsOf = (api, _width, start, now) =>
     : [];
 
 async function startApi(rows: RowsOf): Promise<ScriptedApi> {
-  const api = await startScriptedApi({ rows });
+  // Rules compare what it serves with the time of Prometheus.
+  const api = await startScriptedApi({ rows, clock: wallClock });
   apis.push(api);
   return api;
 }
@@ -88,7 +89,11 @@ const quick = ['--poll.interval=5s', '--poll.idle-interval=5s', '--poll.settle-d
 
 async function exporterOf(api: ScriptedApi, more: readonly string[], port = 0): Promise<Exporter> {
   const own = [`--openai.base-url=${api.url}`, '--openai.max-requests-per-minute=600', '--openai.timeout=1s'];
-  const exporter = await startExporter([...own, ...quick, ...more], { env: { OPENAI_ADMIN_KEY: testKey }, port });
+  const exporter = await startExporter([...own, ...quick, ...more], {
+    clock: api.clock,
+    env: { OPENAI_ADMIN_KEY: testKey },
+    port,
+  });
   exporters.push(exporter);
   return exporter;
 }

@@ -20,16 +20,13 @@ function newFolder(): string {
   return folder;
 }
 
-/** An API whose only settled usage a test sets: two hours ago, or in this month's first hour if that is later. */
+/** An API whose only usage a test sets: two hours ago, so that it has settled. */
 async function api(): Promise<{ readonly api: ScriptedApi; readonly usage: { tokens: number } }> {
   const usage = { tokens: 1_000 };
-  const now = new Date();
-  const month = Date.UTC(now.getUTCFullYear(), now.getUTCMonth()) / 1_000;
-  const at = Math.max(month, Math.floor(Date.now() / 3_600_000 - 2) * 3_600);
-  const scripted = await scriptedApi({
-    rows: (_, width, start) =>
-      at >= start && at < start + secondsIn[width] ? [{ project_id: 'proj_a', input_tokens: usage.tokens }] : [],
-  });
+  const scripted = await scriptedApi();
+  const at = Math.floor(scripted.clock.now() / 3_600_000 - 2) * 3_600;
+  scripted.rows = (_, width, start) =>
+    at >= start && at < start + secondsIn[width] ? [{ project_id: 'proj_a', input_tokens: usage.tokens }] : [];
   return { api: scripted, usage };
 }
 

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { type Exposition, parseExposition } from './exposition-parser.ts';
-import { type TestClock, wallClock } from './test-clock.ts';
+import { type TestClock, usualClock } from './test-clock.ts';
 
 const program = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
 
@@ -37,7 +37,7 @@ process.once('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });
 
-export function startProgram(args: readonly string[], { env = {}, clock = wallClock }: ProgramOptions = {}): Program {
+export function startProgram(args: readonly string[], { env = {}, clock = usualClock }: ProgramOptions = {}): Program {
   return startProcess(process.execPath, [...clock.execArgv, program, ...args], { ...clock.environment, ...env });
 }
 

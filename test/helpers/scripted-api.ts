@@ -5,7 +5,7 @@
  */
 import type { ServerResponse } from 'node:http';
 import { type Handler, type Listen, type ReceivedRequest, reply, startHttpServer } from './http-server.ts';
-import { type TestClock, wallClock } from './test-clock.ts';
+import { type TestClock, usualClock } from './test-clock.ts';
 
 export type Width = '1m' | '1h' | '1d';
 export type Row = Readonly<Record<string, unknown>>;
@@ -28,6 +28,7 @@ export type Fault = (response: ServerResponse, request: ReceivedRequest, honest:
 export interface ScriptedApi {
   /** The value for `--openai.base-url`. */
   readonly url: string;
+  readonly clock: TestClock;
   readonly requests: readonly ReceivedRequest[];
   /** Can be exchanged at any time. */
   rows: RowsOf;
@@ -47,7 +48,7 @@ const most: Readonly<Record<Width, number>> = { '1m': 1_440, '1h': 168, '1d': 31
 
 export async function startScriptedApi({
   rows = () => [],
-  clock = wallClock,
+  clock = usualClock,
   key = testKey,
   listen,
 }: ScriptedApiOptions = {}): Promise<ScriptedApi> {
@@ -90,6 +91,7 @@ export async function startScriptedApi({
   const server = await startHttpServer(handler, listen);
   return Object.assign(state, {
     url: `${server.url.origin}/v1`,
+    clock,
     requests: server.requests,
     close: server.close,
   });

@@ -24,3 +24,9 @@ export function shiftedClock(start: number, speed = 1): TestClock {
     environment: { TEST_CLOCK: `${start} ${speed} ${origin}` },
   };
 }
+
+/**
+ * The time unless a test needs another: the middle of a month, a day and an hour. By the wall's, a test would fail on
+ * the first of a month, when nothing has settled yet.
+ */
+export const usualClock: TestClock = shiftedClock(Date.parse('2026-05-15T12:30:02Z'));
