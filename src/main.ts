@@ -17,9 +17,9 @@ import { serveOne, serveSeveral } from './commands/served.ts';
 import { type BackfillTask, startBackfill } from './commands/start-backfill.ts';
 import { codeOf, reasonOf } from './error-code.ts';
 import { leaveHanging } from './leave.ts';
-import { collectAlone } from './live/collect-alone.ts';
 import { createLiveThread, type LiveThread } from './live/live-thread.ts';
 import type { LiveTask } from './live/messages.ts';
+import { keepPausesShort } from './live/short-pauses.ts';
 import { createLogger, type Logger } from './log.ts';
 import { createReaderMetrics } from './metrics/self-reader.ts';
 import { createServingMetrics } from './metrics/self-serving.ts';
@@ -192,7 +192,7 @@ function notPolled(poll: Settings['poll']): readonly Api[] {
 
 /** @param key undefined for a demonstration */
 async function runOne(settings: Settings, key: KeySetting | undefined): Promise<number> {
-  if (settings.live.enabled) collectAlone();
+  if (settings.live.enabled) keepPausesShort();
   const stop = stopping();
   const log = loggerOf(settings);
   tellNotPolled(settings, log);

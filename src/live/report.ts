@@ -1,6 +1,7 @@
 /** Answers a report of records: a body in, what became of them out. */
 import { gunzipSync } from 'node:zlib';
 import { codeOf } from '../error-code.ts';
+import { freeBuffer } from '../free-buffer.ts';
 import { isObject, own } from '../openai/json.ts';
 import { mostRecords, type Parsed, recordsIn } from './json-body.ts';
 import { givenLabels } from './labels.ts';
@@ -52,7 +53,7 @@ export class BodyUnreadable extends Error {
 export function answerRecords(live: LiveUsage, report: Report, at: Instant): ReportAnswer {
   try {
     const defaults = readQuery(report.query);
-    const records = recordsIn(unpacked(report).toString());
+    const records = recordsIn(readWhole(report, (whole) => whole.toString()));
     if (records === 'too many') throw new BodyUnreadable(413, `there are more than ${mostRecords} records in it`);
     const outcomes = countAll(live, records, defaults, at);
     const isReadable = records.length === 0 || records.some((record) => 'value' in record && isObject(record.value));
@@ -91,10 +92,26 @@ export function readQuery(query: string): Defaults {
   }
 }
 
-/** Returns the whole body. @throws {BodyUnreadable} */
-export function unpacked({ body, isGzip }: Report): Buffer {
+/**
+ * Returns what `read` makes of the whole body, of which it may keep nothing.
+ * @throws {BodyUnreadable}
+ */
+export function readWhole<T>({ body, isGzip }: Report, read: (whole: Buffer) => T): T {
+  const [first] = body;
+  if (body.length === 1 && first !== undefined && !isGzip) {
+    return read(Buffer.from(first.buffer, first.byteOffset, first.byteLength));
+  }
   const sent = Buffer.concat(body);
-  if (!isGzip) return sent;
+  const whole = isGzip ? gunzip(sent) : sent;
+  try {
+    return read(whole);
+  } finally {
+    freeBuffer(whole);
+  }
+}
+
+/** @throws {BodyUnreadable} */
+function gunzip(sent: Buffer): Buffer {
   try {
     return gunzipSync(sent, { maxOutputLength: mostBytes });
   } catch (error) {

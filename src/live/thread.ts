@@ -4,6 +4,7 @@
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
+import { freeBuffer } from '../free-buffer.ts';
 import { createLogger } from '../log.ts';
 import { createChanges } from '../metrics/changes.ts';
 import { buffersOf } from '../metrics/page.ts';
@@ -59,6 +60,7 @@ async function run({ settings, coloured, demo, restarts = 0 }: LiveTask, port: M
     }
     const answers = message.reports.map((report): Answered => {
       const answer = report.form === 'records' ? answerRecords(live, report, instant) : otlp.answer(report, instant);
+      for (const piece of report.body) freeBuffer(piece);
       return { id: report.id, ...answer };
     });
     post({ kind: 'answers', answers });

@@ -3,6 +3,7 @@
  * takes 64 KiB at a time by itself and makes a request of everything in it: thousands, before one answer is read.
  */
 import type { Socket } from 'node:net';
+import { freeBuffer } from '../free-buffer.ts';
 import type { Turns } from './turns.ts';
 
 /** Bytes. The shortest request has 25, so that at most twenty wait behind the one that is answered. */
@@ -30,6 +31,8 @@ export interface IntakeOptions {
   readonly turns: Turns;
 }
 
+const nothing: Buffer = Buffer.alloc(0);
+
 /** The first letter of POST, by which only reports come that often. */
 const post = 0x50;
 
@@ -37,7 +40,9 @@ const post = 0x50;
 export function readInPieces(socket: Socket, { isBusy, isBodyRead, bodyLeft, turns }: IntakeOptions): Intake {
   const parsers = socket.listeners('data');
   socket.removeAllListeners('data');
-  let unread: Buffer = Buffer.alloc(0);
+  let unread: Buffer = nothing;
+  /** True if what is unread began with a report or the rest of one. */
+  let isReport = false;
   let isHeld = false;
   let isReading = false;
   let handed = 0;
@@ -54,11 +59,21 @@ export function readInPieces(socket: Socket, { isBusy, isBodyRead, bodyLeft, tur
       for (const parse of parsers) Reflect.apply(parse, socket, [next]);
     }
     isReading = false;
-    if (unread.length > 0) hold();
-    else if (isHeld) {
+    if (unread.length > 0) {
+      hold();
+      return;
+    }
+    free();
+    if (isHeld) {
       socket.resume();
       isHeld = false;
     }
+  }
+
+  /** Frees what has been handed over: the parser has copied what it needs. */
+  function free(): void {
+    if (isReport) freeBuffer(unread);
+    unread = nothing;
   }
 
   function hold(): void {
@@ -68,7 +83,8 @@ export function readInPieces(socket: Socket, { isBusy, isBodyRead, bodyLeft, tur
 
   socket.on('data', (chunk: Buffer) => {
     unread = unread.length === 0 ? chunk : Buffer.concat([unread, chunk]);
-    if (!isBodyRead() && unread[0] !== post) read();
+    isReport = isBodyRead() || unread[0] === post;
+    if (!isReport) read();
     else if (!turns.soon(read)) hold();
   });
   return { read, isEmpty: () => unread.length === 0, handed: () => handed };

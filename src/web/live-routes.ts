@@ -166,7 +166,7 @@ function bodyOf(
 ): Promise<readonly Uint8Array[] | 'too long' | 'no room' | undefined> {
   if (request.headers.expect !== undefined) response.writeContinue();
   return new Promise((resolve) => {
-    const pieces = createBodyPieces();
+    const pieces = createBodyPieces(Number(request.headers['content-length'] ?? 0));
     let length = 0;
     request.on('data', (piece: Buffer) => {
       length += piece.length;

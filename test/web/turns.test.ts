@@ -44,7 +44,11 @@ describe('what connections send', () => {
     socket.on('data', (chunk: Buffer) => handed.push(`${name} ${chunk}`));
     const isBodyRead = () => body.isRead;
     readInPieces(socket, { isBusy: () => false, isBodyRead, bodyLeft: () => 0, turns });
-    return { send: (text: string) => socket.emit('data', Buffer.from(text)), isHeld: () => socket.isPaused() };
+    return {
+      send: (text: string) => socket.emit('data', Buffer.from(text)),
+      pass: (chunk: Buffer) => socket.emit('data', chunk),
+      isHeld: () => socket.isPaused(),
+    };
   }
 
   test('a scrape overtakes reports that came before it, and who waits is not read from', async () => {
@@ -71,5 +75,24 @@ describe('what connections send', () => {
     expect(handed).toEqual(['a POST']);
     await nextTurn();
     expect(handed).toEqual(['a POST', 'b {}']);
+  });
+
+  test('the memory of a report is free as soon as all of it is handed over, and no other', async () => {
+    const turns = createTurns(1);
+    const handed: string[] = [];
+    const a = connection('a', handed, turns);
+    const body = { isRead: false };
+    const b = connection('b', handed, turns, body);
+    const [get, post, rest] = ['GET', 'POST', '{}'].map((text) => Buffer.alloc(20_000, text));
+    if (get === undefined || post === undefined || rest === undefined) throw new Error('three were made');
+    a.pass(get);
+    b.pass(post);
+    expect([get.length, post.length]).toEqual([20_000, 0]);
+    body.isRead = true;
+    b.pass(rest);
+    expect(rest.length).toBe(20_000);
+    await nextTurn();
+    expect(rest.length).toBe(0);
+    expect(handed.map((text) => text.slice(2)).join('')).toHaveLength(60_000);
   });
 });

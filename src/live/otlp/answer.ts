@@ -3,7 +3,7 @@ import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import type { Milliseconds } from '../../units.ts';
 import { mostRecords } from '../json-body.ts';
 import type { Instant, LiveUsage } from '../live-usage.ts';
-import { BodyUnreadable, type Report, type ReportAnswer, readQuery, unpacked } from '../report.ts';
+import { BodyUnreadable, type Report, type ReportAnswer, readQuery, readWhole } from '../report.ts';
 import { failure } from './failure.ts';
 import { OtlpUnreadable, type Point } from './points.ts';
 import { pointsInJson } from './read-json.ts';
@@ -44,13 +44,14 @@ export function createOtlpAnswers(live: LiveUsage, began: Milliseconds): OtlpAns
 
 /** @throws {OtlpUnreadable | BodyUnreadable} */
 function pointsOf(report: Report, isJson: boolean): readonly Point[] {
-  const body = unpacked(report);
-  const points: Point[] = [];
-  for (const point of isJson ? pointsInJson(body) : pointsInProtobuf(body)) {
-    points.push(point);
-    if (points.length > mostRecords) throw new BodyUnreadable(413, `there are more than ${mostRecords} points in it`);
-  }
-  return points;
+  return readWhole(report, (body) => {
+    const points: Point[] = [];
+    for (const point of isJson ? pointsInJson(body) : pointsInProtobuf(body)) {
+      points.push(point);
+      if (points.length > mostRecords) throw new BodyUnreadable(413, `there are more than ${mostRecords} points in it`);
+    }
+    return points;
+  });
 }
 
 /** An ExportMetricsServiceResponse. Where all was taken it is empty. */
