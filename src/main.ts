@@ -19,7 +19,7 @@ import { codeOf, reasonOf } from './error-code.ts';
 import { leaveHanging } from './leave.ts';
 import { createLiveThread, type LiveThread } from './live/live-thread.ts';
 import type { LiveTask } from './live/messages.ts';
-import { keepPausesShort } from './live/short-pauses.ts';
+import { collectAlone, createSeldomCollection } from './live/short-pauses.ts';
 import { createLogger, type Logger } from './log.ts';
 import { createReaderMetrics } from './metrics/self-reader.ts';
 import { createServingMetrics } from './metrics/self-serving.ts';
@@ -192,7 +192,7 @@ function notPolled(poll: Settings['poll']): readonly Api[] {
 
 /** @param key undefined for a demonstration */
 async function runOne(settings: Settings, key: KeySetting | undefined): Promise<number> {
-  if (settings.live.enabled) keepPausesShort();
+  if (settings.live.enabled) collectAlone();
   const stop = stopping();
   const log = loggerOf(settings);
   tellNotPolled(settings, log);
@@ -201,7 +201,12 @@ async function runOne(settings: Settings, key: KeySetting | undefined): Promise<
   const readerMetrics = createReaderMetrics();
   const live = settings.live.enabled
     ? {
-        thread: liveThread(settings, log, key === undefined ? { began, number: 0 } : undefined),
+        thread: liveThread(
+          settings,
+          log,
+          key === undefined ? { began, number: 0 } : undefined,
+          createSeldomCollection(systemClock),
+        ),
         isAllowed: reporterCheck(settings, log),
       }
     : undefined;
@@ -283,7 +288,12 @@ function spawnReader(task: ReaderTask): Worker {
   return new Worker(new URL('./reader/thread.js', import.meta.url), { workerData: task, resourceLimits: limits });
 }
 
-function liveThread(settings: Settings, log: Logger, demo: LiveTask['demo']): LiveThread {
+function liveThread(
+  settings: Settings,
+  log: Logger,
+  demo: LiveTask['demo'],
+  handedOver?: (bytes: number) => void,
+): LiveThread {
   const task: LiveTask = { settings, coloured: isColoured(), demo };
   return createLiveThread({
     spawn: (restarts) => {
@@ -293,6 +303,7 @@ function liveThread(settings: Settings, log: Logger, demo: LiveTask['demo']): Li
     clock: systemClock,
     log,
     writeLine: (line) => logOutput?.write(line),
+    handedOver,
   });
 }
 

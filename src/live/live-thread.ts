@@ -33,6 +33,8 @@ export interface LiveThreadOptions {
   readonly log: Logger;
   /** Writes a line of the thread's log. */
   readonly writeLine: (line: string) => void;
+  /** Called with the bytes of the bodies that are handed over. */
+  readonly handedOver?: ((bytes: number) => void) | undefined;
 }
 
 export interface LiveThread {
@@ -65,7 +67,7 @@ interface Waiting {
 }
 
 /** Returns one whose thread has not been started. */
-export function createLiveThread({ spawn, clock, log, writeLine }: LiveThreadOptions): LiveThread {
+export function createLiveThread({ spawn, clock, log, writeLine, handedOver }: LiveThreadOptions): LiveThread {
   let page: PageSource = { current: () => emptyPage };
   let status: LiveStatus | undefined;
   let worker: Worker | undefined;
@@ -97,8 +99,10 @@ export function createLiveThread({ spawn, clock, log, writeLine }: LiveThreadOpt
     const reports = gathered;
     gathered = [];
     if (reports.length === 0) return;
+    const pieces = reports.flatMap(({ body }) => body);
+    handedOver?.(pieces.reduce((sum, { byteLength }) => sum + byteLength, 0));
     // What has a buffer of its own is handed over; the rest is copied.
-    const moved = reports.flatMap(({ body }) => body.flatMap(ownBuffer));
+    const moved = pieces.flatMap(ownBuffer);
     const message: ToLive = { kind: 'reports', reports };
     worker.postMessage(message, moved);
   }

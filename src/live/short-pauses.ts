@@ -3,6 +3,8 @@
  * megabyte, of which the serving thread has to collect its part.
  */
 import { setFlagsFromString } from 'node:v8';
+import type { Clock } from '../clock.ts';
+import type { Milliseconds } from '../units.ts';
 
 /**
  * Each thread marks between pauses, moves and updates by itself, for where processors are few, helpers come late.
@@ -11,15 +13,54 @@ import { setFlagsFromString } from 'node:v8';
 const alone = ['--no-concurrent-marking', '--no-parallel-compaction', '--no-parallel-pointer-update'];
 
 /**
- * A small heap is collected after eight megabytes instead of two, and is not made dense each time. A large one grows by
- * a tenth, as otherwise, and what is young has no more room.
+ * A small heap is collected after eight megabytes instead of two, and not made dense. A large one grows by a tenth, and
+ * young heaps do not grow.
  */
 const seldom = ['--no-optimize-for-size', '--heap-growing-percent=10', '--semi-space-growth-factor=1'];
+/** As otherwise: little memory is held. */
+const often = ['--optimize-for-size', '--heap-growing-percent=0', '--semi-space-growth-factor=2'];
+
+/** Bytes a second from which on reports are many. */
+const many = 1_000_000;
+/** How long they are looked at: briefly where they may have begun to be many, longer where they may have ended. */
+const looks: { readonly begin: Milliseconds; readonly end: Milliseconds } = { begin: 100, end: 10_000 };
 
 /**
- * Keeps the pauses of all threads short and few. Their heaps are larger for it, so it is only for who takes reports, and
- * not for several organizations. To be called before V8 has begun to mark and before a thread is started.
+ * Lets threads collect alone, which takes memory at the start; so it is only for who takes reports, and not for several
+ * organizations. To be called before V8 has begun to mark and before a thread is started.
  */
-export function keepPausesShort(): void {
-  for (const flag of [...alone, ...seldom]) setFlagsFromString(flag);
+export function collectAlone(): void {
+  setAll(alone, setFlagsFromString);
+}
+
+/** Returns a function that takes the bytes of reports, and lets all threads collect seldom while those are many. */
+export function createSeldomCollection(
+  clock: Pick<Clock, 'sleep'>,
+  set: (flag: string) => void = setFlagsFromString,
+): (bytes: number) => void {
+  let sum = 0;
+  let isSeldom = false;
+  let isWatched = false;
+
+  async function watch(): Promise<void> {
+    isWatched = true;
+    do {
+      const length = isSeldom ? looks.end : looks.begin;
+      await clock.sleep(length);
+      const areMany = sum >= (many * length) / 1_000;
+      sum = 0;
+      if (areMany !== isSeldom) setAll(areMany ? seldom : often, set);
+      isSeldom = areMany;
+    } while (isSeldom);
+    isWatched = false;
+  }
+
+  return (bytes) => {
+    sum += bytes;
+    if (!isWatched) void watch();
+  };
+}
+
+function setAll(flags: readonly string[], set: (flag: string) => void): void {
+  for (const flag of flags) set(flag);
 }

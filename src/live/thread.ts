@@ -2,6 +2,7 @@
  * The entry of the thread of live usage: takes reports, counts, and renders its part of the page. It runs straight
  * through; a body that takes long here makes nobody wait for a scrape.
  */
+import { constants, setPriority } from 'node:os';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { systemClock } from '../clock.ts';
 import { freeBuffer } from '../free-buffer.ts';
@@ -92,6 +93,17 @@ async function run({ settings, coloured, demo, restarts = 0 }: LiveTask, port: M
   }
 }
 
+/** Lets scrapes go first where processors are few. Only Linux has a priority of each thread. */
+function giveWay(): void {
+  if (process.platform !== 'linux') return;
+  try {
+    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // A sandbox that forbids it costs scrapes some milliseconds, no more.
+  }
+}
+
 if (parentPort === null) throw new Error('this file is the entry of a worker thread');
+giveWay();
 await run(workerData, parentPort);
 process.exit(0);

@@ -2,7 +2,7 @@
  * Live usage from end to end: what the demonstration reports to itself, less what OpenAI says it used, is in a real
  * Prometheus exactly what went past its gateway. And the program takes reports while it is scraped, token and all.
  */
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test, vi } from 'vitest';
@@ -93,4 +93,18 @@ test('the program takes reports of whoever has the token, and shows them beside 
     },
     { timeout: 20_000, interval: 250 },
   );
+});
+
+test.runIf(process.platform === 'linux')('the thread of live usage, alone, lets others go first', async () => {
+  const exporter = await exporterOf(await scriptedApi(), ['--live']);
+  const tasks = `/proc/${exporter.pid}/task`;
+  const priorities = () =>
+    readdirSync(tasks).map((task) => {
+      // Behind the name, which is in parentheses; the first field there is the third of all.
+      const [, fields = ''] = /\) (.*)/.exec(readFileSync(`${tasks}/${task}/stat`, 'utf8')) ?? [];
+      return { isMain: Number(task) === exporter.pid, nice: Number(fields.split(' ')[16]) };
+    });
+  await vi.waitFor(() => expect(priorities().map(({ nice }) => nice)).toContain(10), { timeout: 20_000 });
+  await vi.waitFor(async () => expect((await exporter.get('/-/ready')).status).toBe(200), { timeout: 20_000 });
+  expect(priorities().filter(({ nice }) => nice !== 0)).toEqual([{ isMain: false, nice: 10 }]);
 });
