@@ -5,6 +5,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, test, vi } from 'vitest';
 import { demoOrganization } from '../../src/simulation/demo-organization.ts';
 import { demoBypass } from '../../src/simulation/gateway.ts';
@@ -93,6 +94,44 @@ test('the program takes reports of whoever has the token, and shows them beside 
     },
     { timeout: 20_000, interval: 250 },
   );
+});
+
+test('no prompt and no token is ever logged, whatever becomes of a report', async () => {
+  const exporter = await exporterOf(await scriptedApi(), ['--live', '--log.level=debug']);
+  const post = async (
+    path: string,
+    body: string | Uint8Array<ArrayBuffer>,
+    headers: Readonly<Record<string, string>> = {},
+  ) => {
+    const type = { 'content-type': 'application/json' };
+    const url = `http://127.0.0.1:${exporter.port}${path}`;
+    const { status } = await fetch(url, { method: 'POST', headers: { ...type, ...headers }, body });
+    return status;
+  };
+  const messages = [{ role: 'user', content: 'CANARY' }];
+  const record = (tokens: number) => ({ id: 'CANARY', messages, model: 'gpt-5', usage: { prompt_tokens: tokens } });
+  const labelled = { labels: { CANARY: 'CANARY' }, record: record(1) };
+  const routes = [
+    [200, await post('/api/live', JSON.stringify([record(1), record(-1), labelled, 'CANARY']))],
+    [400, await post('/api/live', '{"messages": "CANARY')],
+    [400, await post('/api/live?api=CANARY', JSON.stringify(record(1)))],
+    [400, await post('/api/live', 'CANARY', { 'content-encoding': 'gzip' })],
+    [415, await post('/api/live', 'CANARY', { 'content-type': 'text/CANARY' })],
+    [413, await post('/api/live', gzipSync('CANARY'.repeat(1_500_000)), { 'content-encoding': 'gzip' })],
+    [400, await post('/api/live/otlp/v1/metrics', '{"resourceMetrics": "CANARY')],
+    [400, await post('/api/live/otlp/v1/metrics', 'CANARY', { 'content-type': 'application/x-protobuf' })],
+    [404, await post('/api/live/CANARY', 'CANARY', { authorization: 'Bearer CANARY' })],
+  ];
+  expect(routes.map(([, status]) => status)).toEqual(routes.map(([expected]) => expected));
+  const counted = async () => {
+    const page = await exporter.page();
+    return page.includes('openai_live_completions_input_tokens_total{') ? page : undefined;
+  };
+  const page = await vi.waitFor(async () => (await counted()) ?? Promise.reject(new Error('not counted yet')), 20_000);
+  const status = await (await exporter.get('/')).text();
+  const { out, err } = await exporter.stop();
+  expect(err).toMatch(/live/);
+  expect([out, err, page, status].filter((text) => text.includes('CANARY'))).toEqual([]);
 });
 
 test.runIf(process.platform === 'linux')('the thread of live usage, alone, lets others go first', async () => {
