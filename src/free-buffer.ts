@@ -1,18 +1,18 @@
 /** Gives the memory of a buffer back at once. Otherwise it waits until V8 collects, which it then does the more often. */
 import threads from 'node:worker_threads';
 
-/** As Node has it from 22 on: what is given back is gone before the call returns. */
+/** A buffer as it is from Node 22 on, where memory is gone before `transfer` returns. */
 type Memory = ArrayBuffer & { readonly transfer?: (length: number) => ArrayBuffer };
 
-/** As Node has it from 22 on, where its pool is marked. */
+/** The module as it is from Node 22 on, where the pool of small buffers is marked. */
 type Threads = typeof threads & { readonly isMarkedAsUntransferable?: (value: object) => boolean };
 
 const { isMarkedAsUntransferable }: Threads = threads;
 
-/** Bytes up to which it is not worth the while. The pool of Node 20, from which small buffers are, has as many. */
+/** Bytes up to which a buffer is not worth the while; the pool of Node 20 has as many. */
 const small = 8_192;
 
-/** Nobody listens: what is moved there is gone, too. */
+/** A port at which nobody listens: what is moved there is gone, too. */
 const nowhere = closedPort();
 
 /** Frees all memory under a view, for all views of it; memory of Node's pool stays. */

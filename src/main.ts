@@ -160,7 +160,7 @@ async function backfill(settings: Settings, history: BackfillSettings, key: KeyS
   });
 }
 
-/** Aborted when the process is told to end. */
+/** Returns what is aborted when the process is told to end. */
 function stopping(): AbortController {
   const stop = new AbortController();
   // Every poller waits on it.

@@ -44,7 +44,7 @@ export interface BackfillOptions {
   readonly client: ExporterOptions['client'];
   readonly clock: Clock;
   readonly log: Logger;
-  /** Aborted when the program is told to stop. */
+  /** The signal that is aborted when the program is told to stop. */
   readonly signal: AbortSignal;
   /** Lets what gives the event loop no turn end. @throws once the program was told to stop */
   readonly throwIfStopped: () => void;

@@ -26,7 +26,7 @@ export interface ServeOptions {
   readonly simulated: boolean;
   /** Called once the server listens, with the address and whether TLS is on. */
   readonly listening?: (address: ListenAddress, secure: boolean) => void;
-  /** Aborted when the process is told to stop. */
+  /** The signal that is aborted when the process is told to stop. */
   readonly signal: AbortSignal;
 }
 

@@ -39,7 +39,7 @@ export interface StartOptions {
   readonly writeLine: (line: string) => void;
   readonly out: { write(text: string, taken: () => void): unknown };
   readonly err: { write(text: string): unknown };
-  /** Aborted when the program is told to stop. */
+  /** The signal that is aborted when the program is told to stop. */
   readonly signal: AbortSignal;
   /** Called if the thread does not end although it was told to: a disk that does not answer can hold it. */
   readonly stuck: () => void;

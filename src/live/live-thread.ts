@@ -56,7 +56,7 @@ export interface LiveThread {
   run(signal: AbortSignal): Promise<void>;
 }
 
-/** Thrown while nobody takes live usage: whoever reports should do so again soon. */
+/** An error for the time in which nobody takes live usage: whoever reports should do so again soon. */
 export class LiveUnavailable extends Error {
   override readonly name = 'LiveUnavailable';
 }

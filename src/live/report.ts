@@ -110,7 +110,7 @@ export function readWhole<T>({ body, isGzip }: Report, read: (whole: Buffer) => 
   }
 }
 
-/** @throws {BodyUnreadable} */
+/** Unpacks what is freed then. @throws {BodyUnreadable} */
 function gunzip(sent: Buffer): Buffer {
   try {
     return gunzipSync(sent, { maxOutputLength: mostBytes });
@@ -119,6 +119,8 @@ function gunzip(sent: Buffer): Buffer {
       throw new BodyUnreadable(413, `it is longer than ${mostBytes / 1_024 / 1_024} MiB when it is unpacked`);
     }
     throw new BodyUnreadable(400, 'it is not gzip, though Content-Encoding says so');
+  } finally {
+    freeBuffer(sent);
   }
 }
 

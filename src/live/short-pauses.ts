@@ -7,17 +7,17 @@ import type { Clock } from '../clock.ts';
 import type { Milliseconds } from '../units.ts';
 
 /**
- * Each thread marks between pauses, moves and updates by itself, for where processors are few, helpers come late.
- * Sweeping keeps its helpers.
+ * The flags by which each thread marks between pauses, moves and updates by itself: where processors are few, helpers
+ * come late. Sweeping keeps its helpers.
  */
 const alone = ['--no-concurrent-marking', '--no-parallel-compaction', '--no-parallel-pointer-update'];
 
 /**
- * A small heap is collected after eight megabytes instead of two, and not made dense. A large one grows by a tenth, and
- * young heaps do not grow.
+ * The flags by which a small heap is collected after eight megabytes instead of two, and not made dense; a large one
+ * grows by a tenth, and young heaps do not grow.
  */
 const seldom = ['--no-optimize-for-size', '--heap-growing-percent=10', '--semi-space-growth-factor=1'];
-/** As otherwise: little memory is held. */
+/** The flags that hold otherwise, for little memory. */
 const often = ['--optimize-for-size', '--heap-growing-percent=0', '--semi-space-growth-factor=2'];
 
 /** Bytes a second from which on reports are many. */

@@ -100,7 +100,7 @@ export function createReader(options: ReaderOptions): Reader {
   let ready = false;
   let up: boolean | undefined;
   let summary: OrganizationSummary | undefined;
-  /** Aborted when the running thread is to make room for the next one. */
+  /** Ends the running thread when it is to make room for the next one. */
   let life = new AbortController();
   let worker: Worker | undefined;
   let lastId = 0;

@@ -179,7 +179,7 @@ export interface Chat {
   readonly perMinute: number;
   readonly text: number;
   readonly cached?: number;
-  /** Written to the cache for 30 minutes, and for 12 hours. */
+  /** The tokens written to the cache for 30 minutes, and for 12 hours. */
   readonly cacheWrite?: number;
   readonly cacheWriteLong?: number;
   readonly out: number;

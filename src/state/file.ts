@@ -103,7 +103,7 @@ export function stateFile(options: StateFileOptions): StateFile {
   const { path, fingerprint, former, log, clock } = options;
   const disk = createDisk(clock);
   const closing = new AbortController();
-  /** Set once the file is this process's and was read. */
+  /** The file, once it is this process's and was read. */
   let target: string | undefined;
   let lock: Lock | undefined;
   /** The states of other settings, and of these as it was found. */

@@ -6,7 +6,7 @@ import { rateLimitFields } from '../../src/openai/list-items.ts';
 /** The body for a request whose first bucket starts at `from`, in seconds, and is `seconds` wide. */
 export type Body = (from: number, seconds: number) => Buffer;
 
-/** Written key by key, so that the same key can come twice and `__proto__` is a key like any other. */
+/** A text that is written key by key, so that the same key can come twice and `__proto__` is a key like any other. */
 type Json = string;
 
 const evilKeys = [

@@ -55,7 +55,7 @@ export function livePage(
     .join('');
 }
 
-/** Ends with the test. */
+/** Starts a server that ends with the test. */
 export async function startLiveServer(
   options: Partial<LiveOptions & LiveRoutesOptions> = {},
   web: Partial<WebOptions> = {},
