@@ -2,7 +2,7 @@
  * Measures the built program: `npm run bench` for the table of sizes, `npm run bench -- --series=1000,10000` for some
  * of them (`--fields=all` for groups with every field, `--pinned` for an exporter on one core), and `npm run bench --
  * start|groups|replay|requests|rules|live|estimate|organizations` for one question each; `--keys=5000` are those of
- * rules, `--organizations=50` those of organizations, `--seconds=3` is how long each load of live lasts.
+ * rules, `--organizations=50` those of organizations, `--seconds=3` is how long each load of live lasts in a round.
  */
 import { parseArgs } from 'node:util';
 import { measureGroups, measureReplay, measureRequests, measureStart } from './cases.ts';
@@ -20,7 +20,7 @@ const { values, positionals } = parseArgs({
     polls: { type: 'string', default: '3' },
     keys: { type: 'string', default: '200' },
     organizations: { type: 'string', default: '20' },
-    seconds: { type: 'string', default: '10' },
+    seconds: { type: 'string', default: '5' },
     rivals: { type: 'boolean', default: true },
     fields: { type: 'string', default: 'ten' },
     pinned: { type: 'boolean', default: false },

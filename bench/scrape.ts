@@ -11,6 +11,8 @@ export interface Scrape {
 export interface Scraper {
   scrape(encoding: 'gzip' | 'identity'): Promise<Scrape>;
   text(path?: string): Promise<string>;
+  /** Closes the connection. */
+  end(): void;
 }
 
 export function createScraper(url: string): Scraper {
@@ -39,6 +41,7 @@ export function createScraper(url: string): Scraper {
       await read(path === '' ? url : new URL(path, url).href, 'identity', (chunk) => chunks.push(chunk));
       return Buffer.concat(chunks).toString();
     },
+    end: () => agent.destroy(),
   };
 }
 

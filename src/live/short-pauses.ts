@@ -24,6 +24,11 @@ const often = ['--optimize-for-size', '--heap-growing-percent=0', '--semi-space-
 const many = 1_000_000;
 /** How long they are looked at: briefly where they may have begun to be many, longer where they may have ended. */
 const looks: { readonly begin: Milliseconds; readonly end: Milliseconds } = { begin: 100, end: 10_000 };
+/**
+ * The looks in a row without many reports after which heaps are collected often again: ten minutes. The change back to
+ * seldom costs one long collection, so bursts that follow each other must not repeat it.
+ */
+const quietLooks = 60;
 
 /**
  * Lets threads collect alone, which takes memory at the start; so it is only for who takes reports, and not for several
@@ -39,25 +44,29 @@ export function createSeldomCollection(
   set: (flag: string) => void = setFlagsFromString,
 ): (bytes: number) => void {
   let sum = 0;
-  let isSeldom = false;
   let isWatched = false;
 
+  async function areMany(look: Milliseconds): Promise<boolean> {
+    sum = 0;
+    await clock.sleep(look);
+    return sum >= (many * look) / 1_000;
+  }
+
   async function watch(): Promise<void> {
-    isWatched = true;
-    do {
-      const length = isSeldom ? looks.end : looks.begin;
-      await clock.sleep(length);
-      const areMany = sum >= (many * length) / 1_000;
-      sum = 0;
-      if (areMany !== isSeldom) setAll(areMany ? seldom : often, set);
-      isSeldom = areMany;
-    } while (isSeldom);
-    isWatched = false;
+    if (!(await areMany(looks.begin))) return;
+    setAll(seldom, set);
+    for (let quiet = 0; quiet < quietLooks; ) quiet = (await areMany(looks.end)) ? 0 : quiet + 1;
+    setAll(often, set);
   }
 
   return (bytes) => {
+    if (!isWatched) {
+      isWatched = true;
+      void watch().finally(() => {
+        isWatched = false;
+      });
+    }
     sum += bytes;
-    if (!isWatched) void watch();
   };
 }
 
