@@ -4,7 +4,6 @@ import type { Account } from '../usage/account.ts';
 import type { CounterBook } from '../usage/counters.ts';
 import type { Ledger, SeriesView } from '../usage/ledger.ts';
 import { type RecentOptions, recent, type Shown, samplesOf } from '../usage/recent.ts';
-import { sampleLine } from './exposition.ts';
 import { type Family, familyHeader, recentFamily, totalFamily } from './families.ts';
 import { KeptParts } from './kept-parts.ts';
 import { LineBytes } from './line-bytes.ts';
@@ -135,7 +134,7 @@ function renderBlock({ name }: Family, header: string, block: Block): readonly R
   block((fixed, labels, value) => {
     if (series === mostInPart) end();
     if (series === 0 && parts.length === 0) lines.add(header);
-    lines.add(sampleLine(name, fixed, labels, value));
+    lines.addSample(name, fixed, labels, value);
     series++;
   });
   end();
