@@ -16,8 +16,11 @@ const zero = 0x30;
 
 /** Where the bytes of a text are. */
 interface Place {
+  readonly text: string;
   readonly from: number;
   readonly to: number;
+  /** The labels that came after it last time: families have the same groups in the same order. */
+  next?: Place;
 }
 
 export class LineBytes {
@@ -33,6 +36,8 @@ export class LineBytes {
   #lacking = 0;
   /** What lines begin with, which is mostly that of the line before. */
   #head: { readonly name: string; readonly fixed: string; readonly place: Place | undefined } | undefined;
+  /** Those of the line before. */
+  #labels: Place | undefined;
 
   add(text: string): void {
     // UTF-8 needs three bytes at most for what is one unit of a string.
@@ -43,7 +48,7 @@ export class LineBytes {
   /** Adds the line that `sampleLine` makes of it. */
   addSample(name: string, fixed: string, labels: string, value: number): void {
     const head = this.#headOf(name, fixed);
-    const place = this.#placeOf(labels);
+    const place = this.#labelsOf(labels);
     if (labels === '' || head === undefined || place === undefined) {
       this.add(sampleLine(name, fixed, labels, value));
       return;
@@ -99,6 +104,15 @@ export class LineBytes {
     return place;
   }
 
+  #labelsOf(labels: string): Place | undefined {
+    const before = this.#labels;
+    const expected = before?.next;
+    const place = expected?.text === labels ? expected : this.#placeOf(labels);
+    if (before !== undefined && place !== undefined) before.next = place;
+    this.#labels = place;
+    return place;
+  }
+
   /** Returns where the text is remembered; undefined if there is no room for it at the moment. */
   #placeOf(text: string): Place | undefined {
     const known = this.#remembered.get(text);
@@ -109,7 +123,7 @@ export class LineBytes {
       return undefined;
     }
     const to = from + this.#bytes.write(text, from);
-    const place = { from, to };
+    const place = { text, from, to };
     this.#remembered.set(text, place);
     this.#rememberedEnd = to;
     return place;
@@ -129,6 +143,7 @@ export class LineBytes {
     }
     this.#lacking = 0;
     this.#head = undefined;
+    this.#labels = undefined;
   }
 
   #makeRoom(bytes: number): void {
