@@ -22,6 +22,8 @@ export interface LogLine {
   readonly msg: string;
   readonly api?: string;
   readonly organization?: string;
+  /** How long it took. */
+  readonly seconds?: number;
 }
 
 export interface Exporter<Answer> extends Child<Answer> {

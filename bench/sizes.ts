@@ -237,11 +237,17 @@ async function scrapeThroughPoll(exporter: Exporter<Reading>, scraper: Scraper, 
   }
 }
 
+/** Milliseconds by which the rounded times of a log can be off. */
+const clockStep = 2;
+
 /** Returns for each poll the milliseconds from its last answer to the page that shows it. */
 function publishTimes({ log }: Exporter<Reading>, answers: readonly number[]): readonly number[] {
   return log.flatMap((line, index) => {
     if (!isPoll(line)) return [];
-    const page = log.slice(index).find(isPublished);
+    // One that was being made when the poll ended has the minutes alone.
+    const page = log
+      .slice(index)
+      .find((each) => isPublished(each) && each.at - 1_000 * (each.seconds ?? 0) >= line.at - clockStep);
     const last = answers.filter((at) => at <= line.at).at(-1);
     return page === undefined || last === undefined ? [] : [page.at - last];
   });

@@ -101,10 +101,13 @@ export function createPoller(options: PollerOptions): Poller {
   async function readRecentSpans(how: ReadOptions, isLast: boolean): Promise<boolean> {
     let failure: unknown;
     let refused = 0;
-    for (const span of account.pollSpans(clock.now())) {
+    const spans = account.pollSpans(clock.now());
+    for (const span of spans) {
       const ledger = account.polled;
       try {
         refused += await readSpan(context, account, ledger, span, how, report);
+        // The minutes need not wait for the hours, which are the larger half of a new page.
+        if (span !== spans.at(-1) && ledger === account.ledger) options.changed();
       } catch (cause) {
         const error = isLast ? cause : await grouping.settle(cause, ledger, span, how.signal);
         if (error === undefined) return false;

@@ -107,6 +107,34 @@ describe('a poll', () => {
     expect(log.of('info').filter((line) => line.includes('poll succeeds again'))).toHaveLength(1);
   });
 
+  test('shows the minutes before the hours have been answered', async () => {
+    const minute = ({ start, width }: Asked) => [row(width === '1m' ? start / 60 : 600)];
+    let answerHours: (() => void) | undefined;
+    let held = Promise.resolve();
+    const { minutes, until, text } = live({
+      start,
+      flags: two,
+      client: (clock, observer) => {
+        const { get } = rowsClient(minute)(clock, observer);
+        return {
+          async get(request, decode) {
+            if (request.query.some(([name, value]) => name === 'bucket_width' && value === '1h')) await held;
+            return get(request, decode);
+          },
+        };
+      },
+    });
+    await minutes(5);
+    held = new Promise((resolve) => {
+      answerHours = resolve;
+    });
+    await until('2026-11-20T09:14:00Z');
+    const settled = valuesOf(text(), 'openai_usage_embeddings_input_tokens', ['bucket_width', 'state'])['1m settled'];
+    // The poll of 09:12 has read it, and still waits.
+    expect(settled).toBe(Date.parse('2026-11-20T08:56:00Z') / 60_000);
+    answerHours?.();
+  });
+
   test('that fails leaves what is known on show; up and the counters of polls say so', async () => {
     let reason: 'server' | 'malformed' | undefined;
     const client = rowsClient(steady, ({ api }) => (reason && api === 'embeddings' ? { reason } : undefined));
