@@ -27,8 +27,8 @@ export class LineBytes {
   /** The texts that are remembered, room for more of them, and then the lines: all in one, for it is copied within. */
   #bytes = Buffer.allocUnsafeSlow(16_384);
   readonly #remembered = new Map<string, Place>();
-  /** The end of the texts that are remembered, and of their room. It changes only while there are no lines. */
   #rememberedEnd = 0;
+  /** The end of the room for texts, and the start of the lines. It changes only while there are none. */
   #start = 0;
   /** The end of the lines. */
   #end = 0;
@@ -36,7 +36,7 @@ export class LineBytes {
   #lacking = 0;
   /** What lines begin with, which is mostly that of the line before. */
   #head: { readonly name: string; readonly fixed: string; readonly place: Place | undefined } | undefined;
-  /** Those of the line before. */
+  /** The labels of the line before. */
   #labels: Place | undefined;
 
   add(text: string): void {
@@ -148,7 +148,8 @@ export class LineBytes {
 
   #makeRoom(bytes: number): void {
     const needed = this.#end + bytes;
-    if (needed > this.#bytes.length) this.#resize(Math.max(needed, 2 * this.#bytes.length), this.#end);
+    const room = this.#bytes.length - this.#start;
+    if (needed > this.#bytes.length) this.#resize(Math.max(needed, this.#start + 2 * room), this.#end);
   }
 
   #resize(bytes: number, kept: number): void {
